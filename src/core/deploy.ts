@@ -1,0 +1,241 @@
+// Deploy: the record of one change to one workload, its phases, steps and reason codes (8 KiB at most).
+// Scale, restart and delete are deploys too, with fewer steps: the same queue, fencing, resume and audit hold.
+// Only transition.ts makes a new version of it.
+import { z } from 'zod'
+import { label, revision } from './units.ts'
+
+export const kinds = ['deploy', 'redeploy', 'rollback', 'scale', 'restart', 'delete'] as const
+export type Kind = (typeof kinds)[number]
+
+export const phases = [
+  'requested',
+  'preparing',
+  'awaiting_approval',
+  'ready',
+  'running',
+  'rolling_back',
+  'succeeded',
+  'failed',
+  'rolled_back',
+  'rollback_failed',
+  'cancelled',
+  'denied',
+  'expired',
+  'superseded',
+] as const
+export type Phase = (typeof phases)[number]
+
+export const terminalPhases = [
+  'succeeded',
+  'failed',
+  'rolled_back',
+  'rollback_failed',
+  'cancelled',
+  'denied',
+  'expired',
+  'superseded',
+] as const satisfies readonly Phase[]
+/** A terminal phase is never left. */
+export const isTerminal = (phase: Phase): boolean => (terminalPhases as readonly Phase[]).includes(phase)
+
+/** Steps in the order they can run; plan.ts leaves out what an app does not need. */
+export const stepNames = [
+  'volume',
+  'environment',
+  'publish',
+  'init',
+  'before',
+  'apply',
+  'rollout',
+  'after',
+  'remove',
+  'record',
+  /** Automatic rollback: write the known-good snapshot back, then wait for it. */
+  'restore',
+  'recover',
+] as const
+export type StepName = (typeof stepNames)[number]
+
+export const stepStates = ['pending', 'running', 'done', 'failed'] as const
+
+/** Why a deploy ended or a step failed; `cause.message` has the words. */
+export const reasons = [
+  'ok',
+  // how it ended
+  'no_known_good',
+  'cancelled',
+  'denied',
+  'expired',
+  'superseded',
+  'released',
+  // refused while preparing
+  'image_not_found',
+  'digest_required',
+  'registry_unavailable',
+  'plan_refused',
+  'admission_refused',
+  'app_gone',
+  'not_supported',
+  // seen on the cluster
+  'deadline',
+  'invalid_image',
+  'image_pull',
+  'crash_loop',
+  'out_of_memory',
+  'config_error',
+  'create_failed',
+  'unschedulable',
+  'not_ready',
+  'no_endpoints',
+  'evicted',
+  'job_failed',
+  'field_conflict',
+  'forbidden',
+  'namespace_missing',
+  'cluster_unavailable',
+  'invalid_object',
+  'stale_object',
+  'internal',
+] as const
+export type Reason = (typeof reasons)[number]
+
+/** Who did something and from where. `id` is stable (`token:ci`, `slack:U123`); `name` is shown. */
+export const actorSchema = z.object({
+  id: z.string().min(1).max(200),
+  name: z.string().min(1).max(200),
+  via: z.enum(['cli', 'api', 'slack', 'jenkins', 'gkube']),
+})
+export type Actor = z.output<typeof actorSchema>
+
+const time = z.int().nonnegative()
+const causeSchema = z.object({ reason: z.enum(reasons), message: z.string().max(1000) })
+export type Cause = z.output<typeof causeSchema>
+
+export const stepSchema = z.object({
+  name: z.enum(stepNames),
+  state: z.enum(stepStates),
+  startedAt: time.nullable(),
+  endedAt: time.nullable(),
+  message: z.string().max(500),
+})
+export type Step = z.output<typeof stepSchema>
+
+export const voteSchema = z.object({
+  by: actorSchema,
+  decision: z.enum(['approve', 'deny']),
+  reason: z.string().max(500),
+  at: time,
+  hash: z.string(),
+})
+
+export const deploySchema = z.object({
+  schema: z.literal(1),
+  id: z.string().min(1).max(40),
+  app: label(40),
+  environment: label(30),
+  kind: z.enum(kinds),
+  /** What will run: a tag, commit or build. Empty for scale, restart and delete until prepared. */
+  revision: revision.or(z.literal('')),
+  phase: z.enum(phases),
+  reason: z.enum(reasons).nullable(),
+  cause: causeSchema.nullable(),
+  /** Whether the job had a workload when it was prepared. */
+  plan: z.enum(['create', 'update', 'delete']).nullable(),
+  steps: z.array(stepSchema).max(20),
+  /** Milliseconds since the epoch, by the clock of the replica that wrote them: shown, never compared across replicas for order. */
+  requestedAt: time,
+  readyAt: time.nullable(),
+  startedAt: time.nullable(),
+  endedAt: time.nullable(),
+  /** When the sweeper must look (expiry of an approval). */
+  dueAt: time.nullable(),
+  requestedBy: actorSchema,
+  source: z.object({
+    /** Links to where it came from: a Jenkins build. */
+    job: z.string().max(500).nullable(),
+    build: z.int().positive().nullable(),
+    url: z.string().max(1000).nullable(),
+    note: z.string().max(500),
+  }),
+  params: z.object({
+    replicas: z.int().min(0).max(10_000).nullable(),
+    /** Delete only: names of claims whose deletion was confirmed by typing them. */
+    claims: z.array(z.string()).max(20),
+    /** Rollback only: the snapshot to go back to. */
+    spec: z.string().nullable(),
+    replace: z.boolean(),
+    force: z.boolean(),
+  }),
+  /** Settled by preparing, never changed after. */
+  prepared: z
+    .object({
+      cluster: z.string(),
+      namespace: z.string(),
+      spec: z.string(),
+      image: z.string(),
+      digest: z.string().nullable(),
+      base: z.object({ revision: z.string(), spec: z.string().nullable() }),
+      /** Mod revisions of what the plan was made from; `0` is absent. The claim compares them. */
+      basis: z.object({ app: z.string(), workload: z.string() }),
+      onFailure: z.enum(['rollback', 'hold', 'ask']),
+      onCancel: z.enum(['rollback', 'hold']),
+      /** sha256 over what is approved (DESIGN: votes bind it). */
+      hash: z.string(),
+    })
+    .nullable(),
+  approval: z
+    .object({
+      required: z.int().min(0),
+      requesterCounts: z.boolean(),
+      votes: z.array(voteSchema).max(20),
+      expiresAt: time,
+    })
+    .nullable(),
+  /** Of `active/<env>/<app>`, at the claim or the last take-over. */
+  epoch: z.int().nonnegative(),
+  slot: z.int().nonnegative().nullable(),
+  /** Whether any object was written: only then is there something to roll back. */
+  wrote: z.boolean(),
+  rollback: z.object({ attemptedAt: time, spec: z.string(), revision: z.string() }).nullable(),
+  cancelledBy: actorSchema.nullable(),
+  supersededBy: z.string().nullable(),
+})
+export type Deploy = z.output<typeof deploySchema>
+
+/** Pods ready and wanted while a rollout runs: written at most every 2 s, never part of the state machine. */
+export const progressSchema = z.object({
+  ready: z.int(),
+  wanted: z.int(),
+  message: z.string().max(500),
+  at: time,
+})
+export type Progress = z.output<typeof progressSchema>
+
+/** Why it failed: evidence for people (32 KiB at most). */
+export const diagnosisSchema = z.object({
+  cause: causeSchema,
+  seen: z.array(z.string().max(500)).max(20),
+  tries: z.array(z.string().max(500)).max(10),
+  events: z
+    .array(
+      z.object({
+        at: time,
+        type: z.string(),
+        reason: z.string(),
+        object: z.string(),
+        message: z.string().max(1000),
+        count: z.int(),
+      }),
+    )
+    .max(30),
+  log: z
+    .object({
+      pod: z.string(),
+      container: z.string(),
+      previous: z.boolean(),
+      lines: z.array(z.string().max(2000)).max(100),
+    })
+    .nullable(),
+  at: time,
+})
+export type Diagnosis = z.output<typeof diagnosisSchema>

@@ -1,0 +1,62 @@
+// An environment as the operators define it in gkube.yaml: where it runs and what policy holds there.
+// config.ts reads it; policy.ts, objects.ts and the runner use it. Apps never write any of this.
+import { z } from 'zod'
+import { duration, label } from './units.ts'
+
+export const roles = ['viewer', 'deployer', 'approver', 'operator', 'admin'] as const
+export type Role = (typeof roles)[number]
+
+/** A role on some apps in some environments; `*` is all. */
+export const grantSchema = z.strictObject({
+  role: z.enum(roles),
+  apps: z.array(z.string().min(1)).default(['*']),
+  environments: z.array(z.string().min(1)).default(['*']),
+})
+export type Grant = z.output<typeof grantSchema>
+
+export const environmentSchema = z.strictObject({
+  cluster: z.string().min(1).default('default').describe('a key of `clusters`'),
+  namespace: z
+    .string()
+    .regex(/^[a-z0-9{}-]+$/)
+    .default('{environment}')
+    .describe('the namespace; {app} and {environment} are filled in'),
+  createNamespace: z.boolean().default(false),
+  protected: z.boolean().default(false).describe('default deny, and digests required'),
+  requireDigest: z.boolean().default(false).describe('refuse a tag that cannot be resolved to a digest'),
+  onFailure: z.enum(['rollback', 'hold', 'ask']).default('rollback'),
+  onCancel: z.enum(['rollback', 'hold']).default('rollback'),
+  queue: z.enum(['supersede', 'keep']).default('supersede'),
+  parallel: z.int().min(1).max(1000).default(20).describe('deploys that run at once in this environment'),
+  approvals: z
+    .strictObject({
+      required: z.int().min(0).max(10).default(0),
+      requesterCounts: z.boolean().default(false),
+      expiry: duration.default('30m'),
+      reason: z.boolean().default(false).describe('an approval must give a reason'),
+      rollback: z.boolean().default(false).describe('a rollback needs approvals too'),
+    })
+    .prefault({}),
+  history: z.int().min(5).max(10_000).default(100).describe('finished deploys kept per app'),
+  exec: z.boolean().default(false).describe('allow `gkube exec` (audited)'),
+  allow: z
+    .strictObject({
+      kinds: z
+        .array(z.string())
+        .default([])
+        .describe('kinds beyond the default list that manifests may hold'),
+      serviceAccounts: z.array(z.string()).default([]),
+      patches: z
+        .array(z.string())
+        .default([])
+        .describe('field paths that patches may set, such as spec.template.spec.hostAliases'),
+    })
+    .prefault({}),
+})
+export type Environment = z.output<typeof environmentSchema> & { readonly name: string }
+
+export const environmentName = label(30)
+
+/** The namespace an app lives in there. */
+export const namespaceOf = (environment: Pick<Environment, 'name' | 'namespace'>, app: string): string =>
+  environment.namespace.replaceAll('{app}', app).replaceAll('{environment}', environment.name)

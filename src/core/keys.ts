@@ -1,0 +1,49 @@
+// The only place that builds an etcd key. Every prefix ends in `/`, so that `web` never matches `web-2`.
+// Names are validated where they enter (app.ts, config.ts); job paths are encoded because they hold slashes.
+
+/** Where gkube's keys live; tests give each run a prefix of its own. */
+export type Keys = ReturnType<typeof keysBelow>
+
+/** Keys below `root` (default `/gkube/v1/`, must end in `/`). */
+export function keysBelow(root = '/gkube/v1/') {
+  return {
+    root,
+    apps: `${root}apps/`,
+    app: (app: string) => `${root}apps/${app}`,
+    spec: (hash: string) => `${root}specs/${hash}`,
+    jobs: `${root}jobs/`,
+    jobApps: (job: string) => `${root}jobs/${encodeURIComponent(job)}/`,
+    job: (job: string, app: string) => `${root}jobs/${encodeURIComponent(job)}/${app}`,
+    workloads: `${root}workloads/`,
+    workloadsIn: (env: string) => `${root}workloads/${env}/`,
+    workload: (env: string, app: string) => `${root}workloads/${env}/${app}`,
+    deploys: `${root}deploys/`,
+    deploy: (id: string) => `${root}deploys/${id}`,
+    progress: (id: string) => `${root}progress/${id}`,
+    diagnosis: (id: string) => `${root}diagnosis/${id}`,
+    history: (env: string, app: string) => `${root}history/${env}/${app}/`,
+    historyEntry: (env: string, app: string, id: string) => `${root}history/${env}/${app}/${id}`,
+    queues: `${root}queue/`,
+    queue: (env: string, app: string) => `${root}queue/${env}/${app}/`,
+    queueEntry: (env: string, app: string, id: string) => `${root}queue/${env}/${app}/${id}`,
+    active: (env: string, app: string) => `${root}active/${env}/${app}`,
+    slots: (env: string) => `${root}slots/${env}/`,
+    slot: (env: string, n: number) => `${root}slots/${env}/${n}`,
+    owners: `${root}owners/`,
+    owner: (id: string) => `${root}owners/${id}`,
+    intents: `${root}intents/`,
+    intentsOf: (id: string) => `${root}intents/${id}/`,
+    intent: (id: string, kind: string) => `${root}intents/${id}/${kind}`,
+    lockAll: `${root}locks/all`,
+    lockEnv: (env: string) => `${root}locks/env/${env}`,
+    lockApp: (env: string, app: string) => `${root}locks/app/${env}/${app}`,
+    locks: `${root}locks/`,
+    freeze: (env: string) => `${root}freezes/${env}`,
+    auditIn: (env: string) => `${root}audit/${env}/`,
+    audit: (env: string, id: string) => `${root}audit/${env}/${id}`,
+    seen: (source: string, event: string) => `${root}seen/${source}/${encodeURIComponent(event)}`,
+    tokens: `${root}tokens/`,
+    token: (id: string) => `${root}tokens/${id}`,
+    quarantine: (env: string, app: string, id: string) => `${root}quarantine/${env}/${app}/${id}`,
+  }
+}

@@ -1,0 +1,61 @@
+// Workload: what runs for an app in an environment. This is the record that the etcd lookup finds: if it is
+// there, a deploy updates; if not, it creates. Written by the owner of `active/<env>/<app>` only.
+import { z } from 'zod'
+import { appSpecSchema } from './app.ts'
+import { label } from './units.ts'
+
+/** One object that gkube wrote; what is no longer rendered is deleted by UID. */
+export const inventoryItemSchema = z.object({
+  apiVersion: z.string(),
+  kind: z.string(),
+  namespace: z.string().optional(),
+  name: z.string(),
+  uid: z.string(),
+  /** Hash of what was rendered, without gkube's own annotations. */
+  hash: z.string(),
+  /** generation (or resourceVersion where the kind has none) right after the write: equal means nobody changed it. */
+  seen: z.string(),
+})
+export type InventoryItem = z.output<typeof inventoryItemSchema>
+
+export const workloadSchema = z.object({
+  schema: z.literal(1),
+  app: label(40),
+  environment: label(30),
+  state: z.enum(['creating', 'ready', 'deleting']),
+  cluster: z.string(),
+  namespace: z.string(),
+  revision: z.string(),
+  image: z.string(),
+  digest: z.string().nullable(),
+  /** The frozen spec that was last applied. */
+  spec: z.string(),
+  /** The frozen spec that last succeeded: where a rollback goes. */
+  good: z.object({ spec: z.string(), revision: z.string(), deploy: z.string(), at: z.int() }).nullable(),
+  inventory: z.array(inventoryItemSchema).max(200),
+  overrides: z.object({
+    replicas: z.int().min(0).nullable(),
+    min: z.int().min(1).nullable(),
+    max: z.int().min(1).nullable(),
+    restartedAt: z.string().nullable(),
+  }),
+  initialisedAt: z.int().nullable(),
+  deploy: z.string(),
+  deployedBy: z.string(),
+  createdAt: z.int(),
+  updatedAt: z.int(),
+})
+export type Workload = z.output<typeof workloadSchema>
+
+/** A frozen spec: everything that decides what objects are rendered, immutable, stored under its hash. */
+export const frozenSchema = z.object({
+  schema: z.literal(1),
+  app: label(40),
+  environment: label(30),
+  revision: z.string(),
+  /** The reference that pods run: with `@sha256:` where the digest is known. */
+  image: z.string(),
+  digest: z.string().nullable(),
+  spec: appSpecSchema,
+})
+export type Frozen = z.output<typeof frozenSchema>
