@@ -1,0 +1,264 @@
+// The verbs that every surface calls, with the schemas of their inputs (the wire format of the API).
+// Types only: each verb lives in use-cases/, main.ts wires them into one `Core`.
+import { z } from 'zod'
+import { type App, type AppSpec, appSchema } from './app.ts'
+import type { EventFacts, KubeObject, PodFacts } from './cluster.ts'
+import type { Actor, Deploy, Diagnosis, Progress } from './deploy.ts'
+import { kinds } from './deploy.ts'
+import { environmentName, type Grant, grantSchema } from './environment.ts'
+import type { Revision } from './kv.ts'
+import { duration, jobPath, label, revision } from './units.ts'
+import type { Workload } from './workload.ts'
+
+/** Who calls and what they may: resolved by a surface from a token or a Slack user, judged by policy.ts. */
+export type Caller = { readonly actor: Actor; readonly grants: readonly Grant[] }
+
+const appName = label(40)
+const place = { app: appName, environment: environmentName }
+const why = z.string().max(500)
+
+/** Asks for one deploy of any kind. The app is named by itself, by its Jenkins job, or by the spec sent along. */
+export const requestInput = z.strictObject({
+  kind: z.enum(kinds).default('deploy'),
+  app: appName.optional(),
+  job: jobPath.optional(),
+  /** `deploy -f`: registers this spec and deploys it in one transaction. */
+  spec: appSchema.optional(),
+  environment: environmentName,
+  revision: revision
+    .optional()
+    .describe('deploy: what to run; rollback: where to (default: the last good one)'),
+  replicas: z.int().min(0).max(10_000).optional().describe('scale'),
+  claims: z
+    .array(z.string())
+    .max(20)
+    .default([])
+    .describe('delete: volume claims to delete too, typed by name'),
+  replace: z.boolean().default(false).describe('recreate a StatefulSet whose immutable fields change'),
+  force: z.boolean().default(false).describe('take over fields that another manager owns'),
+  /** The same key again answers the same deploy (24 h). */
+  idempotencyKey: z.string().min(1).max(200).optional(),
+  wait: z
+    .boolean()
+    .default(true)
+    .describe('false: refuse with `held` if a lock, freeze or approval is in the way'),
+  source: z
+    .strictObject({
+      job: z.string().max(500).nullable().default(null),
+      build: z.int().positive().nullable().default(null),
+      url: z
+        .url({ protocol: /^https?$/ })
+        .max(1000)
+        .nullable()
+        .default(null),
+      note: why.default(''),
+    })
+    .prefault({}),
+})
+export type RequestInput = z.output<typeof requestInput>
+
+export const planInput = z.strictObject({
+  app: appName.optional(),
+  spec: appSchema.optional(),
+  environment: environmentName,
+  revision: revision.optional(),
+})
+export type PlanInput = z.output<typeof planInput>
+
+/** One object of a plan: what would happen to it and, line by line, how. */
+export type PlannedObject = {
+  readonly object: string
+  readonly action: 'create' | 'change' | 'delete' | 'none' | 'replace'
+  /** Unified diff of the YAML, without managed fields and status; empty for none. */
+  readonly diff: string
+  readonly warnings: readonly string[]
+}
+export type Plan = {
+  readonly app: string
+  readonly environment: string
+  readonly kind: 'create' | 'update'
+  readonly from: string | null
+  readonly revision: string
+  readonly image: string
+  readonly digest: string | null
+  readonly steps: readonly string[]
+  readonly objects: readonly PlannedObject[]
+  /** Short lines: `image 1.4.1 → 1.4.2`, `env LOG_LEVEL info → debug`. */
+  readonly changes: readonly string[]
+  /** Things to know: admission not checked, downtime, drift, unpinned tag. */
+  readonly notes: readonly string[]
+  /** Why it would be refused; empty means it can run. */
+  readonly refusals: readonly string[]
+}
+
+/** One line of `gkube status`: the record beside what the cluster shows. */
+export type Status = {
+  readonly workload: Workload
+  readonly ready: number | null
+  readonly wanted: number | null
+  readonly health: 'ready' | 'progressing' | 'failed' | 'unknown'
+  readonly message: string
+  /** The deploy that runs or waits now. */
+  readonly current: Pick<Deploy, 'id' | 'kind' | 'revision' | 'phase'> | null
+  readonly lock: Lock | null
+}
+
+export const lockSchema = z.object({
+  schema: z.literal(1),
+  scope: z.enum(['all', 'env', 'app']),
+  environment: z.string().nullable(),
+  app: z.string().nullable(),
+  by: z.object({ id: z.string(), name: z.string() }),
+  reason: z.string(),
+  at: z.int(),
+  expiresAt: z.int(),
+})
+export type Lock = z.output<typeof lockSchema>
+
+export const lockInput = z.strictObject({
+  environment: environmentName.optional().describe('default: all environments'),
+  app: appName.optional().describe('default: all apps'),
+  reason: why.min(1),
+  expiresIn: duration.default('24h'),
+  steal: z.boolean().default(false),
+})
+export const unlockInput = lockInput
+  .pick({ environment: true, app: true })
+  .extend({ reason: why.default('') })
+
+export const logsInput = z.strictObject({
+  ...place,
+  pod: z.string().optional(),
+  container: z.string().optional(),
+  previous: z.boolean().default(false),
+  tail: z.int().min(1).max(10_000).default(100),
+  since: duration.optional(),
+})
+export type LogsInput = z.output<typeof logsInput>
+
+export const runInput = z.strictObject({
+  ...place,
+  command: z.array(z.string()).min(1).max(100),
+  timeout: duration.default('10m'),
+})
+export const execInput = z.strictObject({
+  ...place,
+  pod: z.string().optional(),
+  container: z.string().optional(),
+  command: z.array(z.string()).min(1).max(100),
+})
+
+export const tokenInput = z.strictObject({
+  name: z.string().min(1).max(80),
+  grants: z.array(grantSchema).min(1).max(20),
+  expiresIn: duration.default('2160h'),
+})
+/** A token as listed: never its secret, never its hash. */
+export type TokenInfo = {
+  readonly id: string
+  readonly name: string
+  readonly grants: readonly Grant[]
+  readonly createdAt: number
+  readonly createdBy: string
+  readonly expiresAt: number
+  readonly lastUsedAt: number | null
+}
+
+export type ClusterInfo = {
+  readonly name: string
+  readonly version: string
+  readonly reachable: boolean
+  readonly message: string
+  readonly environments: readonly string[]
+  readonly nodes: readonly {
+    name: string
+    ready: boolean
+    version: string
+    cpu: string
+    memory: string
+    pods: number
+    roles: string
+  }[]
+}
+
+/** What a watcher of one deploy receives; `revision` is the etcd revision (the SSE event id). */
+export type DeployEvent =
+  | { readonly kind: 'deploy'; readonly revision: Revision; readonly deploy: Deploy }
+  | { readonly kind: 'progress'; readonly revision: Revision; readonly progress: Progress }
+  | { readonly kind: 'diagnosis'; readonly revision: Revision; readonly diagnosis: Diagnosis }
+  /** What it waits for, in words (`behind 1.4.2, running since …`, `locked by …`). */
+  | { readonly kind: 'waiting'; readonly revision: Revision; readonly message: string }
+
+export type LogChunk = { readonly pod: string; readonly container: string; readonly text: string }
+export type RunEvent =
+  | { readonly kind: 'started'; readonly job: string; readonly pod: string }
+  | { readonly kind: 'output'; readonly text: string; readonly stream: 'stdout' | 'stderr' }
+  | { readonly kind: 'ended'; readonly exitCode: number; readonly message: string }
+
+/** Every verb checks the caller's rights itself and throws UserError where it must not be done. */
+export type Core = {
+  applyApp(
+    caller: Caller,
+    app: App,
+    options: { dryRun: boolean },
+  ): Promise<{ app: App; outcome: 'created' | 'changed' | 'unchanged' }>
+  listApps(caller: Caller): Promise<readonly { app: App; workloads: readonly Workload[] }[]>
+  showApp(caller: Caller, app: string): Promise<App>
+  renderApp(caller: Caller, input: PlanInput): Promise<{ spec: AppSpec; objects: readonly KubeObject[] }>
+  deleteApp(caller: Caller, app: string): Promise<void>
+
+  request(caller: Caller, input: RequestInput): Promise<{ deploy: Deploy; repeated: boolean }>
+  plan(caller: Caller, input: PlanInput): Promise<Plan>
+  showDeploy(
+    caller: Caller,
+    id: string,
+  ): Promise<{
+    deploy: Deploy
+    progress: Progress | null
+    diagnosis: Diagnosis | null
+    waiting: string | null
+  }>
+  /** Changes of one deploy from `after` on (exclusive; default: its state now), until it ends or the signal aborts. */
+  watchDeploy(
+    caller: Caller,
+    id: string,
+    options: { after?: Revision; signal: AbortSignal },
+  ): AsyncIterable<DeployEvent>
+  cancel(caller: Caller, id: string, input: { reason: string }): Promise<Deploy>
+  vote(caller: Caller, id: string, input: { decision: 'approve' | 'deny'; reason: string }): Promise<Deploy>
+  history(
+    caller: Caller,
+    query: { app: string; environment?: string; limit: number },
+  ): Promise<readonly Deploy[]>
+
+  status(caller: Caller, query: { app?: string; environment?: string }): Promise<readonly Status[]>
+  pods(caller: Caller, place: { app: string; environment: string }): Promise<readonly PodFacts[]>
+  events(caller: Caller, place: { app: string; environment: string }): Promise<readonly EventFacts[]>
+  logs(caller: Caller, input: LogsInput): Promise<readonly LogChunk[]>
+  followLogs(caller: Caller, input: LogsInput, signal: AbortSignal): AsyncIterable<LogChunk>
+  deletePod(caller: Caller, input: { app: string; environment: string; pod: string }): Promise<void>
+  run(caller: Caller, input: z.output<typeof runInput>, signal: AbortSignal): AsyncIterable<RunEvent>
+  exec(caller: Caller, input: z.output<typeof execInput>, signal: AbortSignal): AsyncIterable<RunEvent>
+  diff(
+    caller: Caller,
+    input: { app: string; from: string; to: string },
+  ): Promise<{ diff: string; changes: readonly string[] }>
+  clusters(caller: Caller): Promise<readonly ClusterInfo[]>
+
+  lock(caller: Caller, input: z.output<typeof lockInput>): Promise<Lock>
+  unlock(caller: Caller, input: z.output<typeof unlockInput>): Promise<void>
+  locks(caller: Caller): Promise<readonly Lock[]>
+  /** Frees what is stuck: raises the epoch, moves records that do not parse to quarantine. */
+  release(
+    caller: Caller,
+    input: { app: string; environment: string; reason: string },
+  ): Promise<{ released: readonly string[] }>
+
+  createToken(caller: Caller, input: z.output<typeof tokenInput>): Promise<{ token: string; info: TokenInfo }>
+  listTokens(caller: Caller): Promise<readonly TokenInfo[]>
+  revokeToken(caller: Caller, id: string): Promise<void>
+  /** The caller behind a bearer token; UserError `unauthenticated` if there is none. */
+  authenticate(token: string, via: Actor['via']): Promise<Caller>
+  /** etcd and clusters as seen now, for /readyz. */
+  health(): Promise<{ ok: boolean; checks: readonly { name: string; ok: boolean; message: string }[] }>
+}
