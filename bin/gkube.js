@@ -1,0 +1,18 @@
+#!/usr/bin/env node
+// The `gkube` command as npm installs it: finds the program (sources in a checkout, dist/ in the package).
+// Plain JavaScript, so that an older Node can still say what to do.
+import { existsSync } from 'node:fs'
+
+const major = Number(process.versions.node.split('.')[0])
+if (major < 24) {
+  process.stderr.write(
+    `gkube needs Node.js 24 or newer; this is ${process.versions.node} (${process.execPath}).\n` +
+      'In a checkout, run `npm ci` and then `npx gkube`: it brings its own Node.\n' +
+      'Elsewhere, install Node.js 24 from https://nodejs.org/en/download or use the container image.\n',
+  )
+  process.exit(2)
+}
+
+const sources = new URL('../src/main.ts', import.meta.url)
+const program = existsSync(sources) ? sources : new URL('../dist/main.js', import.meta.url)
+await import(program.href)
