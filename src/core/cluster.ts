@@ -137,6 +137,8 @@ export type WorkloadFacts = {
   readonly revision: string
   readonly owner: string
   readonly createdAt: number
+  /** When gkube last applied it, by the API server's clock (which also stamps `createdAt` of pods): older pods are not of this rollout. */
+  readonly appliedAt: number | null
   readonly annotations: Readonly<Record<string, string>>
   readonly conditions: readonly ConditionFacts[]
 }
@@ -172,6 +174,8 @@ export type LogOptions = {
 export type Observer = {
   /** The latest facts; null until the first list arrived. */
   current(): Observed | null
+  /** Why the facts are missing or may be old (no answer, no right to list), in words; null when the watches run. */
+  problem(): string | null
   stop(): void
 }
 
@@ -180,7 +184,7 @@ export type Cluster = {
   readonly name: string
   /** A live read. */
   get(ref: ObjectRef): Promise<KubeObject | null>
-  /** What the shared watch last saw of an object it watches, else a live read. May be stale: only a resourceVersion from it makes a write safe. */
+  /** Metadata only: what the shared watch last saw of an object it watches, else a live read. May be stale: only a resourceVersion from it makes a write safe. */
   peek(ref: ObjectRef): Promise<KubeObject | null>
   create(object: KubeObject, options?: { dryRun?: boolean }): Promise<Written>
   /** Server-side apply as manager `gkube`. A `metadata.resourceVersion` in the object is the fence. */
@@ -191,6 +195,7 @@ export type Cluster = {
     annotations: Readonly<Record<string, string>>,
     resourceVersion: string,
   ): Promise<Written>
+  /** Deletes; an object that is already gone is no error, one that changed is `stale`. */
   remove(
     ref: ObjectRef,
     preconditions: {
