@@ -71,6 +71,8 @@ export type Kv = {
   /** Subscribes to changes below a prefix from `from` (exclusive) or now; returns the unsubscribe. One etcd watch serves all. */
   subscribe(prefix: string, listener: FeedListener, options?: { from?: Revision }): () => void
   lease(ttlSeconds: number): Promise<Lease>
+  /** The id of a lease that lives at least `ttlSeconds` more and at most twice that; shared, never kept alive. */
+  sharedLease(ttlSeconds: number): Promise<string>
 }
 
 /** The commit may or may not have happened and etcd does not answer: say "not confirmed, checking". */

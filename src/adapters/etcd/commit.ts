@@ -1,0 +1,105 @@
+// One compare-and-swap transaction, exactly once: an attempt whose answer was lost is sent again, and when the
+// repeat is refused, history.ts finds out whether the first one had been applied.
+// Out of time and still not known: OutcomeUnknown. What a Commit must hold for this is said in core/kv.ts.
+import type { ICompare, IRequestOp, ITxnRequest } from 'etcd3'
+import {
+  type Commit,
+  type CommitResult,
+  type Compare,
+  newer,
+  OutcomeUnknown,
+  type Write,
+} from '../../core/kv.ts'
+import { UserError } from '../../errors.ts'
+import type { Client } from './client.ts'
+import { findApplied } from './history.ts'
+import { maxOperations, rangesOf } from './reads.ts'
+
+/** etcd's default --max-request-bytes is 1.5 MiB; the rest is for its framing. */
+const maxBytes = 1_500_000
+
+export function etcdCommit(client: Client): (commit: Commit) => Promise<CommitResult> {
+  const { etcd, call, heard, newest } = client
+
+  return async commit => {
+    const request = toRequest(commit)
+    // A commit that is applied from here on has a later revision than all of these.
+    const floor = commit.compares.reduce((latest, compare) => {
+      const known = compare.kind === 'unchanged' ? compare.modRevision : '0'
+      return newer(known, latest) ? known : latest
+    }, String(newest()))
+    const keys = commit.writes.map(write => write.key)
+    return call(
+      'transactions',
+      async ({ options, uncertain }) => {
+        const answer = await etcd.kv.txn(request, options)
+        const revision = heard(answer.header)
+        if (answer.succeeded) return { committed: true, revision }
+        const seen = rangesOf(answer.responses)
+        const applied = uncertain && (await findApplied(client, { commit, floor, seen, revision, options }))
+        return applied ? { committed: true, revision: applied } : { committed: false, revision, seen }
+      },
+      cause => new OutcomeUnknown(keys, cause),
+    )
+  }
+}
+
+function toRequest({ compares, writes }: Commit): ITxnRequest {
+  const compared = [...new Set(compares.map(compare => compare.key))]
+  const most = Math.max(compares.length, writes.length)
+  if (most > maxOperations)
+    throw new UserError(
+      'too_large',
+      `This change needs ${most} operations in one etcd transaction; at most ${maxOperations} are allowed. Split it.`,
+    )
+  const bytes = [...compares, ...writes].reduce((sum, item) => sum + sizeOf(item), 0)
+  if (bytes > maxBytes)
+    throw new UserError(
+      'too_large',
+      `This change has ${bytes} bytes; at most ${maxBytes} fit in one etcd transaction. Make its values smaller.`,
+    )
+  if (!compares.some(compare => writes.some(write => guards(compare, write))))
+    throw new Error(
+      `commit of ${writes[0]?.key ?? 'nothing'}: no compare guards a written key (see core/kv.ts)`,
+    )
+  return {
+    compare: compares.map(toCompare),
+    success: writes.map(toWrite),
+    failure: compared.map(key => ({ request_range: { key: Buffer.from(key) } })),
+  }
+}
+
+/** True when the compare fails once the write has been applied, so that a repeat cannot apply it again. */
+function guards(compare: Compare, write: Write): boolean {
+  if (compare.key !== write.key) return false
+  if (compare.kind === 'unchanged') return true
+  return write.kind === 'put' ? compare.kind === 'absent' : compare.kind !== 'absent'
+}
+
+/** Bytes on the wire, about: the key of a compare is sent twice (again in the else-branch). */
+function sizeOf(item: Compare | Write): number {
+  const key = Buffer.byteLength(item.key)
+  if (item.kind === 'put') return key + Buffer.byteLength(item.value) + 32
+  return item.kind === 'delete' ? key + 16 : 2 * key + 48
+}
+
+function toCompare(compare: Compare): ICompare {
+  const on = { result: 'Equal', key: Buffer.from(compare.key) } as const
+  switch (compare.kind) {
+    case 'absent':
+      return { ...on, target: 'Create', create_revision: '0' }
+    case 'present':
+      return { ...on, result: 'Greater', target: 'Create', create_revision: '0' }
+    case 'unchanged':
+      return { ...on, target: 'Mod', mod_revision: compare.modRevision }
+    case 'created':
+      return { ...on, target: 'Create', create_revision: compare.createRevision }
+  }
+}
+
+function toWrite(write: Write): IRequestOp {
+  const key = Buffer.from(write.key)
+  return write.kind === 'delete'
+    ? { request_delete_range: { key } }
+    : { request_put: { key, value: Buffer.from(write.value), ...(write.lease && { lease: write.lease }) } }
+}
