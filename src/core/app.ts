@@ -8,6 +8,9 @@ const port = z.int().min(1).max(65535)
 const portRef = z.union([port, label(15)])
 const path = z.string().startsWith('/', 'an absolute path such as /srv/data').max(1024)
 const labels = z.record(z.string().max(316), z.string().max(63))
+const percentage = z.string().regex(/^\d{1,3}%$/, 'a percentage such as 25%')
+const count = z.union([z.int().min(0), percentage])
+const isZero = (value: z.output<typeof count>) => Number.parseInt(String(value), 10) === 0
 /** Parts of the Kubernetes API that pass through as written; the final objects are checked by the allowlist. */
 const passThrough = z.record(z.string(), z.json())
 
@@ -146,20 +149,24 @@ const shape = {
   rollout: z
     .strictObject({
       strategy: z.enum(['rolling', 'recreate']).default('rolling'),
-      maxSurge: z.union([z.int().min(0), z.string().regex(/^\d+%$/)]).default(1),
-      maxUnavailable: z.union([z.int().min(0), z.string().regex(/^\d+%$/)]).default(0),
+      maxSurge: count.default(1),
+      maxUnavailable: count.default(0),
       progress: duration.default('10m').describe('no progress for this long fails the deploy'),
       limit: duration.default('30m').describe('a rollout never takes longer than this'),
       stable: duration.default('10s').describe('ready for this long before the deploy counts as succeeded'),
       drain: duration
         .default('5s')
-        .describe('wait before the container is told to stop, so that traffic moves away'),
+        .describe('wait before a container with ports is told to stop, so that traffic moves away'),
       grace: duration.default('30s').describe('time to stop; must be longer than drain'),
+      ordered: z
+        .boolean()
+        .default(false)
+        .describe('stateful: start pods one after the other; a broken one then blocks its own rollback'),
       crashes: z.int().min(1).default(3).describe('this many crashes of new pods fail the deploy'),
     })
     .prefault({})
     .refine(
-      r => r.strategy === 'recreate' || r.maxSurge !== 0 || r.maxUnavailable !== 0,
+      r => r.strategy === 'recreate' || !isZero(r.maxSurge) || !isZero(r.maxUnavailable),
       'maxSurge and maxUnavailable must not both be 0',
     ),
   ingress: z
@@ -176,8 +183,8 @@ const shape = {
     .default([]),
   disruption: z
     .strictObject({
-      maxUnavailable: z.union([z.int(), z.string().regex(/^\d+%$/)]).optional(),
-      minAvailable: z.union([z.int(), z.string().regex(/^\d+%$/)]).optional(),
+      maxUnavailable: count.optional(),
+      minAvailable: count.optional(),
     })
     .refine(
       d => (d.maxUnavailable === undefined) !== (d.minAvailable === undefined),
@@ -236,10 +243,14 @@ const shape = {
       keep: z.int().min(2).max(50).default(5),
     })
     .optional(),
-  manifests: z.array(passThrough).default([]).describe('kind: manifests — what Helm or kustomize rendered'),
+  manifests: z
+    .array(passThrough)
+    .default([])
+    .describe('kind: manifests — what Helm or kustomize rendered; {revision} is filled in'),
   patches: z
-    .array(z.strictObject({ target: z.string(), name: objectName.optional(), patch: passThrough }))
-    .default([]),
+    .array(z.strictObject({ target: z.string().min(1), name: objectName.optional(), patch: passThrough }))
+    .default([])
+    .describe('changes to rendered objects of a kind: maps merge, lists of named things merge by name'),
   deployOn: z.union([z.literal('success'), z.strictObject({ branch: z.string() })]).optional(),
 } as const
 
@@ -267,3 +278,5 @@ export type Container = z.output<typeof container>
 export type Probe = z.output<typeof probe>
 export type EnvMap = z.output<typeof env>
 export type Hook = z.output<typeof hook>
+export type EnvFrom = z.output<typeof envFrom>
+export type Resources = z.output<typeof resources>

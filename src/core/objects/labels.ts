@@ -1,0 +1,80 @@
+// Labels, annotations and names of everything gkube writes. One rule for all: `gkube.dev/app` finds an app's
+// objects and pods of every kind (given manifests keep their own name and instance labels), selectors are
+// name + instance only, and nothing about a single deploy is ever on a pod template.
+import { ownAnnotations, sha256 } from '../hash.ts'
+
+export const managedBy = 'app.kubernetes.io/managed-by'
+export const nameLabel = 'app.kubernetes.io/name'
+export const instanceLabel = 'app.kubernetes.io/instance'
+export const versionLabel = 'app.kubernetes.io/version'
+/** On every object and pod of an app: watches and look-ups go by it. */
+export const appLabel = `${ownAnnotations}app`
+/** On Jobs only: whose Job it is, checked when its name is already taken. */
+export const deployLabel = `${ownAnnotations}deploy`
+
+export const deployAnnotation = `${ownAnnotations}deploy`
+export const epochAnnotation = `${ownAnnotations}epoch`
+export const revisionAnnotation = `${ownAnnotations}revision`
+export const restartedAnnotation = 'kubectl.kubernetes.io/restartedAt'
+
+type Whose = { readonly app: string; readonly environment: string }
+
+/** A name of at most `most` characters; a longer one is cut and told apart by a hash of the whole. */
+export function shorten(name: string, most = 63): string {
+  if (name.length <= most) return name
+  const head = name.slice(0, most - 9).replace(/[-.]+$/, '')
+  return `${head}-${sha256(name).slice(0, 8)}`
+}
+
+/** What Services, Deployments and budgets select by: never a version (selectors are immutable). */
+export const selectorLabels = ({ app, environment }: Whose): Record<string, string> => ({
+  [nameLabel]: app,
+  [instanceLabel]: shorten(`${app}-${environment}`),
+})
+
+/** Labels of objects that do not change with the revision: Service, Ingress, claims and others. */
+export const ownLabels = (whose: Whose): Record<string, string> => ({
+  ...selectorLabels(whose),
+  [managedBy]: 'gkube',
+  [appLabel]: whose.app,
+})
+
+/**
+ * Labels of the workload and its pods. The version is only here: on a Service it would cost one more write at
+ * every deploy and say nothing true about the Service.
+ */
+export function workloadLabels(whose: Whose, revision: string): Record<string, string> {
+  const version = revision.slice(0, 63).replace(/^[^A-Za-z0-9]+|[^A-Za-z0-9]+$/g, '')
+  return { ...ownLabels(whose), ...(version ? { [versionLabel]: version } : {}) }
+}
+
+/**
+ * Labels of a Job's pods: found by the app, but never selected by its Service or Deployment. A dot cannot occur
+ * in an environment's name, so no environment can have this instance.
+ */
+export const jobLabels = (whose: Whose, step: string, deploy: string): Record<string, string> => ({
+  ...ownLabels(whose),
+  [instanceLabel]: `${shorten(`${whose.app}-${whose.environment}`, 50)}.${step}`,
+  'app.kubernetes.io/component': step,
+  [deployLabel]: deploy,
+})
+
+/** Which deploy wrote an object: on its metadata, left out of its hash. */
+export const deployAnnotations = (
+  deploy: { readonly id: string; readonly epoch: number },
+  revision: string,
+): Record<string, string> => ({
+  [deployAnnotation]: deploy.id,
+  [epochAnnotation]: String(deploy.epoch),
+  [revisionAnnotation]: revision,
+})
+
+/** The immutable ConfigMap that holds an app's files, named by what is in it. */
+export const filesName = (app: string, data: Readonly<Record<string, string>>): string =>
+  `${app}-${sha256(data).slice(0, 10)}`
+
+/** `app-step-deploy-attempt`; only the app's part is cut, for the deploy's id already makes the name unique. */
+export function jobName(app: string, step: string, deploy: string, attempt: number): string {
+  const tail = `-${step}-${deploy.toLowerCase()}-${attempt}`
+  return `${app.slice(0, 63 - tail.length).replace(/-+$/, '')}${tail}`
+}
