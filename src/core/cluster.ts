@@ -187,8 +187,8 @@ export type Cluster = {
   /** Metadata only: what the shared watch last saw of an object it watches, else a live read. May be stale: only a resourceVersion from it makes a write safe. */
   peek(ref: ObjectRef): Promise<KubeObject | null>
   create(object: KubeObject, options?: { dryRun?: boolean }): Promise<Written>
-  /** Server-side apply as manager `gkube`. A `metadata.resourceVersion` in the object is the fence. */
-  apply(object: KubeObject, options?: { dryRun?: boolean; force?: boolean }): Promise<Written>
+  /** Server-side apply as manager `gkube` (or the one named). A `metadata.resourceVersion` in the object is the fence. */
+  apply(object: KubeObject, options?: { dryRun?: boolean; force?: boolean; manager?: string }): Promise<Written>
   /** A merge patch of metadata (epoch stamps); the resourceVersion is the fence. */
   stamp(
     ref: ObjectRef,

@@ -3,6 +3,7 @@
 // Only transition.ts makes a new version of it.
 import { z } from 'zod'
 import { label, revision } from './units.ts'
+import { overridesSchema } from './workload.ts'
 
 export const kinds = ['deploy', 'redeploy', 'rollback', 'scale', 'restart', 'delete'] as const
 export type Kind = (typeof kinds)[number]
@@ -174,7 +175,13 @@ export const deploySchema = z.object({
       spec: z.string(),
       image: z.string(),
       digest: z.string().nullable(),
-      base: z.object({ revision: z.string(), spec: z.string().nullable() }),
+      base: z.object({
+        revision: z.string(),
+        spec: z.string().nullable(),
+        overrides: overridesSchema.nullable(),
+      }),
+      /** What a person set by hand (scale, restart), as this deploy renders it. */
+      overrides: overridesSchema,
       /** Mod revisions of what the plan was made from; `0` is absent. The claim compares them. */
       basis: z.object({ app: z.string(), workload: z.string() }),
       onFailure: z.enum(['rollback', 'hold', 'ask']),
@@ -194,8 +201,6 @@ export const deploySchema = z.object({
   /** Of `active/<env>/<app>`, at the claim or the last take-over. */
   epoch: z.int().nonnegative(),
   slot: z.int().nonnegative().nullable(),
-  /** Whether any object was written: only then is there something to roll back. */
-  wrote: z.boolean(),
   rollback: z.object({ attemptedAt: time, spec: z.string(), revision: z.string() }).nullable(),
   cancelledBy: actorSchema.nullable(),
   supersededBy: z.string().nullable(),

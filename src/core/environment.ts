@@ -9,8 +9,8 @@ export type Role = (typeof roles)[number]
 /** A role on some apps in some environments; `*` is all. */
 export const grantSchema = z.strictObject({
   role: z.enum(roles),
-  apps: z.array(z.string().min(1)).default(['*']),
-  environments: z.array(z.string().min(1)).default(['*']),
+  apps: z.array(z.string().min(1)).default(['*']).describe('apps by name; * is all'),
+  environments: z.array(z.string().min(1)).default(['*']).describe('environments by name; * is all'),
 })
 export type Grant = z.output<typeof grantSchema>
 
@@ -21,18 +21,24 @@ export const environmentSchema = z.strictObject({
     .regex(/^[a-z0-9{}-]+$/)
     .default('{environment}')
     .describe('the namespace; {app} and {environment} are filled in'),
-  createNamespace: z.boolean().default(false),
+  createNamespace: z.boolean().default(false).describe('create the namespace when it is missing'),
   protected: z.boolean().default(false).describe('default deny, and digests required'),
   requireDigest: z.boolean().default(false).describe('refuse a tag that cannot be resolved to a digest'),
-  onFailure: z.enum(['rollback', 'hold', 'ask']).default('rollback'),
-  onCancel: z.enum(['rollback', 'hold']).default('rollback'),
-  queue: z.enum(['supersede', 'keep']).default('supersede'),
+  onFailure: z
+    .enum(['rollback', 'hold', 'ask'])
+    .default('rollback')
+    .describe('a failed deploy: roll back, leave it to be looked at, or leave it and offer a rollback'),
+  onCancel: z.enum(['rollback', 'hold']).default('rollback').describe('the same for a cancelled one'),
+  queue: z
+    .enum(['supersede', 'keep'])
+    .default('supersede')
+    .describe('supersede: a newer deploy of an app replaces the one that waits'),
   parallel: z.int().min(1).max(1000).default(20).describe('deploys that run at once in this environment'),
   approvals: z
     .strictObject({
-      required: z.int().min(0).max(10).default(0),
-      requesterCounts: z.boolean().default(false),
-      expiry: duration.default('30m'),
+      required: z.int().min(0).max(10).default(0).describe('approvals that a deploy needs'),
+      requesterCounts: z.boolean().default(false).describe('who asked may approve too'),
+      expiry: duration.default('30m').describe('a request that nobody approved ends after this'),
       reason: z.boolean().default(false).describe('an approval must give a reason'),
       rollback: z.boolean().default(false).describe('a rollback needs approvals too'),
     })
@@ -45,7 +51,7 @@ export const environmentSchema = z.strictObject({
         .array(z.string())
         .default([])
         .describe('kinds beyond the default list that manifests may hold'),
-      serviceAccounts: z.array(z.string()).default([]),
+      serviceAccounts: z.array(z.string()).default([]).describe('service accounts that apps may run as'),
       patches: z
         .array(z.string())
         .default([])

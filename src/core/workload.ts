@@ -18,11 +18,21 @@ export const inventoryItemSchema = z.object({
 })
 export type InventoryItem = z.output<typeof inventoryItemSchema>
 
+/** What people set by hand: objects are rendered from it, so that there is never a second manager on a field. */
+export const overridesSchema = z.object({
+  replicas: z.int().min(0).nullable(),
+  min: z.int().min(1).nullable(),
+  max: z.int().min(1).nullable(),
+  restartedAt: z.string().nullable(),
+})
+export type Overrides = z.output<typeof overridesSchema>
+export const noOverrides: Overrides = { replicas: null, min: null, max: null, restartedAt: null }
+
 export const workloadSchema = z.object({
   schema: z.literal(1),
   app: label(40),
   environment: label(30),
-  state: z.enum(['creating', 'ready', 'deleting']),
+  state: z.enum(['creating', 'ready']),
   cluster: z.string(),
   namespace: z.string(),
   revision: z.string(),
@@ -33,12 +43,7 @@ export const workloadSchema = z.object({
   /** The frozen spec that last succeeded: where a rollback goes. */
   good: z.object({ spec: z.string(), revision: z.string(), deploy: z.string(), at: z.int() }).nullable(),
   inventory: z.array(inventoryItemSchema).max(200),
-  overrides: z.object({
-    replicas: z.int().min(0).nullable(),
-    min: z.int().min(1).nullable(),
-    max: z.int().min(1).nullable(),
-    restartedAt: z.string().nullable(),
-  }),
+  overrides: overridesSchema,
   initialisedAt: z.int().nullable(),
   deploy: z.string(),
   deployedBy: z.string(),

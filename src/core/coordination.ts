@@ -1,0 +1,40 @@
+// The small records by which replicas agree: who is active with which epoch, who owns a deploy, what others want
+// of its owner. Mutual exclusion is `active` (no lease: a crash must not free it); liveness is the owner key.
+import { z } from 'zod'
+import { actorSchema } from './deploy.ts'
+
+/** `active/<env>/<app>`: kept when idle, because its epoch only grows. */
+export const activeSchema = z.object({
+  schema: z.literal(1),
+  epoch: z.int().nonnegative(),
+  deploy: z.string().nullable(),
+})
+export type Active = z.output<typeof activeSchema>
+
+/** `owners/<id>`, held by a replica's lease. */
+export const ownerSchema = z.object({ schema: z.literal(1), replica: z.string(), at: z.int() })
+export type Owner = z.output<typeof ownerSchema>
+
+/** `intents/<id>/<kind>`: consumed by the owner in its own transaction. */
+export const intentSchema = z.object({
+  schema: z.literal(1),
+  kind: z.enum(['cancel']),
+  by: actorSchema,
+  reason: z.string().max(500),
+  at: z.int(),
+})
+export type Intent = z.output<typeof intentSchema>
+
+/** `audit/<env>/<id>`: written in the transaction of what it tells. */
+export const auditSchema = z.object({
+  schema: z.literal(1),
+  at: z.int(),
+  by: actorSchema,
+  action: z.string().max(60),
+  app: z.string().nullable(),
+  environment: z.string(),
+  deploy: z.string().nullable(),
+  outcome: z.string().max(60),
+  detail: z.string().max(500),
+})
+export type Audit = z.output<typeof auditSchema>

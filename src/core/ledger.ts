@@ -1,0 +1,150 @@
+// Writes a deploy's next state to etcd: one transition, one transaction, with all its effects. Whoever is not the
+// owner of a running deploy is refused by the compares, not by good manners.
+import type { Clock } from './clock.ts'
+import type { Active, Audit } from './coordination.ts'
+import { type Actor, type Deploy, isTerminal } from './deploy.ts'
+import type { Keys } from './keys.ts'
+import type { Compare, Kv, Write } from './kv.ts'
+import { newId, put, remove, type Stored, unchanged } from './records.ts'
+import { type DeployEvent, type Effect, transition } from './transition.ts'
+
+/** The right to write a running deploy: the owner key as this replica created it, and `active` as it left it. */
+export type Ownership = {
+  readonly createRevision: string
+  readonly active: Stored<Active> | null
+}
+
+/** Someone else wrote first, or this replica is no longer the owner: read again, or stop. */
+export class LostRace extends Error {
+  readonly keys: readonly string[]
+  constructor(keys: readonly string[]) {
+    super(`changed meanwhile: ${keys.join(', ') || 'a compared key'}`)
+    this.name = 'LostRace'
+    this.keys = keys
+  }
+}
+
+/** The event is not legal in the record's phase. */
+export class IllegalEvent extends Error {}
+
+export type More = {
+  readonly compares?: readonly Compare[]
+  readonly writes?: readonly Write[]
+  readonly owner?: Ownership
+  /** Who did it, for the audit; the owner's own steps are gkube's. */
+  readonly by?: Actor
+  readonly detail?: string
+}
+
+export type Ledger = ReturnType<typeof createLedger>
+
+export function createLedger(deps: {
+  kv: Pick<Kv, 'commit' | 'get'>
+  keys: Keys
+  clock: Pick<Clock, 'now'>
+}) {
+  const { kv, keys, clock } = deps
+
+  const effectWrites = (deploy: Deploy, effects: readonly Effect[], active: Stored<Active> | null): Write[] =>
+    effects.flatMap(effect => effectWrite(keys, deploy, effect, active))
+
+  function auditWrite(before: Deploy, after: Deploy, event: DeployEvent, more: More): Write[] {
+    const worthTelling =
+      more.by || isTerminal(after.phase) || event.kind === 'claim' || event.kind === 'take_over'
+    if (!worthTelling) return []
+    const now = clock.now()
+    const entry: Audit = {
+      schema: 1,
+      at: now,
+      by: more.by ?? { id: 'gkube', name: 'gkube', via: 'gkube' },
+      action: event.kind,
+      app: before.app,
+      environment: before.environment,
+      deploy: before.id,
+      outcome: after.phase,
+      detail: (more.detail ?? after.cause?.message ?? '').slice(0, 500),
+    }
+    return [put(keys.audit(before.environment, newId(now)), entry)]
+  }
+
+  /**
+   * Applies `event` to the record as it was read and writes the outcome.
+   * Throws IllegalEvent, LostRace (nothing was written), OutcomeUnknown or UserError `unavailable`.
+   */
+  async function advance(
+    stored: Stored<Deploy>,
+    event: DeployEvent,
+    more: More = {},
+  ): Promise<Stored<Deploy>> {
+    const before = stored.value
+    const result = transition(before, event, clock.now())
+    if (result.kind === 'refused') throw new IllegalEvent(result.why)
+    const after = result.deploy
+    const activeKey = keys.active(before.environment, before.app)
+    const ownerCompares: Compare[] = more.owner
+      ? [
+          { kind: 'created', key: keys.owner(before.id), createRevision: more.owner.createRevision },
+          ...(more.owner.active ? [unchanged(activeKey, more.owner.active)] : []),
+        ]
+      : []
+    const commit = {
+      compares: [unchanged(stored.key, stored), ...ownerCompares, ...(more.compares ?? [])],
+      writes: [
+        put(stored.key, after),
+        ...effectWrites(after, result.effects, more.owner?.active ?? null),
+        ...auditWrite(before, after, event, more),
+        ...(more.writes ?? []),
+      ],
+    }
+    const outcome = await kv.commit(commit)
+    if (!outcome.committed) {
+      const moved = commit.compares.filter(compare => !holds(compare, outcome.seen.get(compare.key)))
+      throw new LostRace(moved.map(compare => compare.key))
+    }
+    return {
+      key: stored.key,
+      value: after,
+      createRevision: stored.createRevision,
+      modRevision: outcome.revision,
+    }
+  }
+
+  return { advance }
+}
+
+type Seen = { readonly modRevision: string; readonly createRevision: string } | undefined
+
+/** Whether a compare held on what the same transaction saw. */
+export function holds(compare: Compare, seen: Seen): boolean {
+  switch (compare.kind) {
+    case 'absent':
+      return !seen
+    case 'present':
+      return Boolean(seen)
+    case 'unchanged':
+      return seen?.modRevision === compare.modRevision
+    case 'created':
+      return seen?.createRevision === compare.createRevision
+  }
+}
+
+function effectWrite(keys: Keys, deploy: Deploy, effect: Effect, active: Stored<Active> | null): Write[] {
+  const { id, environment: env, app } = deploy
+  switch (effect) {
+    case 'enqueue':
+      return [put(keys.queueEntry(env, app, id), { schema: 1, kind: deploy.kind })]
+    case 'dequeue':
+      return [remove(keys.queueEntry(env, app, id))]
+    case 'disown':
+      return [remove(keys.owner(id)), remove(keys.intent(id, 'cancel'))]
+    case 'close':
+      return [remove(keys.openEntry(id))]
+    case 'activate':
+      return [put(keys.active(env, app), { schema: 1, epoch: deploy.epoch, deploy: id } satisfies Active)]
+    case 'deactivate': {
+      const idle: Active = { schema: 1, epoch: active?.value.epoch ?? deploy.epoch, deploy: null }
+      const slot = deploy.slot === null ? [] : [remove(keys.slot(env, deploy.slot))]
+      return [put(keys.active(env, app), idle), ...slot]
+    }
+  }
+}

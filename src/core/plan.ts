@@ -1,0 +1,68 @@
+// Pure: what a deploy will do, as named steps. The etcd lookup decides: a job that has no workload is created,
+// one that has is updated. Steps an app does not need are left out.
+import type { AppSpec } from './app.ts'
+import type { Deploy, Kind, StepName } from './deploy.ts'
+import { noOverrides, type Overrides, type Workload } from './workload.ts'
+
+export type PlanFacts = {
+  readonly kind: Kind
+  readonly spec: AppSpec
+  /** What etcd holds for this app and environment. */
+  readonly workload: Pick<Workload, 'state' | 'initialisedAt'> | null
+  /** The environment has a pool that volumes are made in. */
+  readonly pool: boolean
+}
+
+/** create while nothing has ever served, update after. */
+export function planKind(facts: Pick<PlanFacts, 'kind' | 'workload'>): NonNullable<Deploy['plan']> {
+  if (facts.kind === 'delete') return 'delete'
+  return facts.workload?.state === 'ready' ? 'update' : 'create'
+}
+
+/** The steps in order (DESIGN: create and update paths). */
+export function planSteps(facts: PlanFacts): StepName[] {
+  const { kind, spec, workload } = facts
+  if (kind === 'delete') return ['remove', 'record']
+  const tail: StepName[] = ['apply', 'rollout']
+  if (kind === 'scale' || kind === 'restart' || kind === 'rollback') return [...tail, 'record']
+  const steps: StepName[] = []
+  if (planKind(facts) === 'create') {
+    if (facts.pool && spec.storage.some(volume => !volume.storageClass)) steps.push('volume')
+    steps.push('environment')
+  }
+  if (spec.code) steps.push('publish')
+  if (spec.hooks.init && !workload?.initialisedAt) steps.push('init')
+  if (spec.hooks.before) steps.push('before')
+  steps.push(...tail)
+  if (spec.hooks.after) steps.push('after')
+  return [...steps, 'record']
+}
+
+/**
+ * What people set by hand, after this deploy. A scale stays until the app's own `replicas` change; where an
+ * autoscaler runs, scale edits its bounds.
+ */
+export function planOverrides(input: {
+  readonly kind: Kind
+  readonly replicas: number | null
+  /** ISO time of a restart. */
+  readonly restartAt: string
+  readonly spec: AppSpec
+  /** The spec that runs now, null on a create. */
+  readonly base: AppSpec | null
+  readonly current: Overrides | null
+}): Overrides {
+  const current = input.current ?? noOverrides
+  if (input.kind === 'restart') return { ...current, restartedAt: input.restartAt }
+  if (input.kind === 'scale' && input.replicas !== null) {
+    const { autoscale } = input.spec
+    if (!autoscale) return { ...current, replicas: input.replicas, min: null, max: null }
+    const min = Math.max(1, input.replicas)
+    return { ...current, replicas: null, min, max: Math.max(autoscale.max, min) }
+  }
+  if (input.kind === 'scale' || input.kind === 'delete' || !input.base) return current
+  const sameScale =
+    input.base.replicas === input.spec.replicas &&
+    JSON.stringify(input.base.autoscale) === JSON.stringify(input.spec.autoscale)
+  return sameScale ? current : { ...current, replicas: null, min: null, max: null }
+}

@@ -1,0 +1,98 @@
+// Pairs an etcd entry with its schema. A value that does not parse is reported by key and never overwritten:
+// every commit compares what was read, and nothing is read from it. Keys are built in keys.ts.
+import { ulid } from 'ulid'
+import type { z } from 'zod'
+import { UserError } from '../errors.ts'
+import type { Compare, Entry, Kv, Revision, Write } from './kv.ts'
+
+/** A record as read: its value and what a compare-and-swap needs. */
+export type Stored<T> = {
+  readonly key: string
+  readonly value: T
+  readonly modRevision: Revision
+  readonly createRevision: Revision
+}
+
+/** A record in etcd that this version cannot read. */
+export class UnreadableRecord extends UserError {
+  readonly key: string
+  constructor(key: string, why: string) {
+    super(
+      'conflict',
+      `The record ${key} cannot be read by this version of gkube (${why}). It is left as it is. ` +
+        'Run the newest gkube, or let an operator free it: gkube release <app> --environment <env> --force --reason …',
+      { details: { key } },
+    )
+    this.name = 'UnreadableRecord'
+    this.key = key
+  }
+}
+
+/** Parses an entry; throws UnreadableRecord. */
+export function decode<T>(schema: z.ZodType<T>, entry: Entry): Stored<T> {
+  let json: unknown
+  try {
+    json = JSON.parse(entry.value)
+  } catch {
+    throw new UnreadableRecord(entry.key, 'not JSON')
+  }
+  const parsed = schema.safeParse(json)
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]
+    throw new UnreadableRecord(
+      entry.key,
+      `${issue?.path.join('.') || 'value'}: ${issue?.message ?? 'invalid'}`,
+    )
+  }
+  return {
+    key: entry.key,
+    value: parsed.data,
+    modRevision: entry.modRevision,
+    createRevision: entry.createRevision,
+  }
+}
+
+/** Parses what can be parsed and hands the rest to `unreadable`. */
+export function decodeAll<T>(
+  schema: z.ZodType<T>,
+  entries: Iterable<Entry>,
+  unreadable: (error: UnreadableRecord) => void,
+): Stored<T>[] {
+  const records: Stored<T>[] = []
+  for (const entry of entries) {
+    try {
+      records.push(decode(schema, entry))
+    } catch (error) {
+      if (!(error instanceof UnreadableRecord)) throw error
+      unreadable(error)
+    }
+  }
+  return records
+}
+
+/** Reads one record; null if there is none. */
+export async function read<T>(
+  kv: Pick<Kv, 'get'>,
+  schema: z.ZodType<T>,
+  key: string,
+): Promise<Stored<T> | null> {
+  const entry = await kv.get(key)
+  return entry ? decode(schema, entry) : null
+}
+
+/** A put of a record. The `writeId` makes its bytes unique, so that an unknown outcome is resolved by reading. */
+export const put = (key: string, value: object, lease?: string): Write => ({
+  kind: 'put',
+  key,
+  value: JSON.stringify({ ...value, writeId: ulid() }),
+  ...(lease ? { lease } : {}),
+})
+
+export const remove = (key: string): Write => ({ kind: 'delete', key })
+
+/** The compare that a record is still as it was read; null: still absent. */
+export const unchanged = (key: string, stored: { readonly modRevision: Revision } | null): Compare =>
+  stored ? { kind: 'unchanged', key, modRevision: stored.modRevision } : { kind: 'absent', key }
+
+/** An id that sorts by time and is safe in object names and URLs. Order is never taken from it. */
+export const newId = (now: number): string => ulid(now).toLowerCase()

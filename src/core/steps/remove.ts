@@ -1,0 +1,77 @@
+// The remove step of a delete: everything gkube wrote, by UID, the workload first. Data stays: claims go only when
+// their names were typed; volumes and namespaces never.
+import { ClusterError, nameOf } from '../cluster.ts'
+import type { InventoryItem } from '../workload.ts'
+import { done, failed, type StepBody, type StepContext } from './step.ts'
+
+const neverRemoved = ['PersistentVolume', 'Namespace']
+/** Objects that take traffic away or keep pods alive go first. */
+const order = [
+  'HorizontalPodAutoscaler',
+  'Ingress',
+  'CronJob',
+  'Deployment',
+  'StatefulSet',
+  'DaemonSet',
+  'Job',
+]
+const goneWithinMs = 120_000
+
+export const remove: StepBody = async context => {
+  const { deploy, workload } = context
+  const claims = deploy.params.claims
+  const goes = (item: InventoryItem) =>
+    !neverRemoved.includes(item.kind) && (item.kind !== 'PersistentVolumeClaim' || claims.includes(item.name))
+  const items = workload.inventory.filter(goes).sort((a, b) => rank(a) - rank(b))
+  for (const item of items) await removeItem(context, item)
+  for (const name of claims.filter(name => !items.some(item => item.name === name)))
+    await removeClaim(context, name)
+  const kept = workload.inventory.filter(item => !goes(item) && item.kind === 'PersistentVolumeClaim')
+  for (const item of items) {
+    if (!(await waitGone(context, item))) {
+      return failed(
+        'deadline',
+        `${item.kind} ${item.name} is still there after ${goneWithinMs / 1000} s: something holds it (a finalizer?).`,
+      )
+    }
+  }
+  const keptWords = kept.length > 0 ? `, kept ${kept.map(item => `claim ${item.name}`).join(', ')}` : ''
+  return done(`${items.length} objects deleted${keptWords}`)
+}
+
+const rank = (item: InventoryItem): number => {
+  const at = order.indexOf(item.kind)
+  return at === -1 ? order.length : at
+}
+
+/** Deletes one object of the inventory, by UID: an object of the same name that someone else made is left alone. */
+export async function removeItem(context: Pick<StepContext, 'cluster'>, item: InventoryItem): Promise<void> {
+  try {
+    await context.cluster.remove(item, { uid: item.uid, propagation: 'Background' })
+  } catch (error) {
+    const goneOrOther =
+      error instanceof ClusterError && (error.kind === 'not_found' || error.kind === 'stale')
+    if (!goneOrOther) throw error
+  }
+}
+
+/** A claim made from a StatefulSet's template is not in the inventory: only one labelled as this app's is deleted. */
+async function removeClaim(context: StepContext, name: string): Promise<void> {
+  const { cluster, workload } = context
+  const ref = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', namespace: workload.namespace, name }
+  const live = await cluster.get(ref)
+  if (!live || live.metadata.labels?.['app.kubernetes.io/instance'] !== workload.app) return
+  await cluster.remove(ref, { uid: live.metadata.uid })
+}
+
+async function waitGone(context: StepContext, item: InventoryItem): Promise<boolean> {
+  if (item.kind === 'PersistentVolumeClaim') return true
+  const until = context.now() + goneWithinMs
+  for (let pause = 50; ; pause = Math.min(2_000, pause * 2)) {
+    const live = await context.cluster.get(item)
+    if (!live || live.metadata.uid !== item.uid) return true
+    if (context.now() > until) return false
+    context.progress({ ready: 0, wanted: 0, message: `waiting for ${nameOf(item)} to go` })
+    await context.sleep(pause)
+  }
+}

@@ -1,0 +1,96 @@
+// What every step gets and answers. A step is idempotent or detects that it ran: after a crash it is run again by
+// the next owner, with `takenOver` set. Its outcome is written by the runner in one transaction.
+import type { Cluster, KubeObject, ObjectRef } from '../cluster.ts'
+import type { Cause, Deploy, Diagnosis, Progress } from '../deploy.ts'
+import type { Environment } from '../environment.ts'
+import type { Frozen, Workload } from '../workload.ts'
+
+export type StepContext = {
+  readonly deploy: Deploy
+  readonly workload: Workload
+  /** What this step renders: the frozen spec of the deploy, or the known-good one of a rollback. */
+  readonly frozen: Frozen
+  /** What ran before this deploy; null on a first create. */
+  readonly base: Frozen | null
+  readonly environment: Environment
+  /** Every write of it checks first that this replica still owns the deploy. */
+  readonly cluster: Cluster
+  readonly startedAt: number
+  now(): number
+  /** Waits for a change or the time; ends early when the deploy is cancelled or the replica stops. */
+  sleep(ms: number, wake?: AbortSignal): Promise<void>
+  /** A person asked to cancel: end with `cancelled` at the next safe point. */
+  readonly cancelled: AbortSignal
+  /** The replica stops or lost its lease: throw, write nothing more. */
+  readonly stopped: AbortSignal
+  /** Another owner ran this deploy before: objects carry an older epoch. */
+  readonly takenOver: boolean
+  progress(progress: Omit<Progress, 'at'>): void
+}
+
+export type StepOutcome =
+  | {
+      readonly kind: 'done'
+      readonly message: string
+      /** The workload record as it is now, written with the step's end. */
+      readonly workload?: Workload
+      /** Delete only: the record goes. */
+      readonly removeWorkload?: boolean
+    }
+  | {
+      readonly kind: 'failed'
+      readonly cause: Cause
+      readonly message: string
+      /** Nothing was written to the cluster by this step. */
+      readonly clean: boolean
+      readonly diagnosis?: Diagnosis
+      readonly workload?: Workload
+    }
+  | { readonly kind: 'cancelled'; readonly clean: boolean; readonly workload?: Workload }
+
+export type StepBody = (context: StepContext) => Promise<StepOutcome>
+
+/** A failure whose words are short enough for the record. */
+export const failed = (
+  reason: Cause['reason'],
+  message: string,
+  more: { clean?: boolean; diagnosis?: Diagnosis; workload?: Workload } = {},
+): StepOutcome => ({
+  kind: 'failed',
+  cause: { reason, message: message.slice(0, 1000) },
+  message: message.slice(0, 500),
+  clean: more.clean ?? false,
+  diagnosis: more.diagnosis,
+  workload: more.workload,
+})
+
+export const done = (message: string, workload?: Workload): StepOutcome => ({
+  kind: 'done',
+  message: message.slice(0, 500),
+  workload,
+})
+
+/** gkube's own annotations on object metadata; never in a pod template. */
+export const annotations = {
+  deploy: 'gkube.dev/deploy',
+  epoch: 'gkube.dev/epoch',
+  revision: 'gkube.dev/revision',
+  /** Written by a take-over's stamp only: a field of its own, so that it never conflicts with an apply. */
+  fence: 'gkube.dev/fence',
+} as const
+
+/** The newest epoch that wrote an object. */
+export function epochOf(object: Pick<KubeObject, 'metadata'>): number {
+  const { annotations: found = {} } = object.metadata
+  return Math.max(Number(found[annotations.epoch] ?? 0) || 0, Number(found[annotations.fence] ?? 0) || 0)
+}
+
+/** The same object: API version may differ, the kind and name may not. */
+export const sameObject = (a: ObjectRef, b: ObjectRef): boolean =>
+  a.kind === b.kind &&
+  a.name === b.name &&
+  (a.namespace ?? '') === (b.namespace ?? '') &&
+  group(a) === group(b)
+
+const group = (ref: ObjectRef): string =>
+  ref.apiVersion.includes('/') ? (ref.apiVersion.split('/')[0] ?? '') : ''

@@ -1,0 +1,176 @@
+// One replica's mirror of what is live: open deploys, queue, active, slots, owners, intents, locks. Fed by the one
+// etcd watch; it may lag, so nothing is decided by it alone: every commit compares. A reset reads it all again.
+import { backoff, type Clock } from './clock.ts'
+import {
+  type Active,
+  activeSchema,
+  type Intent,
+  intentSchema,
+  type Owner,
+  ownerSchema,
+} from './coordination.ts'
+import { type Lock, lockSchema } from './core.ts'
+import { type Deploy, deploySchema, isTerminal } from './deploy.ts'
+import type { Keys } from './keys.ts'
+import { type Change, type Entry, type Kv, newer } from './kv.ts'
+import { decode, type Stored, UnreadableRecord } from './records.ts'
+
+type Live = {
+  readonly deploys: Map<string, Stored<Deploy>>
+  /** Queue entries by deploy id; order is `createRevision`. */
+  readonly queue: Map<string, Entry>
+  readonly active: Map<string, Stored<Active>>
+  readonly slots: Set<string>
+  readonly owners: Map<string, Stored<Owner>>
+  readonly intents: Map<string, Stored<Intent>>
+  readonly locks: Map<string, Stored<Lock>>
+}
+
+export type View = {
+  readonly live: Live
+  /** Reads everything, then follows the feed; `changed` is called after each change. */
+  start(changed: (key: string) => void): Promise<void>
+  /** Takes over a record this replica just wrote, so that it need not wait for the feed. */
+  learn(stored: Stored<Deploy>): void
+  stop(): void
+}
+
+const pageSize = 100
+
+/** The mirror; `unreadable` hears of each record that does not parse (by key). */
+export function createView(deps: {
+  kv: Pick<Kv, 'list' | 'getMany' | 'subscribe'>
+  keys: Keys
+  clock: Clock
+  random: () => number
+  unreadable: (error: UnreadableRecord) => void
+  /** Reading it all again failed; it is tried until it works. */
+  failed: (error: unknown) => void
+}): View {
+  const { kv, keys } = deps
+  const live: Live = {
+    deploys: new Map(),
+    queue: new Map(),
+    active: new Map(),
+    slots: new Set(),
+    owners: new Map(),
+    intents: new Map(),
+    locks: new Map(),
+  }
+  const seen = new Map<string, string>()
+  let unsubscribe = () => {}
+  let stopped = false
+  const stop = new AbortController()
+
+  const parse = <T>(work: () => Stored<T>): Stored<T> | null => {
+    try {
+      return work()
+    } catch (error) {
+      if (!(error instanceof UnreadableRecord)) throw error
+      deps.unreadable(error)
+      return null
+    }
+  }
+  const rest = (key: string, prefix: string) => key.slice(prefix.length)
+
+  function keep(entry: Entry): void {
+    const { key } = entry
+    const known = seen.get(key)
+    if (known && !newer(entry.modRevision, known)) return
+    seen.set(key, entry.modRevision)
+    if (key.startsWith(keys.deploys)) keepDeploy(entry)
+    else if (key.startsWith(keys.queues)) live.queue.set(key.slice(key.lastIndexOf('/') + 1), entry)
+    else if (key.startsWith(keys.slotsAll)) live.slots.add(key)
+    else if (key.startsWith(keys.actives)) set(live.active, key, () => decode(activeSchema, entry))
+    else if (key.startsWith(keys.owners))
+      set(live.owners, rest(key, keys.owners), () => decode(ownerSchema, entry))
+    else if (key.startsWith(keys.intents))
+      set(live.intents, rest(key, keys.intents), () => decode(intentSchema, entry))
+    else if (key.startsWith(keys.locks)) set(live.locks, key, () => decode(lockSchema, entry))
+    else seen.delete(key)
+  }
+
+  function keepDeploy(entry: Entry): void {
+    const stored = parse(() => decode(deploySchema, entry))
+    if (!stored) return
+    if (isTerminal(stored.value.phase)) {
+      live.deploys.delete(stored.value.id)
+      // Kept in `seen` only while it could come again out of order: the feed never repeats, so it can go.
+      seen.delete(entry.key)
+    } else live.deploys.set(stored.value.id, stored)
+  }
+
+  function set<T>(map: Map<string, Stored<T>>, name: string, work: () => Stored<T>): void {
+    const stored = parse(work)
+    if (stored) map.set(name, stored)
+    else map.delete(name)
+  }
+
+  function drop(key: string): void {
+    seen.delete(key)
+    if (key.startsWith(keys.deploys)) live.deploys.delete(rest(key, keys.deploys))
+    else if (key.startsWith(keys.queues)) live.queue.delete(key.slice(key.lastIndexOf('/') + 1))
+    else if (key.startsWith(keys.slotsAll)) live.slots.delete(key)
+    else if (key.startsWith(keys.actives)) live.active.delete(key)
+    else if (key.startsWith(keys.owners)) live.owners.delete(rest(key, keys.owners))
+    else if (key.startsWith(keys.intents)) live.intents.delete(rest(key, keys.intents))
+    else if (key.startsWith(keys.locks)) live.locks.delete(key)
+  }
+
+  async function readAll(): Promise<string> {
+    for (const part of Object.values(live)) part.clear()
+    seen.clear()
+    const open = await kv.list(keys.open)
+    const ids = open.entries.map(entry => rest(entry.key, keys.open))
+    for (let at = 0; at < ids.length; at += pageSize) {
+      const found = await kv.getMany(ids.slice(at, at + pageSize).map(keys.deploy))
+      for (const entry of found.values()) keep(entry)
+    }
+    for (const prefix of [keys.queues, keys.actives, keys.slotsAll, keys.owners, keys.intents, keys.locks]) {
+      const { entries } = await kv.list(prefix)
+      for (const entry of entries) keep(entry)
+    }
+    return open.revision
+  }
+
+  async function follow(changed: (key: string) => void): Promise<void> {
+    const from = await readAll()
+    if (stopped) return
+    const apply = (change: Change) => {
+      if (change.kind === 'put') keep(change.entry)
+      else drop(change.key)
+      changed(change.kind === 'put' ? change.entry.key : change.key)
+    }
+    unsubscribe = kv.subscribe(keys.root, { change: apply, reset: () => void restart(changed) }, { from })
+    changed(keys.root)
+  }
+
+  /** etcd may not answer just now: try until it does or the view stops. */
+  async function restart(changed: (key: string) => void): Promise<void> {
+    unsubscribe()
+    for (let attempt = 0; !stopped; attempt++) {
+      try {
+        return await follow(changed)
+      } catch (error) {
+        deps.failed(error)
+        await deps.clock.sleep(backoff(attempt, { base: 100, most: 5000, random: deps.random }), stop.signal)
+      }
+    }
+  }
+
+  return {
+    live,
+    start: follow,
+    learn: stored => keep({ key: stored.key, value: JSON.stringify(stored.value), ...revisions(stored) }),
+    stop() {
+      stopped = true
+      stop.abort()
+      unsubscribe()
+    },
+  }
+}
+
+const revisions = (stored: { modRevision: string; createRevision: string }) => ({
+  modRevision: stored.modRevision,
+  createRevision: stored.createRevision,
+})
