@@ -7,8 +7,9 @@ export const managedBy = 'app.kubernetes.io/managed-by'
 export const nameLabel = 'app.kubernetes.io/name'
 export const instanceLabel = 'app.kubernetes.io/instance'
 export const versionLabel = 'app.kubernetes.io/version'
-/** On every object and pod of an app: watches and look-ups go by it. */
+/** On every object and pod of an app, given manifests too: watches, look-ups and ownership go by these two. */
 export const appLabel = `${ownAnnotations}app`
+export const environmentLabel = `${ownAnnotations}environment`
 /** On Jobs only: whose Job it is, checked when its name is already taken. */
 export const deployLabel = `${ownAnnotations}deploy`
 
@@ -27,16 +28,22 @@ export function shorten(name: string, most = 63): string {
 }
 
 /** What Services, Deployments and budgets select by: never a version (selectors are immutable). */
-export const selectorLabels = ({ app, environment }: Whose): Record<string, string> => ({
+export const selectorLabels = ({ app }: Pick<Whose, 'app'>): Record<string, string> => ({
   [nameLabel]: app,
-  [instanceLabel]: shorten(`${app}-${environment}`),
+  [instanceLabel]: app,
+})
+
+/** Whose it is: on everything, whatever else its labels say. */
+export const ownership = ({ app, environment }: Whose): Record<string, string> => ({
+  [managedBy]: 'gkube',
+  [appLabel]: app,
+  [environmentLabel]: environment,
 })
 
 /** Labels of objects that do not change with the revision: Service, Ingress, claims and others. */
 export const ownLabels = (whose: Whose): Record<string, string> => ({
   ...selectorLabels(whose),
-  [managedBy]: 'gkube',
-  [appLabel]: whose.app,
+  ...ownership(whose),
 })
 
 /**
@@ -49,12 +56,12 @@ export function workloadLabels(whose: Whose, revision: string): Record<string, s
 }
 
 /**
- * Labels of a Job's pods: found by the app, but never selected by its Service or Deployment. A dot cannot occur
- * in an environment's name, so no environment can have this instance.
+ * Labels of a Job's pods: found by the app, but never selected by its Service or Deployment. No app's name has
+ * a dot, so this instance is nobody else's.
  */
 export const jobLabels = (whose: Whose, step: string, deploy: string): Record<string, string> => ({
   ...ownLabels(whose),
-  [instanceLabel]: `${shorten(`${whose.app}-${whose.environment}`, 50)}.${step}`,
+  [instanceLabel]: `${whose.app}.${step}`,
   'app.kubernetes.io/component': step,
   [deployLabel]: deploy,
 })

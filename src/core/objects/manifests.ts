@@ -2,7 +2,7 @@
 // and labels; they get a namespace, ownership labels, the revision, and the overrides that people set by hand.
 import type { KubeObject } from '../cluster.ts'
 import type { Frozen, Workload } from '../workload.ts'
-import { appLabel, managedBy, nameLabel, restartedAnnotation } from './labels.ts'
+import { ownership, restartedAnnotation, selectorLabels } from './labels.ts'
 import { fillRevision } from './pod.ts'
 import { type Fields, fieldsOf, isFields, listOf, mapTemplates } from './pod-templates.ts'
 
@@ -89,13 +89,8 @@ function withReplicas(object: KubeObject, replicas: number | null): KubeObject {
 
 function owned(object: KubeObject, { frozen, namespace, overrides }: Input): KubeObject {
   const { status: _, ...rest } = object
-  const { app } = frozen
-  const labels = {
-    [nameLabel]: app,
-    ...object.metadata.labels,
-    [managedBy]: 'gkube',
-    [appLabel]: app,
-  }
+  const mine = ownership(frozen)
+  const labels = { ...selectorLabels(frozen), ...object.metadata.labels, ...mine }
   const home = clusterScoped.has(object.kind) ? {} : { namespace: object.metadata.namespace ?? namespace }
   const placed = { ...rest, metadata: { ...object.metadata, ...home, labels } }
   const selected = fieldsOf(fieldsOf(fieldsOf(object.spec).selector).matchLabels)
@@ -106,12 +101,7 @@ function owned(object: KubeObject, { frozen, namespace, overrides }: Input): Kub
         ? { ...fieldsOf(metadata.annotations), [restartedAnnotation]: overrides.restartedAt }
         : metadata.annotations
     // What a selector pins is left as it is: another value would cut the pods off from it.
-    const templateLabels = {
-      ...fieldsOf(metadata.labels),
-      [managedBy]: 'gkube',
-      [appLabel]: app,
-      ...selected,
-    }
+    const templateLabels = { ...fieldsOf(metadata.labels), ...mine, ...selected }
     return { ...template, metadata: { ...metadata, labels: templateLabels, annotations } }
   })
 }
