@@ -8,7 +8,7 @@ export type Role = (typeof roles)[number]
 
 /** A role on some apps in some environments; `*` is all. */
 export const grantSchema = z.strictObject({
-  role: z.enum(roles),
+  role: z.enum(roles).describe('what may be done'),
   apps: z.array(z.string().min(1)).default(['*']).describe('apps by name; * is all'),
   environments: z.array(z.string().min(1)).default(['*']).describe('environments by name; * is all'),
 })
@@ -42,7 +42,8 @@ export const environmentSchema = z.strictObject({
       reason: z.boolean().default(false).describe('an approval must give a reason'),
       rollback: z.boolean().default(false).describe('a rollback needs approvals too'),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('what approval a deploy needs'),
   history: z.int().min(5).max(10_000).default(100).describe('finished deploys kept per app'),
   exec: z.boolean().default(false).describe('allow `gkube exec` (audited)'),
   allow: z
@@ -57,7 +58,8 @@ export const environmentSchema = z.strictObject({
         .default([])
         .describe('field paths that patches may set, such as spec.template.spec.hostAliases'),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('what apps may use beyond the defaults'),
 })
 export type Environment = z.output<typeof environmentSchema> & { readonly name: string }
 

@@ -1,0 +1,215 @@
+// gkube.yaml and the environment as one validated Config, with the secrets it points to. All mistakes at once,
+// each with its key, its place, what was seen, what is expected and an example. Reads nothing by itself: `read`
+// and `env` come from main.ts. The schema is in config/schema.ts, the variables in config/variables.ts.
+import { dirname } from 'node:path'
+import {
+  checkBootstrap,
+  checkEtcd,
+  checkPeople,
+  clusterOf,
+  environmentsOf,
+  peopleOf,
+  uniqueHosts,
+} from './config/checks.ts'
+import { nearest } from './config/nearest.ts'
+import { type Path, readYaml } from './config/positions.ts'
+import { configError, type Problem, problemsOf } from './config/problems.ts'
+import { configSchema, type ParsedConfig } from './config/schema.ts'
+import { type Env, type Read, type Registry, secretsOf, type Tls } from './config/secrets.ts'
+import { misspelt, overrides } from './config/variables.ts'
+import type { Environment, Grant } from './core/environment.ts'
+import { amount, seconds } from './core/units.ts'
+import { UserError } from './errors.ts'
+
+export type ClusterConfig = {
+  readonly inCluster: boolean
+  readonly kubeconfig: string | null
+  readonly context: string | null
+  readonly watch: 'namespace' | 'cluster-wide'
+}
+
+export type Person = {
+  /** The key in gkube.yaml. */
+  readonly id: string
+  readonly name: string
+  readonly email: string | null
+  readonly slack: string | null
+  /** Their own grants, those of their groups, and everyone's. */
+  readonly grants: readonly Grant[]
+}
+
+export type Config = {
+  /** The file it was read from; null when everything came from the environment. */
+  readonly file: string | null
+  readonly listen: { readonly host: string; readonly port: number }
+  readonly etcd: {
+    readonly endpoints: readonly string[]
+    readonly root: string
+    readonly username?: string
+    readonly password?: string
+    readonly tls?: Tls
+  }
+  readonly clusters: Readonly<Record<string, ClusterConfig>>
+  readonly environments: Readonly<Record<string, Environment>>
+  readonly people: Readonly<Record<string, Person>>
+  readonly groups: Readonly<Record<string, { readonly members: readonly string[] }>>
+  readonly registries: readonly Registry[]
+  readonly tokens: { readonly maxLifetimeSeconds: number; readonly bootstrap: string | null }
+  readonly limits: {
+    readonly bodyBytes: number
+    readonly requestsPerMinute: number
+    readonly streams: number
+    readonly drainSeconds: number
+  }
+  readonly log: ParsedConfig['log']
+}
+
+const defaultFile = 'gkube.yaml'
+
+/**
+ * Loads the configuration. `file` (else GKUBE_CONFIG, else gkube.yaml) is read with `read`, which throws as
+ * readFileSync does. Throws one UserError `bad_input` that lists every mistake.
+ */
+export function loadConfig(options: { file?: string; env: Env; read: Read }): Config {
+  const { env, read } = options
+  const named = options.file ?? (env.GKUBE_CONFIG || undefined)
+  const file = named ?? defaultFile
+  const source = readYaml(readFile(read, file))
+  const fail = (problems: readonly Problem[]) => configError(file, problems, source.at)
+  const [syntax] = source.errors
+  if (syntax)
+    throw new UserError(
+      'bad_input',
+      `${file}:${syntax.line}:${syntax.column} is not valid YAML: ${syntax.message}`,
+      {
+        details: { file, line: syntax.line, column: syntax.column },
+      },
+    )
+
+  const set = overrides(env)
+  const data = set.reduce<unknown>(
+    (all, { variable, value }) => put(all, variable.path, value),
+    written(source.data),
+  )
+  const problems: Problem[] = misspelt(env, nearest).map(({ name, meant }) => ({
+    path: [name],
+    seen: name,
+    expected: 'a variable that gkube knows',
+    hint: `did you mean ${meant}?`,
+    variable: `environment variable ${name}`,
+  }))
+  const fromVariable = (problem: Problem): Problem => {
+    const hit = set.find(({ variable }) => variable.path.every((step, i) => problem.path[i] === step))
+    return hit ? { ...problem, variable: `environment variable ${hit.variable.name}` } : problem
+  }
+
+  const parsed = configSchema.safeParse(data)
+  if (!parsed.success)
+    throw fail([...problems, ...problemsOf(parsed.error, data, configSchema).map(fromVariable)])
+  const report = (problem: Problem) => void problems.push(fromVariable(problem))
+  const config = resolve(parsed.data, { data, file, env, read, report })
+  if (problems.length > 0) throw fail(problems)
+  return { ...config, file }
+}
+
+type Context = { data: unknown; file: string; env: Env; read: Read; report: (problem: Problem) => void }
+
+function resolve(parsed: ParsedConfig, { data, file, env, read, report }: Context): Omit<Config, 'file'> {
+  const secrets = secretsOf({ read, env, folder: dirname(file), report })
+  const clusters = Object.fromEntries(
+    Object.entries(parsed.clusters).map(([name, cluster]) => [name, clusterOf(name, cluster, report)]),
+  )
+  const environments = environmentsOf(data, Object.keys(clusters), report)
+  checkPeople(parsed, Object.keys(environments), report)
+  const { etcd, limits } = parsed
+  const password = env.GKUBE_ETCD_PASSWORD || secrets.secret(['etcd'], 'password', etcd)
+  checkEtcd(etcd, password !== undefined, report)
+  const bootstrap = env.GKUBE_BOOTSTRAP_TOKEN || secrets.secret(['tokens'], 'bootstrap', parsed.tokens)
+  checkBootstrap(bootstrap, report)
+  return {
+    listen: parsed.listen,
+    etcd: {
+      endpoints: etcd.endpoints.map(endpoint => endpoint.replace(/\/$/, '')),
+      root: etcd.root,
+      ...(etcd.username === undefined ? {} : { username: etcd.username, password }),
+      ...(etcd.tls === undefined ? {} : { tls: secrets.tls(etcd.tls) }),
+    },
+    clusters,
+    environments,
+    people: peopleOf(parsed),
+    groups: Object.fromEntries(
+      Object.entries(parsed.groups).map(([name, group]) => [name, { members: group.members }]),
+    ),
+    registries: uniqueHosts(secrets.registries(parsed.registries), report),
+    tokens: { maxLifetimeSeconds: seconds(parsed.tokens.maxLifetime), bootstrap: bootstrap ?? null },
+    limits: {
+      bodyBytes: Math.floor(amount(limits.body)),
+      requestsPerMinute: limits.requestsPerMinute,
+      streams: limits.streams,
+      drainSeconds: seconds(limits.drain),
+    },
+    log: parsed.log,
+  }
+}
+
+function readFile(read: Read, file: string): string {
+  try {
+    return read(file)
+  } catch (cause) {
+    const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT'
+    throw new UserError(
+      'bad_input',
+      missing
+        ? `There is no ${file}. Copy gkube.example.yaml to begin with, or name yours: --config FILE or GKUBE_CONFIG.`
+        : `${file} cannot be read: ${(cause as Error).message}`,
+      { cause, details: { file } },
+    )
+  }
+}
+
+/** Sections and keys without a value count as not written; an environment or a cluster without one has defaults. */
+function written(data: unknown, depth = 0): unknown {
+  if (Array.isArray(data)) return data.map(item => written(item, depth + 1))
+  if (data === null || typeof data !== 'object') return depth === 0 && data === null ? {} : data
+  return Object.fromEntries(
+    Object.entries(data).flatMap(([key, value]) =>
+      value === null && !(depth === 1) ? [] : [[key, written(value, depth + 1)]],
+    ),
+  )
+}
+
+/** A copy with `value` at the path; a map is laid over the map that stands there. */
+function put(data: unknown, path: Path, value: unknown): unknown {
+  const [step, ...rest] = path
+  const map = isMap(data) ? data : {}
+  if (step === undefined) return isMap(value) ? { ...map, ...value } : value
+  return { ...map, [step]: put(map[step], rest, value) }
+}
+
+const isMap = (value: unknown): value is Record<PropertyKey, unknown> =>
+  value !== null && typeof value === 'object' && !Array.isArray(value)
+
+/** The configuration as it may be shown: every secret is `***`, files and certificates are named by their size. */
+export function maskedConfig(config: Config): Record<string, unknown> {
+  const { etcd, registries, tokens, ...rest } = config
+  return {
+    ...rest,
+    etcd: {
+      ...etcd,
+      ...(etcd.password === undefined ? {} : { password: mask }),
+      ...(etcd.tls === undefined ? {} : { tls: { ...etcd.tls, ...maskedPem(etcd.tls) } }),
+    },
+    registries: registries.map(registry => ({
+      ...registry,
+      password: registry.password === null ? null : mask,
+    })),
+    tokens: { ...tokens, bootstrap: tokens.bootstrap === null ? null : mask },
+  }
+}
+
+const mask = '***'
+const maskedPem = (tls: Tls): Record<string, string> => ({
+  ...(tls.ca === undefined ? {} : { ca: `PEM, ${tls.ca.length} characters` }),
+  ...(tls.cert === undefined ? {} : { cert: `PEM, ${tls.cert.length} characters` }),
+  ...(tls.key === undefined ? {} : { key: mask }),
+})

@@ -1,0 +1,143 @@
+// A gkube.yaml that uses every key once: the source of gkube.example.yaml and of the example in each error.
+// Where an error needs the value of a key, it is looked up here by path.
+import { stringify } from 'yaml'
+import { type Path, readYaml } from './positions.ts'
+
+export const exampleText = `# gkube.yaml: the configuration of a gkube server. Every key is shown; most can be left out.
+# Check it with \`gkube config check\`; editors know it by the schema in docs/schema/gkube.schema.json.
+# yaml-language-server: $schema=docs/schema/gkube.schema.json
+
+listen:
+  host: 0.0.0.0
+  port: 8080
+
+etcd:
+  endpoints: [https://etcd-0.example.com:2379, https://etcd-1.example.com:2379]
+  root: /gkube/v1/
+  username: gkube
+  passwordFile: /run/secrets/gkube/etcd-password # or passwordEnv: the name of a variable
+  tls:
+    ca: /etc/gkube/etcd/ca.crt
+    cert: /etc/gkube/etcd/tls.crt
+    key: /etc/gkube/etcd/tls.key
+    serverName: etcd.example.com
+
+clusters:
+  eu-1:
+    inCluster: true
+  eu-2:
+    kubeconfig: /etc/gkube/kubeconfig
+    context: eu-2
+    watch: namespace # cluster-wide needs a ClusterRole: see gkube rbac
+
+defaults: # holds in every environment below, which may say otherwise
+  cluster: eu-1
+  namespace: '{app}-{environment}'
+  createNamespace: false
+  onFailure: rollback
+  onCancel: rollback
+  queue: supersede
+  parallel: 20
+  history: 100
+
+environments:
+  staging: {}
+  production:
+    cluster: eu-2
+    protected: true
+    requireDigest: true
+    approvals:
+      required: 1
+      requesterCounts: false
+      expiry: 30m
+      reason: true
+      rollback: false
+    exec: false
+    allow:
+      kinds: [ServiceMonitor]
+      serviceAccounts: [web]
+      patches: [spec.template.spec.hostAliases]
+
+everyone:
+  - { role: viewer, apps: ['*'], environments: ['*'] } # all is the default
+
+people:
+  ana:
+    name: Ana Alves
+    email: ana@example.com
+    slack: U012AB3CD
+    grants:
+      - { role: deployer, apps: [web, api], environments: [staging, production] }
+  ben:
+    name: Ben Baker
+    slack: U045EF6GH
+    grants:
+      - role: operator
+
+groups:
+  release-managers:
+    members: [ben]
+    grants:
+      - { role: approver, apps: [web], environments: [production] }
+
+registries:
+  - host: registry.example.com
+    username: gkube
+    passwordFile: /run/secrets/gkube/registry-password # or passwordEnv
+    insecure: false
+  - dockerConfig: /run/secrets/gkube/pull-secret/.dockerconfigjson
+
+tokens:
+  maxLifetime: 8760h
+  bootstrapFile: /run/secrets/gkube/bootstrap-token # or bootstrapEnv
+
+limits:
+  body: 1Mi
+  requestsPerMinute: 600
+  streams: 200
+  drain: 25s
+
+log:
+  level: info
+  format: auto
+`
+
+/** Keys that exclude another one of the example, so that they cannot stand in it. */
+const others: Readonly<Record<string, unknown>> = {
+  passwordEnv: 'GKUBE_REGISTRY_PASSWORD',
+  bootstrapEnv: 'GKUBE_BOOTSTRAP_TOKEN',
+}
+
+/** A line that shows how the key at `path` is written, such as `onFailure: rollback`; null where none is known. */
+export function exampleOf(path: Path): string | null {
+  const names = typeof path.at(-1) === 'number' ? path.slice(0, -1) : path
+  const key = names.at(-1)
+  if (key === undefined) return null
+  const data = readYaml(exampleText).data
+  const value = others[String(key)] ?? find(data, names) ?? find(data, elsewhere(names))
+  if (value === undefined) return null
+  const line = stringify({ [String(key)]: value }, { collectionStyle: 'flow', lineWidth: 0 }).trim()
+  const inner = line.replace(/^\{\s*(.*?)\s*\}$/, '$1')
+  // A whole section would hide the mistake.
+  return inner.length > 100 ? null : inner
+}
+
+/** The same key where the example has it: an environment's among the defaults, and the other way round. */
+const elsewhere = ([top, ...rest]: Path): Path =>
+  top === 'environments' ? ['defaults', ...rest.slice(1)] : ['environments', 'production', ...rest]
+
+const named = ['environments', 'clusters', 'people', 'groups']
+
+/** The value at a path; where people choose the names (or it is a list), any neighbour's will do. */
+function find(data: unknown, path: Path, free = false): unknown {
+  const [step, ...rest] = path
+  if (step === undefined) return data
+  if (data === null || typeof data !== 'object') return undefined
+  const all = free || Array.isArray(data) ? Object.values(data) : []
+  const isNamed = !free && named.includes(String(step))
+  for (const candidate of [(data as Record<PropertyKey, unknown>)[step], ...all]) {
+    const found = candidate === undefined ? undefined : find(candidate, rest, isNamed)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
