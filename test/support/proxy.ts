@@ -3,7 +3,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 
-export type Proxy = {
+export type CuttingProxy = {
   readonly port: number
   /** How many connections it has taken so far. */
   connections(): number
@@ -15,32 +15,33 @@ export type Proxy = {
   hang(): void
   resume(): void
   /**
-   * The next `times` chunks that come back from the server are lost and their connection is cut: the server
-   * did what was asked and the client does not hear of it.
+   * The next `times` answers from the server are lost and their connection is cut: the server did what was
+   * asked and the client does not hear of it. An answer is a chunk of 40 bytes or more; smaller ones are
+   * HTTP/2's own (settings, pings, windows) and pass.
    */
   dropNextResponse(times?: number): void
-  /** The next `times` chunks to the server are lost and their connection is cut: it was never asked. */
+  /** The next `times` requests (the same measure) are lost and their connection is cut: it was never asked. */
   dropNextRequest(times?: number): void
   /**
-   * Decides for each chunk of at least `minBytes`: 'pass', or 'drop' (lose it and cut). Replaces both of
-   * the above until it is called with null.
+   * Decides for each chunk: 'pass', or 'drop' (lose it and cut). Replaces both of the above until it is
+   * called with null.
    */
   decide(rule: ((direction: 'request' | 'response', bytes: number) => 'pass' | 'drop') | null): void
   close(): Promise<void>
 }
 
 /** Starts a proxy to 127.0.0.1:`targetPort`. */
-export async function startProxy(targetPort: number): Promise<Proxy> {
+export async function startProxy(targetPort: number): Promise<CuttingProxy> {
   const pairs = new Set<{ client: Socket; server: Socket }>()
   let hanging = false
   let refusing = false
   let taken = 0
   const toDrop = { request: 0, response: 0 }
-  let rule: Parameters<Proxy['decide']>[0] = null
+  let rule: Parameters<CuttingProxy['decide']>[0] = null
 
   const dropped = (direction: 'request' | 'response', bytes: number): boolean => {
     if (rule) return rule(direction, bytes) === 'drop'
-    if (toDrop[direction] === 0) return false
+    if (toDrop[direction] === 0 || bytes < 40) return false
     toDrop[direction]--
     return true
   }

@@ -70,21 +70,23 @@ export function etcdClient(config: EtcdConfig, clock: () => number) {
   ): Promise<T> {
     const end = clock() + totalMs
     let uncertain = false
+    const fail = (error: unknown, retry: boolean) => {
+      if (uncertain && unknown) return unknown(error)
+      // An open circuit breaker says nothing about why.
+      return readable(retry ? (lastTrouble ?? error) : error, config.endpoints, totalMs)
+    }
     for (let n = 0; ; n++) {
       const left = end - clock()
+      counts[kind]++
       try {
-        counts[kind]++
         const options = { deadline: Date.now() + Math.min(attemptMs, left) }
         return await limited(attempt({ options, uncertain }), left + 100)
       } catch (error) {
-        if (!isBrokenCircuitError(error)) lastTrouble = error
         const { retry, mayHaveHappened } = judge(error)
+        if (!isBrokenCircuitError(error)) lastTrouble = error
         uncertain ||= mayHaveHappened
         const pause = backoff(n)
-        if (!retry || clock() + pause + 20 >= end) {
-          if (uncertain && unknown) throw unknown(error)
-          throw readable(retry ? (lastTrouble ?? error) : error, config.endpoints, totalMs)
-        }
+        if (!retry || clock() + pause + 20 >= end) throw fail(error, retry)
         await sleep(pause)
       }
     }
@@ -145,7 +147,8 @@ function etcdOptions(config: EtcdConfig, attemptMs: number): ConstructorParamete
     // A deadline on a stream would end every watch and keepalive after that time.
     defaultCallOptions: context => (context.isStream ? {} : { deadline: Date.now() + attemptMs }),
     grpcOptions: {
-      'grpc.keepalive_time_ms': 5000,
+      // etcd takes pings less than 5 s apart for abuse and ends the connection.
+      'grpc.keepalive_time_ms': 6000,
       'grpc.keepalive_timeout_ms': 2000,
       'grpc.initial_reconnect_backoff_ms': 100,
       'grpc.max_reconnect_backoff_ms': 1000,
@@ -160,11 +163,15 @@ function etcdOptions(config: EtcdConfig, attemptMs: number): ConstructorParamete
     faultHandling: {
       // Retries are in `call`: it must know which attempt may have happened.
       global: noop,
+      // Skips a bad member for a while. With one endpoint it would only add that while to every cut: the
+      // calls that a lost connection takes with it are enough to open it.
       host: () =>
-        circuitBreaker(handleWhen(isMemberTrouble), {
-          halfOpenAfter: 500,
-          breaker: new ConsecutiveBreaker(3),
-        }),
+        endpoints.length === 1
+          ? noop
+          : circuitBreaker(handleWhen(isMemberTrouble), {
+              halfOpenAfter: 500,
+              breaker: new ConsecutiveBreaker(3),
+            }),
     },
   }
 }

@@ -29,15 +29,19 @@ export function etcdCommit(client: Client): (commit: Commit) => Promise<CommitRe
       return newer(known, latest) ? known : latest
     }, String(newest()))
     const keys = commit.writes.map(write => write.key)
+    let refused: Extract<CommitResult, { committed: false }> | undefined
     return call(
       'transactions',
       async ({ options, uncertain }) => {
-        const answer = await etcd.kv.txn(request, options)
-        const revision = heard(answer.header)
-        if (answer.succeeded) return { committed: true, revision }
-        const seen = rangesOf(answer.responses)
-        const applied = uncertain && (await findApplied(client, { commit, floor, seen, revision, options }))
-        return applied ? { committed: true, revision: applied } : { committed: false, revision, seen }
+        if (!refused) {
+          const answer = await etcd.kv.txn(request, options)
+          const revision = heard(answer.header)
+          if (answer.succeeded) return { committed: true, revision }
+          refused = { committed: false, revision, seen: rangesOf(answer.responses) }
+        }
+        // A refused repeat stays refused; when the look into the past is cut off, only that is done again.
+        const applied = uncertain && (await findApplied(client, { ...refused, commit, floor, options }))
+        return applied ? { committed: true, revision: applied } : refused
       },
       cause => new OutcomeUnknown(keys, cause),
     )

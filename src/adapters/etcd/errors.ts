@@ -7,6 +7,7 @@ import {
   EtcdLeaseInvalidError,
   EtcdPermissionDeniedError,
   GRPCDeadlineExceededError,
+  GRPCNotImplementedError,
   isRecoverableError,
 } from 'etcd3'
 import { UserError } from '../../errors.ts'
@@ -21,7 +22,9 @@ export type Judgement = {
 /** A call that outlived its total time although its own deadline should have ended it (a hanging login). */
 export class CallTimeout extends Error {}
 
-const neverSent = /No connection established|Waiting for LB pick|waiting for name resolution|Name resolution/i
+// Exactly these: `name resolution: 0.001s` also stands in the message of a call that was sent.
+const neverSent =
+  /No connection established|Waiting for LB pick|waiting for name resolution|Name resolution failed/
 const refusedForNow = /too many requests|revision of auth store is old/
 
 /** Judges an error of etcd3. When in doubt, it may have happened. */
@@ -85,6 +88,11 @@ export function readable(error: unknown, endpoints: readonly string[], timeoutMs
   if (tls) return fail(`The TLS connection to etcd at ${at} failed: ${tls}.`, 'tls')
   if (isBrokenCircuitError(error) || isRecoverableError(error) || error instanceof CallTimeout)
     return fail(`etcd does not answer at ${at}: ${whyNot(error, timeoutMs)}.`, 'down')
+  if (error instanceof GRPCNotImplementedError)
+    return fail(
+      `What answers at ${at} is not etcd 3.4 or later. Check etcd.endpoints, and HTTP_PROXY and NO_PROXY.`,
+      'not_etcd',
+    )
   return error
 }
 
@@ -98,13 +106,15 @@ function tlsTrouble(message: string): string | null {
     return 'it asks for a client certificate that it trusts. Set etcd.tls.cert and etcd.tls.key'
   if (/wrong version number|packet length too long|EPROTO/i.test(message))
     return 'it does not speak TLS there. Use http:// in etcd.endpoints, or enable TLS on etcd'
+  if (/before secure TLS connection/.test(message))
+    return 'it closed the connection at once. If it has no TLS, use http:// in etcd.endpoints'
   return null
 }
 
 function whyNot(error: Error, timeoutMs: number): string {
   const { message } = error
   if (/ECONNREFUSED/.test(message)) return 'nothing listens there (connection refused)'
-  if (/ENOTFOUND|EAI_AGAIN|Name resolution/i.test(message)) return 'its name cannot be resolved'
+  if (/ENOTFOUND|EAI_AGAIN|Name resolution failed/.test(message)) return 'its name cannot be resolved'
   if (/EHOSTUNREACH|ENETUNREACH/.test(message)) return 'the network has no way to it'
   if (/no leader|leader changed|request timed out/.test(message)) return 'its cluster has no leader'
   if (error instanceof GRPCDeadlineExceededError || error instanceof CallTimeout)

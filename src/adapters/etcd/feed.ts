@@ -107,17 +107,18 @@ export function etcdFeed(client: Client, options: { root: string; log: Log; chec
   function deliver(events: readonly IEvent[]): void {
     for (const sameRevision of byRevision(events)) {
       const revision = BigInt(sameRevision[0]?.kv.mod_revision ?? 0)
-      const changes = sameRevision.map(toChange)
-      for (const subscriber of [...subscribers]) {
-        if (subscriber.cursor !== null && subscriber.cursor >= revision) continue
-        for (const change of changes) {
-          const key = change.kind === 'put' ? change.entry.key : change.key
-          if (subscribers.has(subscriber) && key.startsWith(subscriber.prefix))
-            safely(subscriber, () => subscriber.listener.change(change))
-        }
-      }
+      const behind = [...subscribers].filter(({ cursor }) => cursor === null || cursor < revision)
+      for (const change of sameRevision.map(toChange))
+        for (const subscriber of behind) tell(subscriber, change)
       moveTo(revision)
     }
+  }
+
+  function tell(subscriber: Subscriber, change: Change): void {
+    const key = change.kind === 'put' ? change.entry.key : change.key
+    // An earlier change of this batch may have made somebody unsubscribe.
+    if (subscribers.has(subscriber) && key.startsWith(subscriber.prefix))
+      safely(subscriber, () => subscriber.listener.change(change))
   }
 
   function moveTo(revision: bigint): void {
@@ -164,9 +165,10 @@ export function etcdFeed(client: Client, options: { root: string; log: Log; chec
   }
 
   function oldest(): bigint | null {
-    const cursors = [...subscribers].map(subscriber => subscriber.cursor).filter(cursor => cursor !== null)
-    const all = position === null ? cursors : [...cursors, position]
-    return all.length === 0 ? null : all.reduce((least, cursor) => (cursor < least ? cursor : least))
+    const cursors = [position, ...[...subscribers].map(({ cursor }) => cursor)].filter(
+      cursor => cursor !== null,
+    )
+    return cursors.toSorted((a, b) => (a < b ? -1 : 1))[0] ?? null
   }
 
   function stalledSince(): () => boolean {

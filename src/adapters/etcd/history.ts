@@ -1,11 +1,10 @@
 // Was this transaction applied? Asked when an attempt's answer was lost and its repeat was refused.
 // The newest value does not tell: another writer may have written over ours since. etcd keeps every
 // revision until it is compacted, so one of the written keys is followed back to where we began.
-import type { IRangeRequest } from 'etcd3'
 import { type Commit, type Entry, newer, type Revision, type Write } from '../../core/kv.ts'
 import type { Client } from './client.ts'
 import { isCompacted } from './errors.ts'
-import { rangesOf, toEntry } from './reads.ts'
+import { toEntry } from './reads.ts'
 
 type Put = Extract<Write, { kind: 'put' }>
 type Question = {
@@ -21,68 +20,61 @@ type Question = {
 /** It cannot be told: history was compacted, is too long, or nothing was put. `call` makes OutcomeUnknown of it. */
 class Untold extends Error {}
 
-/** While a key was absent, each revision must be looked at; more than this is not worth the load. */
-const mostAbsent = 1000
+/** Revisions looked at in one request, and how many requests are worth it. */
 const batch = 100
+const mostBatches = 20
 
 /** The revision at which the commit was applied, or null when it certainly was not. */
 export async function findApplied(client: Client, question: Question): Promise<Revision | null> {
-  try {
-    return await follow(client, question)
-  } catch (error) {
-    if (isCompacted(error)) throw new Untold('its history was compacted', { cause: error })
-    throw error
-  }
-}
-
-async function follow(client: Client, { commit, floor, seen, revision, options }: Question) {
-  const { etcd, counts } = client
+  const { commit, floor, seen, revision } = question
   const puts = commit.writes.filter(write => write.kind === 'put')
   const put = easiest(commit, puts)
   if (!put) throw new Untold('it only deletes keys')
-  /** The entries that the requested ranges find. */
-  const read = async (requests: IRangeRequest[]) => {
-    counts.transactions++
-    const success = requests.map(request_range => ({ request_range }))
-    return etcd.kv.txn({ compare: [], success, failure: [] }, options)
-  }
-  const key = Buffer.from(put.key)
-  const at = async (when: bigint) => (await read([{ key, revision: String(when) }])).responses.map(firstOf)[0]
-
-  const compared = commit.compares.some(compare => compare.key === put.key)
+  const read = reader(client, question)
   let when = BigInt(revision)
-  let entry = compared ? seen.get(put.key) : await at(when)
-  let absent = 0
-  while (when > BigInt(floor)) {
-    if (entry) {
-      if (!newer(entry.modRevision, floor)) return null
-      if (entry.value === put.value && (await allAt(entry.modRevision))) return entry.modRevision
-      when = BigInt(entry.modRevision) - 1n
-      if (when > BigInt(floor)) entry = await at(when)
-      continue
-    }
-    if (absent >= mostAbsent) throw new Untold('its key was absent for too many revisions')
-    const whens = Array.from({ length: batch }, (_, n) => when - 1n - BigInt(n)).filter(
-      w => w > BigInt(floor),
-    )
-    if (whens.length === 0) return null
-    absent += whens.length
-    const entries = (await read(whens.map(w => ({ key, revision: String(w) })))).responses.map(firstOf)
-    const found = entries.findIndex(Boolean)
-    entry = entries[found]
-    when = whens[found === -1 ? whens.length - 1 : found] ?? 0n
+  const newest = seen.get(put.key)
+  if (newest) {
+    // The usual ends: nobody wrote since (ours is the newest), or it is as it was before.
+    if (!newer(newest.modRevision, floor)) return null
+    if (newest.value === put.value && (await stands(newest.modRevision))) return newest.modRevision
+    when = BigInt(newest.modRevision) - 1n
+  }
+  for (let batches = 0; when > BigInt(floor); batches++) {
+    if (batches === mostBatches) throw new Untold('too much was written since')
+    const whens = revisionsDown(when, BigInt(floor))
+    const heads = await read(whens.map(at => ({ key: put.key, at, keysOnly: true })))
+    const found = heads.flatMap(head => (head && newer(head.modRevision, floor) ? [head.modRevision] : []))
+    for (const at of new Set(found)) if (await stands(at)) return at
+    const oldest = heads.at(-1)
+    when = (oldest ? BigInt(oldest.modRevision) : (whens.at(-1) ?? 0n)) - 1n
   }
   return null
 
-  /** A value may be no more than equal: ours stand together at one revision, one of them unlike any other. */
-  async function allAt(modRevision: Revision): Promise<boolean> {
-    const requests = puts.map(({ key }) => ({ key: Buffer.from(key), revision: modRevision }))
-    const entries = rangesOf((await read(requests)).responses)
-    return puts.every(({ key, value }) => {
-      const found = entries.get(key)
-      return found?.modRevision === modRevision && found.value === value
-    })
+  /** Equal values could be chance: ours stand together at one revision, and one of them is like no other. */
+  async function stands(at: Revision): Promise<boolean> {
+    const entries = await read(puts.map(({ key }) => ({ key, at: BigInt(at) })))
+    return puts.every(({ value }, n) => entries[n]?.modRevision === at && entries[n]?.value === value)
   }
+}
+
+/** Reads keys as of past revisions, in one request, in order. */
+function reader({ etcd, counts }: Client, { options }: Question) {
+  return async (reads: readonly { key: string; at: bigint; keysOnly?: boolean }[]) => {
+    counts.transactions++
+    const success = reads.map(({ key, at, keysOnly }) => ({
+      request_range: { key: Buffer.from(key), revision: String(at), keys_only: keysOnly },
+    }))
+    const answer = await etcd.kv.txn({ compare: [], success, failure: [] }, options).catch(error => {
+      throw isCompacted(error) ? new Untold('its history was compacted', { cause: error }) : error
+    })
+    return answer.responses.map(({ response_range: { kvs } }) => (kvs[0] ? toEntry(kvs[0]) : undefined))
+  }
+}
+
+/** From `when` down, at most a batch, all above `floor`. */
+function revisionsDown(when: bigint, floor: bigint): bigint[] {
+  const size = when - floor < BigInt(batch) ? Number(when - floor) : batch
+  return Array.from({ length: size }, (_, n) => when - BigInt(n))
 }
 
 /** The put with the shortest way back: one whose last revision we knew, else one that we knew to be absent. */
@@ -90,9 +82,4 @@ function easiest(commit: Commit, puts: readonly Put[]): Put | undefined {
   const compared = (kind: 'unchanged' | 'absent') =>
     puts.find(put => commit.compares.some(compare => compare.kind === kind && compare.key === put.key))
   return compared('unchanged') ?? compared('absent') ?? puts[0]
-}
-
-const firstOf = (response: { response_range?: { kvs: Parameters<typeof toEntry>[0][] } }) => {
-  const kv = response.response_range?.kvs[0]
-  return kv && toEntry(kv)
 }

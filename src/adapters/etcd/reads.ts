@@ -40,16 +40,13 @@ export function etcdReads({ etcd, call, heard }: Client): Pick<Kv, 'get' | 'getM
     if (!prefix.endsWith('/')) throw new Error(`list of ${prefix}: a prefix ends in /`)
     if (after !== undefined && !after.startsWith(prefix))
       throw new Error(`list of ${prefix}: the page starts after ${after}, which is not below it`)
-    // 0 is the byte after /, so this ends exactly the keys below the prefix.
-    let start = !reverse && after !== undefined ? `${after}\0` : prefix
-    let end = reverse && after !== undefined ? after : `${prefix.slice(0, -1)}0`
     const entries: Entry[] = []
     let revision: string | undefined
-    while (entries.length < limit) {
+    for (let last = after; ; last = entries.at(-1)?.key) {
       const answer = await range({
-        key: Buffer.from(start),
-        range_end: Buffer.from(end),
-        limit: Math.min(pageSize, limit - entries.length),
+        ...keysBetween(prefix, last, reverse),
+        // 0 would mean no limit; a limit of 0 still wants to know the revision.
+        limit: Math.max(1, Math.min(pageSize, limit - entries.length)),
         sort_target: 'Key',
         sort_order: reverse ? 'Descend' : 'Ascend',
         keys_only: keysOnly,
@@ -57,12 +54,8 @@ export function etcdReads({ etcd, call, heard }: Client): Pick<Kv, 'get' | 'getM
       })
       revision ??= answer.header.revision
       entries.push(...answer.kvs.map(toEntry))
-      const last = entries.at(-1)
-      if (!answer.more || !last) break
-      if (reverse) end = last.key
-      else start = `${last.key}\0`
+      if (!answer.more || entries.length >= limit) return { entries: entries.slice(0, limit), revision }
     }
-    return { entries, revision: revision ?? (await range({ key: Buffer.from(prefix) })).header.revision }
   }
 
   return {
@@ -73,6 +66,14 @@ export function etcdReads({ etcd, call, heard }: Client): Pick<Kv, 'get' | 'getM
     getMany,
     list,
   }
+}
+
+/** The range of the keys below a prefix that come after (in reverse: before) `last`. */
+function keysBetween(prefix: string, last: string | undefined, reverse: boolean) {
+  // 0 is the byte after /, so this ends exactly the keys below the prefix.
+  const end = reverse && last !== undefined ? last : `${prefix.slice(0, -1)}0`
+  const start = reverse || last === undefined ? prefix : `${last}\0`
+  return { key: Buffer.from(start), range_end: Buffer.from(end) }
 }
 
 /** The keys that the ranges of a transaction found. */

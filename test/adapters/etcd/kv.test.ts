@@ -1,7 +1,7 @@
 // Reads, commits and limits against a real etcd.
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Commit } from '../../../src/core/kv.ts'
-import { testKv, type TestKv } from '../../support/etcd.ts'
+import { type TestKv, testKv } from '../../support/etcd.ts'
 
 let kv: TestKv
 beforeAll(async () => {
