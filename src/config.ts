@@ -11,13 +11,13 @@ import {
   peopleOf,
   uniqueHosts,
 } from './config/checks.ts'
-import { nearest } from './config/nearest.ts'
 import { type Path, readYaml } from './config/positions.ts'
 import { configError, type Problem, problemsOf } from './config/problems.ts'
 import { configSchema, type ParsedConfig } from './config/schema.ts'
 import { type Env, type Read, type Registry, secretsOf, type Tls } from './config/secrets.ts'
 import { misspelt, overrides } from './config/variables.ts'
 import type { Environment, Grant } from './core/environment.ts'
+import { suggest } from './core/suggest.ts'
 import { amount, seconds } from './core/units.ts'
 import { UserError } from './errors.ts'
 
@@ -91,7 +91,7 @@ export function loadConfig(options: { file?: string; env: Env; read: Read }): Co
     (all, { variable, value }) => put(all, variable.path, value),
     written(source.data),
   )
-  const problems: Problem[] = misspelt(env, nearest).map(({ name, meant }) => ({
+  const problems: Problem[] = misspelt(env, suggest).map(({ name, meant }) => ({
     path: [name],
     seen: name,
     expected: 'a variable that gkube knows',

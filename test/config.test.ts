@@ -168,7 +168,7 @@ describe('environment variables win over the file', () => {
   })
 
   it('a bad value names the variable, not a line of the file', () => {
-    const text = refusal(least, { env: { GKUBE_LOG_LEVEL: 'inof' } })
+    const text = refusal(least, { env: { GKUBE_LOG_LEVEL: 'infoo' } })
     expect(text).toContain('environment variable GKUBE_LOG_LEVEL  log.level')
     expect(text).toContain('did you mean info?')
   })

@@ -2,8 +2,8 @@
 // Turns the parsed sections into what the Config holds; each mistake is reported, none is thrown.
 import type { ClusterConfig, Person } from '../config.ts'
 import { type Environment, environmentSchema, type Grant, namespaceOf } from '../core/environment.ts'
+import { suggest } from '../core/suggest.ts'
 import { label } from '../core/units.ts'
-import { nearest } from './nearest.ts'
 import type { Path } from './positions.ts'
 import { type Problem, valueAt } from './problems.ts'
 import type { ParsedConfig } from './schema.ts'
@@ -14,7 +14,7 @@ type Report = (problem: Problem) => void
 /** A name that must be one of some others. */
 function checkName(path: Path, name: string, known: readonly string[], what: string, report: Report): void {
   if (known.includes(name)) return
-  const meant = nearest(name, known)
+  const meant = suggest(name, known)
   report({
     path,
     seen: name,

@@ -1,9 +1,9 @@
 // What is wrong with a gkube.yaml, in words: key, place, what was seen, what is expected, an example.
 // Turns zod's issues into these; config.ts adds what only shows across keys. Values of secret keys are masked.
 import type { z } from 'zod'
+import { suggest } from '../core/suggest.ts'
 import { UserError } from '../errors.ts'
 import { exampleOf } from './example.ts'
-import { nearest } from './nearest.ts'
 import type { Path, Position } from './positions.ts'
 import { keysAt } from './schema-walk.ts'
 
@@ -45,7 +45,7 @@ export function problemsOf(error: z.ZodError, data: unknown, schema: z.ZodType):
       ]
     const problem: Problem = { path: issue.path, seen, expected: expectedOf(issue) }
     if (issue.code === 'invalid_value' && typeof seen === 'string') {
-      const meant = nearest(seen, issue.values.map(String))
+      const meant = suggest(seen, issue.values.map(String))
       return [meant ? { ...problem, hint: `did you mean ${meant}?` } : problem]
     }
     return [problem]
@@ -54,7 +54,7 @@ export function problemsOf(error: z.ZodError, data: unknown, schema: z.ZodType):
 
 function unknownKey(path: Path, known: readonly string[]): Problem {
   const key = String(path.at(-1))
-  const meant = nearest(key, known)
+  const meant = suggest(key, known)
   const inline = key === 'password' && known.includes('passwordFile')
   const expected = known.length === 0 ? 'no key here' : `one of the keys ${known.join(', ')}`
   if (inline)

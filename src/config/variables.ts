@@ -118,13 +118,19 @@ export const overrides = (env: Env): Override[] =>
     return [{ variable, value: variable.parse ? variable.parse(text) : text }]
   })
 
-/** Names that begin like ours, are none of ours, and look like one of them. */
-export const misspelt = (env: Env, nearest: (word: string, words: readonly string[]) => string | null) => {
-  const known = [...variables.map(v => v.name), ...elsewhere]
+/**
+ * Names that begin like ours, are none of ours, and look like one of them. What else begins so is left alone:
+ * Kubernetes adds GKUBE_PORT and others for a Service called gkube.
+ */
+export const misspelt = (env: Env, suggest: (word: string, words: readonly string[]) => string | null) => {
+  const known = [...variables.map(v => v.name), ...elsewhere].map(bare)
   return Object.keys(env)
-    .filter(name => name.startsWith('GKUBE_') && !known.includes(name))
+    .filter(name => name.startsWith(prefix) && !known.includes(bare(name)))
     .flatMap(name => {
-      const meant = nearest(name, known)
-      return meant ? [{ name, meant }] : []
+      const meant = suggest(bare(name), known)
+      return meant ? [{ name, meant: `${prefix}${meant}` }] : []
     })
 }
+
+const prefix = 'GKUBE_'
+const bare = (name: string): string => name.slice(prefix.length)
