@@ -5,23 +5,30 @@ import { duration, jobPath, label, objectName, quantity } from './units.ts'
 
 const key = z.string().regex(/^[A-Za-z_][A-Za-z0-9_.-]*$/, 'a variable name such as LOG_LEVEL')
 const port = z.int().min(1).max(65535)
-const portRef = z.union([port, label(15)])
+const portRef = z
+  .union([port, label(15)])
+  .describe('a port by its name or number')
+  .meta({ examples: ['http'] })
 const path = z.string().startsWith('/', 'an absolute path such as /srv/data').max(1024)
 const labels = z.record(z.string().max(316), z.string().max(63))
-const percentage = z.string().regex(/^\d{1,3}%$/, 'a percentage such as 25%')
-const count = z.union([z.int().min(0), percentage])
+const count = z
+  .union([z.int().min(0), z.string().regex(/^\d{1,3}%$/)])
+  .describe('a whole number or a percentage such as 25%')
 const isZero = (value: z.output<typeof count>) => Number.parseInt(String(value), 10) === 0
 /** Parts of the Kubernetes API that pass through as written; the final objects are checked by the allowlist. */
 const passThrough = z.record(z.string(), z.json())
 
-const envValue = z.union([
-  z.string(),
-  z.number(),
-  z.boolean(),
-  z.strictObject({ secret: objectName, key: z.string(), optional: z.boolean().optional() }),
-  z.strictObject({ configMap: objectName, key: z.string(), optional: z.boolean().optional() }),
-  z.strictObject({ field: z.string() }),
-])
+const envValue = z
+  .union([
+    z.string(),
+    z.number(),
+    z.boolean(),
+    z.strictObject({ secret: objectName, key: z.string(), optional: z.boolean().optional() }),
+    z.strictObject({ configMap: objectName, key: z.string(), optional: z.boolean().optional() }),
+    z.strictObject({ field: z.string() }),
+  ])
+  .describe('a text, a number, true or false, { secret, key }, { configMap, key } or { field }')
+  .meta({ examples: ['{ secret: web, key: url }'] })
 const env = z.record(key, envValue)
 const envFrom = z.array(
   z.union([
@@ -92,7 +99,12 @@ const artifactUrl = z.string().regex(/^https:\/\/|^\{/, 'an https address; {revi
 
 const shape = {
   kind: z.enum(['service', 'worker', 'cron', 'stateful', 'manifests']).default('service'),
-  image: z.string().min(1).optional().describe('an image reference; {revision} is filled in'),
+  image: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('an image reference; {revision} is filled in')
+    .meta({ examples: ['registry.example.com/shop/web:{revision}'] }),
   imagePullSecrets: z.array(objectName).default([]),
   command: z.array(z.string()).default([]),
   args: z.array(z.string()).default([]),
@@ -100,13 +112,18 @@ const shape = {
     .array(
       z.strictObject({
         name: label(15),
-        port,
+        port: port.meta({ examples: [8080] }),
         service: port.optional().describe('the port of the Service; default: the same'),
         protocol: z.enum(['TCP', 'UDP', 'SCTP']).default('TCP'),
       }),
     )
     .default([]),
-  replicas: z.int().min(0).max(10_000).default(1),
+  replicas: z
+    .int()
+    .min(0)
+    .max(10_000)
+    .default(1)
+    .meta({ examples: [3] }),
   autoscale: z
     .strictObject({
       min: z.int().min(1),
@@ -258,7 +275,9 @@ const shape = {
 export const appSchema = z
   .strictObject({
     schema: z.literal(1).default(1),
-    app: label(40).describe('the name of the app: also the name of its objects'),
+    app: label(40)
+      .describe('the name of the app: also the name of its objects')
+      .meta({ examples: ['web'] }),
     jobs: z.array(jobPath).default([]).describe('the Jenkins jobs that build this app'),
     revisionFrom: z.enum(['GIT_COMMIT', 'BUILD_NUMBER']).default('GIT_COMMIT'),
     ...shape,
