@@ -1,0 +1,123 @@
+// Routes about deploys: ask for one, follow it live, cancel it, vote on it.
+// The stream ends after the terminal `deploy` event; a client resumes by Last-Event-ID (an etcd revision).
+import { z } from 'zod'
+import { type DeployEvent, requestInput } from '../../core/core.ts'
+import { deploySchema, isTerminal } from '../../core/deploy.ts'
+import { label } from '../../core/units.ts'
+import { UserError } from '../../errors.ts'
+import { deployEvents, deployState } from './answers.ts'
+import { count, json, type Route, route, type SseMessage } from './route.ts'
+
+const deployId = z.string().regex(/^[0-9A-Za-z_-]{1,40}$/, 'a deploy id such as 01J8ZQ4T9V8Y5M3N2P1R0S7XWE')
+const params = z.strictObject({ id: deployId })
+const tag = 'deploys'
+const reason = z.string().max(500).default('')
+
+export const deployRoutes: readonly Route[] = [
+  route({
+    method: 'POST',
+    path: '/v1/deploys',
+    id: 'requestDeploy',
+    summary:
+      'Ask for a deploy (also redeploy, rollback, scale, restart, delete); the answer means it is durable',
+    tag,
+    body: requestInput,
+    headers: { 'Idempotency-Key': 'the same key again answers the same deploy (24 h)' },
+    status: 202,
+    answer: z.object({ deploy: deploySchema, repeated: z.boolean() }),
+    handle: async (core, { caller, body, header }) => {
+      const result = await core.request(caller, {
+        ...body,
+        idempotencyKey: keyOf(body, header('idempotency-key')),
+      })
+      return { kind: 'json', status: 202, body: result, location: `/v1/deploys/${result.deploy.id}` }
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/v1/deploys',
+    id: 'history',
+    summary: 'The deploys of an app, newest first',
+    tag,
+    query: z.strictObject({ app: label(40), environment: label(30).optional(), limit: count(1000, 20) }),
+    answer: z.object({ deploys: z.array(deploySchema) }),
+    handle: async (core, { caller, query }) => json({ deploys: await core.history(caller, query) }),
+  }),
+  route({
+    method: 'GET',
+    path: '/v1/deploys/{id}',
+    id: 'showDeploy',
+    summary: 'One deploy as it stands, with its diagnosis if it failed',
+    tag,
+    params,
+    answer: deployState,
+    handle: async (core, { caller, params }) => json(await core.showDeploy(caller, params.id)),
+  }),
+  route({
+    method: 'GET',
+    path: '/v1/deploys/{id}/events',
+    id: 'watchDeploy',
+    summary: 'Follow a deploy live; ends after its last event',
+    tag,
+    params,
+    headers: { 'Last-Event-ID': 'the last event id seen: go on after it' },
+    answer: null,
+    events: deployEvents,
+    handle: async (core, { caller, params, signal, header }) => {
+      const after = header('last-event-id') || undefined
+      if (after !== undefined && !/^\d{1,19}$/.test(after))
+        throw new UserError('bad_input', 'Last-Event-ID must be the id of an event of this stream.')
+      return {
+        kind: 'events',
+        messages: untilTerminal(core.watchDeploy(caller, params.id, { after, signal })),
+      }
+    },
+  }),
+  route({
+    method: 'POST',
+    path: '/v1/deploys/{id}/cancel',
+    id: 'cancelDeploy',
+    summary: 'Cancel a deploy that waits or runs',
+    tag,
+    params,
+    body: z.strictObject({ reason }),
+    answer: z.object({ deploy: deploySchema }),
+    handle: async (core, { caller, params, body }) =>
+      json({ deploy: await core.cancel(caller, params.id, body) }),
+  }),
+  route({
+    method: 'POST',
+    path: '/v1/deploys/{id}/vote',
+    id: 'vote',
+    summary: 'Approve or deny a deploy that waits for it',
+    tag,
+    params,
+    body: z.strictObject({ decision: z.enum(['approve', 'deny']), reason }),
+    answer: z.object({ deploy: deploySchema }),
+    handle: async (core, { caller, params, body }) =>
+      json({ deploy: await core.vote(caller, params.id, body) }),
+  }),
+]
+
+function keyOf(body: { idempotencyKey?: string }, header: string | undefined): string | undefined {
+  if (header === undefined) return body.idempotencyKey
+  if (!/^[\x21-\x7e]{1,200}$/.test(header))
+    throw new UserError('bad_input', 'Idempotency-Key must be 1 to 200 printable characters.')
+  if (body.idempotencyKey !== undefined && body.idempotencyKey !== header)
+    throw new UserError('bad_input', 'The body and the header Idempotency-Key name different keys.')
+  return header
+}
+
+async function* untilTerminal(events: AsyncIterable<DeployEvent>): AsyncGenerator<SseMessage> {
+  for await (const event of events) {
+    yield { event: event.kind, id: event.revision, data: dataOf(event) }
+    if (event.kind === 'deploy' && isTerminal(event.deploy.phase)) return
+  }
+}
+
+function dataOf(event: DeployEvent): unknown {
+  if (event.kind === 'deploy') return event.deploy
+  if (event.kind === 'progress') return event.progress
+  if (event.kind === 'diagnosis') return event.diagnosis
+  return { message: event.message }
+}

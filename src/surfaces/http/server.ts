@@ -1,0 +1,255 @@
+// The one node http server: request ids, security headers, access log, metrics, time-outs, health, an orderly end.
+// The API itself is api.ts; Slack's and Jenkins' hooks get their place on the same server.
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import { getRequestListener } from '@hono/node-server'
+import type { Core } from '../../core/core.ts'
+import { UserError } from '../../errors.ts'
+import { api, type RequestFacts, routes } from './api.ts'
+import { failureOf } from './failures.ts'
+import type { Metrics } from './metrics.ts'
+import { openApi } from './openapi.ts'
+import { tokenGuard } from './token-guard.ts'
+
+/** What it needs of a logger (pino fits). */
+export type HttpLog = {
+  debug(fields: object, message: string): void
+  info(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+export type HttpConfig = {
+  readonly host: string
+  /** 0 takes a free one. */
+  readonly port: number
+  /** Bytes; default 1.5 MiB, what etcd takes in one request. */
+  readonly bodyLimit?: number
+  /** Milliseconds. `idle` must be longer than `heartbeat`. */
+  readonly timeouts?: Partial<typeof defaultTimeouts>
+}
+
+const defaultTimeouts = {
+  /** For the head of a request. */
+  headers: 10_000,
+  /** For a whole request to arrive. */
+  request: 30_000,
+  /** A connection on which nothing moves, in either direction. */
+  idle: 120_000,
+  keepAlive: 20_000,
+  /** Between comments on an event stream. */
+  heartbeat: 15_000,
+  /** How long running requests may go on after `close`. */
+  close: 5_000,
+}
+
+export type HttpServer = {
+  /** Where it listens; known after `listen`. */
+  readonly url: string
+  listen(): Promise<string>
+  /** Ends streams, takes no more requests, waits for the running ones. */
+  close(): Promise<void>
+}
+
+export type HttpOptions = {
+  readonly core: Core
+  readonly config: HttpConfig
+  readonly log: HttpLog
+  readonly version: string
+  readonly metrics: Metrics
+  /** Aborted when the process begins to drain: not ready any more, streams end, connections are not kept. */
+  readonly drain: { readonly signal: AbortSignal }
+}
+
+export function httpServer({ core, config, log, version, metrics, drain }: HttpOptions): HttpServer {
+  const timeouts = { ...defaultTimeouts, ...config.timeouts }
+  const stopping = new AbortController()
+  const shutdown = AbortSignal.any([stopping.signal, drain.signal])
+  const measure = httpMetrics(metrics)
+
+  const app = api({
+    core,
+    guard: tokenGuard(Date.now),
+    bodyLimit: config.bodyLimit ?? 1_572_864,
+    heartbeatMs: timeouts.heartbeat,
+    shutdown,
+  })
+  const ready = readiness(core, shutdown)
+  let document: object | undefined
+  app.get('/healthz', ask => ask.json({ ok: true, version }))
+  app.get('/readyz', async ask => {
+    const health = await ready()
+    return ask.json(health, health.ok ? 200 : 503)
+  })
+  app.get('/metrics', ask => ask.text(metrics.text(), 200, { 'content-type': 'text/plain; version=0.0.4' }))
+  app.get('/openapi.json', ask => {
+    document ??= openApi(routes, version)
+    return ask.json(document)
+  })
+
+  const answer = (incoming: IncomingMessage, outgoing: ServerResponse, facts: RequestFacts): Promise<void> =>
+    getRequestListener(request => app.fetch(request, { incoming, outgoing, facts }), {
+      overrideGlobalObjects: false,
+      // What the adapter itself refuses: an address or a Host that is none.
+      errorHandler: () => {
+        const error = new UserError('bad_input', 'The address of the request is not valid.')
+        const { status, body } = failureOf(error, facts.requestId)
+        return Response.json(body, { status })
+      },
+    })(incoming, outgoing)
+
+  const server = createServer(
+    {
+      headersTimeout: timeouts.headers,
+      requestTimeout: timeouts.request,
+      keepAliveTimeout: timeouts.keepAlive,
+      connectionsCheckingInterval: Math.min(5_000, timeouts.headers),
+    },
+    (incoming, outgoing) => {
+      const facts = { requestId: requestIdOf(incoming), route: 'unmatched', caller: null, fault: undefined }
+      const started = performance.now()
+      outgoing.setHeader('x-request-id', facts.requestId)
+      for (const [name, value] of securityHeaders) outgoing.setHeader(name, value)
+      if (shutdown.aborted) outgoing.setHeader('connection', 'close')
+      measure.begin()
+      outgoing.once('close', () => {
+        const seconds = (performance.now() - started) / 1000
+        measure.end({
+          method: incoming.method ?? '',
+          route: facts.route,
+          status: outgoing.statusCode,
+          seconds,
+        })
+        writeLine(log, incoming, outgoing, facts, seconds)
+        // A kept connection that turns idle after `close` would hold it up.
+        if (stopping.signal.aborted) setImmediate(() => server.closeIdleConnections())
+      })
+      answer(incoming, outgoing, facts).catch((error: unknown) => {
+        log.error({ requestId: facts.requestId, err: error }, 'a request could not be answered')
+        outgoing.destroy()
+      })
+    },
+  )
+  server.timeout = timeouts.idle
+
+  let url = ''
+  return {
+    get url() {
+      return url
+    },
+    listen: async () => {
+      server.listen(config.port, config.host)
+      try {
+        await once(server, 'listening')
+      } catch (error) {
+        throw listenFailure(error, config)
+      }
+      const { address, port, family } = server.address() as AddressInfo // a TCP server has an address object
+      const host = ['0.0.0.0', '::'].includes(address)
+        ? 'localhost'
+        : family === 'IPv6'
+          ? `[${address}]`
+          : address
+      url = `http://${host}:${port}`
+      return url
+    },
+    close: async () => {
+      stopping.abort()
+      if (!server.listening) return
+      const closed = once(server, 'close')
+      server.close()
+      const patience = new AbortController()
+      await Promise.race([
+        closed,
+        delay(timeouts.close, undefined, { signal: patience.signal }).catch(() => undefined),
+      ])
+      patience.abort()
+      server.closeAllConnections()
+      await closed
+    },
+  }
+}
+
+const securityHeaders = Object.entries({
+  'cache-control': 'no-store',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'cross-origin-resource-policy': 'same-origin',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+})
+
+/** The client's own id if it is a sane one, so that a request can be followed through systems. */
+function requestIdOf(incoming: IncomingMessage): string {
+  const given = incoming.headers['x-request-id']
+  return typeof given === 'string' && /^[A-Za-z0-9._-]{4,64}$/.test(given)
+    ? given
+    : randomBytes(6).toString('hex')
+}
+
+/** One look at etcd and the clusters serves everyone who asks within a second: the route is open. */
+function readiness(core: Core, shutdown: AbortSignal) {
+  let last: { at: number; health: ReturnType<Core['health']> } | undefined
+  return async () => {
+    if (shutdown.aborted)
+      return { ok: false, checks: [{ name: 'drain', ok: false, message: 'shutting down' }] }
+    if (!last || performance.now() - last.at > 1000) last = { at: performance.now(), health: core.health() }
+    return last.health
+  }
+}
+
+function writeLine(
+  log: HttpLog,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  facts: RequestFacts,
+  seconds: number,
+): void {
+  const line = {
+    requestId: facts.requestId,
+    method: incoming.method,
+    // Without its query: names go there, but so might what somebody pasted.
+    path: (incoming.url ?? '').split('?')[0]?.slice(0, 200),
+    status: outgoing.statusCode,
+    ms: Math.round(seconds * 1000),
+    caller: facts.caller,
+    remote: incoming.socket.remoteAddress,
+    ...(outgoing.writableFinished ? {} : { cut: true }),
+  }
+  if (facts.fault !== undefined) log.error({ ...line, err: facts.fault }, 'a request failed')
+  else if (facts.caller === null && outgoing.statusCode < 400) log.debug(line, 'request')
+  else log.info(line, 'request')
+}
+
+function listenFailure(error: unknown, { host, port }: HttpConfig): Error {
+  const code = error instanceof Error && 'code' in error ? error.code : ''
+  if (code === 'EADDRINUSE')
+    return new UserError('unavailable', `Port ${port} on ${host} is taken. Name another one with --port.`, {
+      cause: error,
+    })
+  if (code === 'EACCES' || code === 'EADDRNOTAVAIL')
+    return new UserError('bad_input', `Cannot listen on ${host} port ${port} (${code}).`, { cause: error })
+  return error instanceof Error ? error : new Error(String(error))
+}
+
+function httpMetrics(metrics: Metrics) {
+  const requests = metrics.counter(
+    'gkube_http_requests_total',
+    'Requests answered, by route pattern and status',
+  )
+  const seconds = metrics.histogram('gkube_http_request_seconds', 'Time to answer, streams included')
+  let running = 0
+  metrics.gauge('gkube_http_requests_running', 'Requests and streams that run now', () => running)
+  metrics.gauge('process_resident_memory_bytes', 'Memory of the process', () => process.memoryUsage.rss())
+  metrics.gauge('process_uptime_seconds', 'Time since the process started', () => process.uptime())
+  return {
+    begin: () => void running++,
+    end: (one: { method: string; route: string; status: number; seconds: number }) => {
+      running--
+      requests.add({ method: one.method, route: one.route, status: String(one.status) })
+      seconds.observe(one.seconds, { route: one.route })
+    },
+  }
+}

@@ -1,0 +1,151 @@
+// The OpenAPI document covers every route, and what the API answers is what the document says.
+import { describe, expect, it } from 'vitest'
+import { api, routes } from '../../../src/surfaces/http/api.ts'
+import { openApi } from '../../../src/surfaces/http/openapi.ts'
+import { tokenGuard } from '../../../src/surfaces/http/token-guard.ts'
+import { served, until } from '../serve.ts'
+import { memoryCore } from '../support.ts'
+
+type Operation = {
+  operationId: string
+  parameters?: { name: string; in: string; required?: boolean }[]
+  requestBody?: { content: Record<string, { schema: object }> }
+  responses: Record<string, { content?: Record<string, { schema: object }> }>
+}
+type Document = {
+  openapi: string
+  paths: Record<string, Record<string, Operation>>
+  components: { schemas: Record<string, object> }
+}
+const document = JSON.parse(JSON.stringify(openApi(routes, '9.9.9'))) as Document
+
+describe('the document', () => {
+  it('is served as it is generated', async () => {
+    const { url } = await served()
+    expect(await (await fetch(`${url}/openapi.json`)).json()).toEqual(document)
+  })
+
+  it.each(routes.map(route => ({ name: `${route.method} ${route.path}`, route })))(
+    'describes $name',
+    ({ route }) => {
+      const operation = document.paths[route.path]?.[route.method.toLowerCase()]
+      expect(operation?.operationId).toBe(route.id)
+      const inPath = operation?.parameters?.filter(one => one.in === 'path').map(one => one.name) ?? []
+      expect(inPath.sort()).toEqual([...route.path.matchAll(/\{(\w+)\}/g)].map(match => match[1]).sort())
+      expect(Boolean(operation?.requestBody)).toBe(route.body !== null)
+      const success = Object.keys(operation?.responses ?? {}).find(status => status !== 'default')
+      expect(Number(success)).toBeLessThan(300)
+      expect(operation?.responses.default).toBeDefined()
+    },
+  )
+
+  it('holds every route that is served, and no other', () => {
+    const app = api({
+      core: memoryCore(),
+      guard: tokenGuard(Date.now),
+      bodyLimit: 1,
+      heartbeatMs: 1,
+      shutdown: new AbortController().signal,
+    })
+    const isServed = app.routes.map(one => `${one.method} ${one.path.replace(/:(\w+)/g, '{$1}')}`)
+    const written = Object.entries(document.paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map(method => `${method.toUpperCase()} ${path}`),
+    )
+    const health = ['GET /healthz', 'GET /readyz', 'GET /metrics', 'GET /openapi.json']
+    expect([...isServed, ...health].sort()).toEqual(written.sort())
+  })
+
+  it('has no reference that leads nowhere, and one id an operation', () => {
+    const text = JSON.stringify(document)
+    const names = [...text.matchAll(/"\$ref":"#\/components\/schemas\/(\w+)"/g)].map(match => match[1] ?? '')
+    expect(names.length).toBeGreaterThan(20)
+    for (const name of names) expect(document.components.schemas).toHaveProperty(name)
+    expect(text.includes('$defs')).toBe(false)
+    const ids = Object.values(document.paths).flatMap(methods =>
+      Object.values(methods).map(one => one.operationId),
+    )
+    expect(new Set(ids).size).toBe(ids.length)
+  })
+})
+
+describe('answers are what the document says', async () => {
+  const { ask, core } = await served()
+  await ask('PUT', '/v1/apps/web', { body: { app: 'web', image: 'web:{revision}' } })
+  const deploy = async (revision: string) => {
+    const answer = await ask('POST', '/v1/deploys', {
+      body: { app: 'web', environment: 'staging', revision },
+    })
+    return ((await answer.json()) as { deploy: { id: string } }).deploy.id
+  }
+  const good = await deploy('1.0.0')
+  await until(() => core.deploys.get(good)?.deploy.endedAt)
+  const bad = await deploy('crash')
+  await until(() => core.deploys.get(bad)?.deploy.endedAt)
+  const waiting = await deploy('approve')
+  await until(() => core.deploys.get(waiting)?.deploy.phase === 'awaiting_approval')
+  const token = await ask('POST', '/v1/tokens', { body: { name: 'a', grants: [{ role: 'viewer' }] } })
+  expect(token.status).toBe(201)
+  const named = { app: 'web', environment: 'staging' }
+
+  /** What to ask of each route, in an order that works. */
+  const asks: Record<string, { path: string; body?: unknown }> = {
+    applyApp: { path: '/v1/apps/web', body: { app: 'web', image: 'web:{revision}' } },
+    listApps: { path: '/v1/apps' },
+    showApp: { path: '/v1/apps/web' },
+    renderApp: { path: '/v1/render', body: named },
+    plan: { path: '/v1/plan', body: { ...named, revision: '2' } },
+    diff: { path: '/v1/diff/web?from=staging&to=production' },
+    requestDeploy: { path: '/v1/deploys', body: { ...named, revision: '1.1.0' } },
+    history: { path: '/v1/deploys?app=web' },
+    showDeploy: { path: `/v1/deploys/${bad}` },
+    vote: { path: `/v1/deploys/${waiting}/vote`, body: { decision: 'approve' } },
+    status: { path: '/v1/status' },
+    pods: { path: '/v1/workloads/staging/web/pods' },
+    deletePod: { path: '/v1/workloads/staging/web/pods/web-1' },
+    events: { path: '/v1/workloads/staging/web/events' },
+    logs: { path: '/v1/workloads/staging/web/logs' },
+    release: { path: '/v1/workloads/staging/web/release', body: { reason: 'stuck' } },
+    clusters: { path: '/v1/clusters' },
+    lock: { path: '/v1/locks', body: { environment: 'production', reason: 'fire' } },
+    locks: { path: '/v1/locks' },
+    unlock: { path: '/v1/locks', body: { environment: 'production' } },
+    createToken: { path: '/v1/tokens', body: { name: 'ci', grants: [{ role: 'deployer' }] } },
+    listTokens: { path: '/v1/tokens' },
+    revokeToken: { path: '/v1/tokens/t1' },
+    whoami: { path: '/v1/whoami' },
+    watchDeploy: { path: `/v1/deploys/${bad}/events` },
+    run: { path: '/v1/workloads/staging/web/run', body: { command: ['ls'] } },
+    exec: { path: '/v1/workloads/staging/web/exec', body: { command: ['ls'] } },
+    cancelDeploy: { path: '', body: { reason: '' } },
+    deleteApp: { path: '/v1/apps/web' },
+  }
+
+  it.each(Object.entries(asks).map(([id, what]) => ({ id, ...what })))('$id', async ({ id, path, body }) => {
+    const route = routes.find(one => one.id === id)
+    if (!route) throw new Error(`there is no route ${id}`)
+    const target = id === 'cancelDeploy' ? `/v1/deploys/${await deploy('hang')}/cancel` : path
+    const answer = await ask(route.method, target, { body })
+    const operation = document.paths[route.path]?.[route.method.toLowerCase()]
+    const content = operation?.responses[String(answer.status)]?.content
+    expect(operation?.responses).toHaveProperty(String(answer.status))
+    if (answer.status === 204) return
+    const type = answer.headers.get('content-type')?.split(';')[0] ?? ''
+    expect(content).toHaveProperty([type])
+    if (type === 'application/json') {
+      const parsed = route.answer?.safeParse(await answer.json())
+      expect(parsed?.error?.issues ?? []).toEqual([])
+      return
+    }
+    const frames = (await answer.text()).split('\n\n').filter(frame => frame.startsWith('event: '))
+    expect(frames.length).toBeGreaterThan(0)
+    for (const frame of frames) {
+      const [, event = ''] = /^event: (.*)$/m.exec(frame) ?? []
+      const [, data = ''] = /^data: (.*)$/m.exec(frame) ?? []
+      expect(route.events?.[event]?.safeParse(JSON.parse(data)).error?.issues ?? []).toEqual([])
+    }
+  })
+
+  it('leaves no route out', () => {
+    expect(Object.keys(asks).sort()).toEqual(routes.map(route => route.id).sort())
+  })
+})
