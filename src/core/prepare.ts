@@ -4,7 +4,7 @@
 import { UserError } from '../errors.ts'
 import { refusals } from './allowlist.ts'
 import { appSchema } from './app.ts'
-import { parseApp, specFor } from './app-environment.ts'
+import { specFor } from './app-environment.ts'
 import type { Clock } from './clock.ts'
 import { type Cluster, ClusterError, type KubeObject, nameOf, refOf } from './cluster.ts'
 import type { Cause, Deploy } from './deploy.ts'
@@ -13,7 +13,7 @@ import type { FrozenSpecs } from './frozen.ts'
 import { approvalHash, specHash } from './hash.ts'
 import { immutableChanges } from './immutable.ts'
 import type { Keys } from './keys.ts'
-import type { Kv, Write } from './kv.ts'
+import type { Entry, Kv, Write } from './kv.ts'
 import { render } from './objects.ts'
 import { planKind, planOverrides, planSteps } from './plan.ts'
 import { decode, put, type Stored } from './records.ts'
@@ -86,7 +86,7 @@ export async function workOut(deps: PrepareDeps, deploy: Wanted, given?: Frozen[
   const app = found.get(appKey)
   const usesApp = deploy.kind === 'deploy' || deploy.kind === 'redeploy'
   const { frozen, pinning } = usesApp
-    ? await freeze(deps, deploy, given ?? specOf(app?.value, deploy), environment, { workload, base })
+    ? await freeze(deps, deploy, given ?? specOf(app, deploy), environment, { workload, base })
     : await recall(deps, deploy, workload)
   const namespace = workload?.value.namespace ?? namespaceOf(environment, deploy.app)
   const facts = { kind: deploy.kind, spec: frozen.spec, workload: workload?.value ?? null, pool: false }
@@ -134,10 +134,10 @@ export async function workOut(deps: PrepareDeps, deploy: Wanted, given?: Frozen[
   }
 }
 
-function specOf(value: string | undefined, deploy: Wanted): Frozen['spec'] {
-  if (!value) throw new Refusal('app_gone', `App ${deploy.app} is not registered any more.`)
+function specOf(entry: Entry | undefined, deploy: Wanted): Frozen['spec'] {
+  if (!entry) throw new Refusal('app_gone', `App ${deploy.app} is not registered any more.`)
   try {
-    return specFor(parseApp(appSchema.loose().parse(JSON.parse(value))), deploy.environment)
+    return specFor(decode(appSchema, entry).value, deploy.environment)
   } catch (error) {
     if (error instanceof UserError) throw new Refusal('plan_refused', error.message)
     throw error

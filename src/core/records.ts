@@ -36,7 +36,7 @@ export function decode<T>(schema: z.ZodType<T>, entry: Entry): Stored<T> {
   } catch {
     throw new UnreadableRecord(entry.key, 'not JSON')
   }
-  const parsed = schema.safeParse(json)
+  const parsed = schema.safeParse(withoutWriteId(json))
   if (!parsed.success) {
     const issue = parsed.error.issues[0]
     throw new UnreadableRecord(
@@ -50,6 +50,13 @@ export function decode<T>(schema: z.ZodType<T>, entry: Entry): Stored<T> {
     modRevision: entry.modRevision,
     createRevision: entry.createRevision,
   }
+}
+
+/** The token of the write is not part of the record. */
+function withoutWriteId(json: unknown): unknown {
+  if (typeof json !== 'object' || json === null || !('writeId' in json)) return json
+  const { writeId: _, ...record } = json
+  return record
 }
 
 /** Parses what can be parsed and hands the rest to `unreadable`. */

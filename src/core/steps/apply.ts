@@ -3,18 +3,11 @@
 import { ClusterError, type KubeObject, nameOf, type ObjectRef, refOf } from '../cluster.ts'
 import type { Cause } from '../deploy.ts'
 import { objectHash } from '../hash.ts'
+import { sameObject } from '../inventory.ts'
 import { render } from '../objects.ts'
 import { Fenced } from '../replica.ts'
 import type { InventoryItem, Overrides, Workload } from '../workload.ts'
-import {
-  done,
-  epochOf,
-  failed,
-  type StepBody,
-  type StepContext,
-  type StepOutcome,
-  sameObject,
-} from './step.ts'
+import { done, epochOf, failed, fenceAnnotation, type StepBody, type StepContext, type StepOutcome } from './step.ts'
 
 /** Another writer got in between this many times: give up with its name. */
 const mostStale = 6
@@ -211,7 +204,7 @@ async function stamp(cluster: StepContext['cluster'], ref: ObjectRef, epoch: num
     if (seen > epoch) throw new Fenced(`${nameOf(ref)} was written by a newer epoch`)
     if (seen === epoch) return
     try {
-      await cluster.stamp(ref, { 'gkube.dev/fence': String(epoch) }, live.metadata.resourceVersion)
+      await cluster.stamp(ref, { [fenceAnnotation]: String(epoch) }, live.metadata.resourceVersion)
       return
     } catch (error) {
       const raced = error instanceof ClusterError && (error.kind === 'stale' || error.kind === 'not_found')

@@ -1,10 +1,12 @@
 // The record step: what is no longer rendered is deleted, then the workload record says what serves now. The
 // deploy ends in the same transaction (runner.ts).
 import { type KubeObject, refOf } from '../cluster.ts'
+import { sameObject } from '../inventory.ts'
+import { appLabel } from '../objects/labels.ts'
 import type { InventoryItem, Workload } from '../workload.ts'
 import { renderFor } from './apply.ts'
 import { removeItem } from './remove.ts'
-import { done, type StepBody, type StepContext, sameObject } from './step.ts'
+import { done, type StepBody, type StepContext } from './step.ts'
 
 /** Never deleted because a spec no longer names them: they hold data, or others live in them. */
 const kept = ['PersistentVolumeClaim', 'PersistentVolume', 'Namespace']
@@ -41,7 +43,7 @@ export async function prune(context: StepContext): Promise<{ workload: Workload;
 
 async function configMapsInUse(context: StepContext): Promise<Set<string>> {
   const { cluster, workload } = context
-  const labels = { 'app.kubernetes.io/instance': workload.app }
+  const labels = { [appLabel]: workload.app }
   const kinds = ['ReplicaSet', 'ControllerRevision']
   const owners = await Promise.all(
     kinds.map(kind => cluster.list({ apiVersion: 'apps/v1', kind, namespace: workload.namespace, labels })),

@@ -1,6 +1,7 @@
 // The remove step of a delete: everything gkube wrote, by UID, the workload first. Data stays: claims go only when
 // their names were typed; volumes and namespaces never.
 import { ClusterError, nameOf } from '../cluster.ts'
+import { appLabel } from '../objects/labels.ts'
 import type { InventoryItem } from '../workload.ts'
 import { done, failed, type StepBody, type StepContext } from './step.ts'
 
@@ -60,7 +61,7 @@ async function removeClaim(context: StepContext, name: string): Promise<void> {
   const { cluster, workload } = context
   const ref = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', namespace: workload.namespace, name }
   const live = await cluster.get(ref)
-  if (!live || live.metadata.labels?.['app.kubernetes.io/instance'] !== workload.app) return
+  if (!live || live.metadata.labels?.[appLabel] !== workload.app) return
   await cluster.remove(ref, { uid: live.metadata.uid })
 }
 

@@ -2,7 +2,7 @@
 // of an automatic rollback (`recover`). Judging is pure (rollout.ts); this file only waits and gathers.
 import type { Observed } from '../cluster.ts'
 import { gatherDiagnosis } from '../diagnose.ts'
-import { workloadRef } from '../objects.ts'
+import { mainOf } from '../inventory.ts'
 import { type Expectation, expectationFor, judge } from '../rollout.ts'
 import { prune } from './record.ts'
 import { done, failed, type StepBody, type StepContext } from './step.ts'
@@ -21,8 +21,8 @@ export const recover: StepBody = async context => {
 }
 
 async function wait(context: StepContext): ReturnType<StepBody> {
-  const { cluster, frozen, workload } = context
-  const ref = workloadRef(frozen.spec, workload.namespace)
+  const { cluster, workload } = context
+  const ref = mainOf(workload)
   if (!ref) return done('nothing to wait for')
   let wake = new AbortController()
   const observer = cluster.observe({ namespace: workload.namespace, app: workload.app, workload: ref }, () =>

@@ -1,8 +1,10 @@
 // What every step gets and answers. A step is idempotent or detects that it ran: after a crash it is run again by
 // the next owner, with `takenOver` set. Its outcome is written by the runner in one transaction.
-import type { Cluster, KubeObject, ObjectRef } from '../cluster.ts'
+import type { Cluster, KubeObject } from '../cluster.ts'
 import type { Cause, Deploy, Diagnosis, Progress } from '../deploy.ts'
 import type { Environment } from '../environment.ts'
+import { ownAnnotations } from '../hash.ts'
+import { epochAnnotation } from '../objects/labels.ts'
 import type { Frozen, Workload } from '../workload.ts'
 
 export type StepContext = {
@@ -70,27 +72,11 @@ export const done = (message: string, workload?: Workload): StepOutcome => ({
   workload,
 })
 
-/** gkube's own annotations on object metadata; never in a pod template. */
-export const annotations = {
-  deploy: 'gkube.dev/deploy',
-  epoch: 'gkube.dev/epoch',
-  revision: 'gkube.dev/revision',
-  /** Written by a take-over's stamp only: a field of its own, so that it never conflicts with an apply. */
-  fence: 'gkube.dev/fence',
-} as const
+/** Written by a take-over's stamp only: a field of its own, so that it never conflicts with an apply. */
+export const fenceAnnotation = `${ownAnnotations}fence`
 
 /** The newest epoch that wrote an object. */
 export function epochOf(object: Pick<KubeObject, 'metadata'>): number {
   const { annotations: found = {} } = object.metadata
-  return Math.max(Number(found[annotations.epoch] ?? 0) || 0, Number(found[annotations.fence] ?? 0) || 0)
+  return Math.max(Number(found[epochAnnotation] ?? 0) || 0, Number(found[fenceAnnotation] ?? 0) || 0)
 }
-
-/** The same object: API version may differ, the kind and name may not. */
-export const sameObject = (a: ObjectRef, b: ObjectRef): boolean =>
-  a.kind === b.kind &&
-  a.name === b.name &&
-  (a.namespace ?? '') === (b.namespace ?? '') &&
-  group(a) === group(b)
-
-const group = (ref: ObjectRef): string =>
-  ref.apiVersion.includes('/') ? (ref.apiVersion.split('/')[0] ?? '') : ''

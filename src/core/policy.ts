@@ -1,0 +1,99 @@
+// Pure: may this caller do this here? Default deny; the reason says who may. Grants come from a token or from the
+// people in gkube.yaml; where an environment is protected, `*` does not cover it: it must be named.
+import { UserError } from '../errors.ts'
+import type { Caller } from './core.ts'
+import type { Environment, Grant, Role } from './environment.ts'
+
+export const actions = [
+  'view',
+  'deploy',
+  'cancel',
+  'run',
+  'approve',
+  'lock',
+  'delete',
+  'delete_pod',
+  'exec',
+  'release',
+  'apply_app',
+  'delete_app',
+  'tokens',
+] as const
+export type Action = (typeof actions)[number]
+
+const deployer: readonly Action[] = ['view', 'deploy', 'cancel', 'run', 'apply_app']
+const operator: readonly Action[] = [
+  ...deployer,
+  'lock',
+  'delete',
+  'delete_pod',
+  'exec',
+  'release',
+  'delete_app',
+]
+
+/** What each role may do. An approver only looks and decides. */
+export const roleActions: Readonly<Record<Role, readonly Action[]>> = {
+  viewer: ['view'],
+  approver: ['view', 'approve'],
+  deployer,
+  operator,
+  admin: actions,
+}
+
+export type Place = {
+  readonly app?: string
+  readonly environment?: Pick<Environment, 'name' | 'protected'>
+}
+
+const words: Readonly<Record<Action, string>> = {
+  view: 'see',
+  deploy: 'deploy',
+  cancel: 'cancel deploys of',
+  run: 'run commands of',
+  approve: 'approve',
+  lock: 'lock',
+  delete: 'delete',
+  delete_pod: 'delete pods of',
+  exec: 'open a shell in',
+  release: 'release',
+  apply_app: 'register',
+  delete_app: 'unregister',
+  tokens: 'manage tokens',
+}
+
+/** Whether one grant covers an action at a place. */
+export function covers(grant: Grant, action: Action, place: Place): boolean {
+  if (!roleActions[grant.role].includes(action)) return false
+  if (place.app !== undefined && !matches(grant.apps, place.app)) return false
+  const { environment } = place
+  if (!environment) return true
+  if (grant.environments.includes(environment.name)) return true
+  return grant.environments.includes('*') && (!environment.protected || grant.role === 'admin')
+}
+
+const matches = (names: readonly string[], name: string): boolean =>
+  names.includes('*') || names.includes(name)
+
+/** True when any grant of the caller covers it. */
+export const may = (caller: Caller, action: Action, place: Place): boolean =>
+  caller.grants.some(grant => covers(grant, action, place))
+
+/** Someone the operators named in gkube.yaml. */
+export type Person = { readonly name: string; readonly grants: readonly Grant[] }
+
+/** Throws UserError `forbidden`, which names who may. */
+export function demand(caller: Caller, action: Action, place: Place, people: readonly Person[]): void {
+  if (may(caller, action, place)) return
+  const where = place.environment ? ` in ${place.environment.name}` : ''
+  const what = place.app ? ` ${place.app}` : ''
+  const able = people
+    .filter(person => person.grants.some(grant => covers(grant, action, place)))
+    .map(p => `@${p.name}`)
+  const roles = Object.entries(roleActions).flatMap(([role, list]) => (list.includes(action) ? [role] : []))
+  const who =
+    able.length > 0 ? `Who may: ${able.join(', ')}.` : `Ask an admin for the role ${roles[0]}${where}.`
+  throw new UserError('forbidden', `${caller.actor.name} may not ${words[action]}${what}${where}. ${who}`, {
+    details: { action, app: place.app, environment: place.environment?.name, roles },
+  })
+}

@@ -1,0 +1,49 @@
+// What use cases are given. Each takes the part it needs by `Pick`; main.ts (through core-of.ts) hands over all of it.
+
+import { UserError } from '../../errors.ts'
+import type { Clock } from '../clock.ts'
+import type { Cluster } from '../cluster.ts'
+import type { Environment } from '../environment.ts'
+import type { FrozenSpecs } from '../frozen.ts'
+import type { Keys } from '../keys.ts'
+import type { Kv } from '../kv.ts'
+import type { Ledger } from '../ledger.ts'
+import type { Person } from '../policy.ts'
+import type { Registry } from '../prepare.ts'
+import { unknownName } from '../suggest.ts'
+import type { View } from '../view.ts'
+
+export type Deps = {
+  readonly kv: Kv
+  readonly keys: Keys
+  readonly clock: Clock
+  readonly random: () => number
+  readonly ledger: Ledger
+  readonly view: Pick<View, 'live' | 'learn'>
+  readonly specs: FrozenSpecs
+  readonly registry: Registry
+  readonly environments: ReadonlyMap<string, Environment>
+  readonly clusters: ReadonlyMap<string, Cluster>
+  readonly people: readonly Person[]
+  readonly log: (message: string, error: unknown) => void
+}
+
+/** The environment of that name; UserError with a near miss otherwise. */
+export function environmentNamed(deps: Pick<Deps, 'environments'>, name: string): Environment {
+  const found = deps.environments.get(name)
+  if (found) return found
+  throw new UserError('not_found', unknownName('environment', name, [...deps.environments.keys()]))
+}
+
+/** The cluster an environment runs on. */
+export function clusterOf(
+  deps: Pick<Deps, 'clusters'>,
+  environment: Pick<Environment, 'name' | 'cluster'>,
+): Cluster {
+  const found = deps.clusters.get(environment.cluster)
+  if (found) return found
+  throw new UserError(
+    'unavailable',
+    `Environment ${environment.name} runs on cluster ${environment.cluster}, which gkube.yaml does not define.`,
+  )
+}

@@ -1,0 +1,214 @@
+// `gkube plan`: what a deploy would do, asked of the server by dry runs, nothing written. Also `app render` and
+// `diff`, which only render.
+import { UserError } from '../../errors.ts'
+import { parseApp, specFor } from '../app-environment.ts'
+import { describeChanges, unifiedDiff } from '../changes.ts'
+import { type Cluster, ClusterError, type KubeObject, nameOf, refOf } from '../cluster.ts'
+import type { Core, Plan, PlanInput, PlannedObject } from '../core.ts'
+import type { Environment } from '../environment.ts'
+import { namespaceOf } from '../environment.ts'
+import { sameObject } from '../inventory.ts'
+import { render } from '../objects.ts'
+import { demand } from '../policy.ts'
+import { type Prepared, Refusal, workOut } from '../prepare.ts'
+import { newId } from '../records.ts'
+import { type Frozen, noOverrides, type Workload } from '../workload.ts'
+import { appNamed } from './apps.ts'
+import { clusterOf, type Deps, environmentNamed } from './deps.ts'
+import { workloadNamed } from './look.ts'
+
+export function planning(deps: Deps): Pick<Core, 'plan' | 'renderApp' | 'diff'> {
+  return {
+    async plan(caller, input) {
+      const environment = environmentNamed(deps, input.environment)
+      const { name, spec } = await specOf(deps, input)
+      demand(caller, 'view', { app: name }, deps.people)
+      const current = await runningRevision(deps, environment.name, name)
+      const revision = input.revision ?? current
+      if (!revision)
+        throw new UserError(
+          'bad_input',
+          `${name} has never run in ${environment.name}. Say which revision: gkube plan ${name} 1.4.2 --environment ${environment.name}`,
+        )
+      const now = deps.clock.now()
+      const wanted = {
+        id: newId(now),
+        kind: 'deploy' as const,
+        app: name,
+        environment: environment.name,
+        revision,
+        requestedAt: now,
+        params: { replicas: null, claims: [], spec: null, replace: false, force: false },
+      }
+      const lookups = {
+        ...deps,
+        environment: (key: string) => deps.environments.get(key),
+        cluster: (key: string) => deps.clusters.get(key),
+      }
+      try {
+        return await planOf(deps, name, revision, await workOut(lookups, wanted, spec))
+      } catch (error) {
+        if (error instanceof Refusal)
+          throw new UserError('bad_input', error.message, { details: { reason: error.cause.reason } })
+        throw error
+      }
+    },
+    async renderApp(caller, input) {
+      const environment = environmentNamed(deps, input.environment)
+      const { name, spec } = await specOf(deps, input)
+      demand(caller, 'view', { app: name }, deps.people)
+      const revision = input.revision ?? (await runningRevision(deps, environment.name, name)) ?? '0'
+      const frozen: Frozen = {
+        schema: 1,
+        app: name,
+        environment: environment.name,
+        revision,
+        image: (spec.image ?? '').replaceAll('{revision}', revision),
+        digest: null,
+        spec,
+      }
+      const { minor } = await clusterOf(deps, environment)
+        .server()
+        .catch(() => ({ minor: undefined }))
+      const place = {
+        name: environment.name,
+        cluster: environment.cluster,
+        namespace: namespaceOf(environment, name),
+        createNamespace: environment.createNamespace,
+      }
+      return {
+        spec,
+        objects: render({ frozen, environment: place, overrides: noOverrides, serverMinor: minor }),
+      }
+    },
+    async diff(caller, { app, from, to }) {
+      const [a, b] = await Promise.all([drawn(deps, caller, app, from), drawn(deps, caller, app, to)])
+      const diff = b.map(object =>
+        unifiedDiff(a.find(other => nameOf(other) === nameOf(object)) ?? null, object),
+      )
+      const gone = a
+        .filter(object => !b.some(other => nameOf(other) === nameOf(object)))
+        .map(object => unifiedDiff(object, null))
+      return { diff: [...diff, ...gone].filter(Boolean).join('\n'), changes: describeChanges(a, b) }
+    },
+  }
+}
+
+/** What runs there, rendered as if both were in one place: only what differs is left. */
+async function drawn(
+  deps: Deps,
+  caller: Parameters<Core['diff']>[0],
+  app: string,
+  environment: string,
+): Promise<KubeObject[]> {
+  const { workload } = await workloadNamed(deps, caller, { app, environment })
+  const frozen = await deps.specs.get(workload.spec)
+  if (!frozen)
+    throw new UserError(
+      'conflict',
+      `The snapshot of ${app} in ${environment} is not kept any more. Deploy it again first.`,
+    )
+  const place = { name: 'here', cluster: 'here', namespace: 'here', createNamespace: false }
+  return render({
+    frozen: { ...frozen, environment: 'here' },
+    environment: place,
+    overrides: workload.overrides,
+  })
+}
+
+async function specOf(deps: Deps, input: PlanInput): Promise<{ name: string; spec: Frozen['spec'] }> {
+  if (input.spec) {
+    const app = parseApp(input.spec)
+    return { name: app.app, spec: specFor(app, input.environment) }
+  }
+  if (!input.app) throw new UserError('bad_input', 'Name an app: gkube plan web 1.4.2 --environment staging')
+  const { value } = await appNamed(deps, input.app)
+  return { name: value.app, spec: specFor(value, input.environment) }
+}
+
+async function runningRevision(deps: Deps, environment: string, app: string): Promise<string | null> {
+  const entry = await deps.kv.get(deps.keys.workload(environment, app))
+  return entry ? ((JSON.parse(entry.value) as { revision?: string }).revision ?? null) : null
+}
+
+async function planOf(_deps: Deps, app: string, revision: string, worked: Prepared): Promise<Plan> {
+  const { environment, frozen, workload, base, cluster, namespace } = worked
+  const notes: string[] = []
+  if (worked.pinning) notes.push(`image ${worked.pinning}`)
+  const there = await cluster.get({ apiVersion: 'v1', kind: 'Namespace', name: namespace }).catch(error => {
+    // No right to read namespaces is no reason not to plan.
+    if (error instanceof ClusterError && error.kind === 'forbidden') return true
+    throw error
+  })
+  if (!there)
+    notes.push(
+      `namespace ${namespace} does not exist yet, so admission was not checked${environment.createNamespace ? '' : ', and gkube may not create it here'}`,
+    )
+  const planned: PlannedObject[] = []
+  for (const object of worked.objects) planned.push(await planObject(cluster, object, Boolean(there)))
+  for (const item of workload?.value.inventory ?? []) {
+    const rendered = worked.objects.some(object => sameObject(refOf(object), item))
+    const kept = ['PersistentVolumeClaim', 'PersistentVolume', 'Namespace'].includes(item.kind)
+    if (!rendered && !kept)
+      planned.push({
+        object: `${item.kind} ${item.namespace}/${item.name}`,
+        action: 'delete',
+        diff: '',
+        warnings: [],
+      })
+  }
+  if (frozen.spec.rollout.strategy === 'recreate')
+    notes.push('all pods stop before the new ones start: expect downtime')
+  return {
+    app,
+    environment: environment.name,
+    kind: worked.plan === 'create' ? 'create' : 'update',
+    from: workload?.value.revision ?? null,
+    revision,
+    image: frozen.image,
+    digest: frozen.digest,
+    steps: worked.steps,
+    objects: planned,
+    changes: describeChanges(
+      base && workload ? renderBase(base, workload.value, environment) : null,
+      worked.objects,
+    ),
+    notes,
+    refusals: worked.refusals,
+  }
+}
+
+const renderBase = (base: Frozen, workload: Workload, environment: Environment): KubeObject[] =>
+  render({
+    frozen: base,
+    environment: {
+      name: environment.name,
+      cluster: environment.cluster,
+      namespace: workload.namespace,
+      createNamespace: environment.createNamespace,
+    },
+    overrides: workload.overrides,
+  })
+
+async function planObject(cluster: Cluster, object: KubeObject, admission: boolean): Promise<PlannedObject> {
+  const name = nameOf(object)
+  const live = await cluster.get(refOf(object))
+  if (!admission)
+    return { object: name, action: live ? 'change' : 'create', diff: unifiedDiff(live, object), warnings: [] }
+  try {
+    const { object: result, warnings } = live
+      ? await cluster.apply(object, { dryRun: true })
+      : await cluster.create(object, { dryRun: true })
+    const diff = unifiedDiff(live, result)
+    return { object: name, action: live ? (diff ? 'change' : 'none') : 'create', diff, warnings }
+  } catch (error) {
+    if (!(error instanceof ClusterError) || error.kind === 'unavailable') throw error
+    const managers = error.managers.length > 0 ? ` (managed by ${error.managers.join(', ')})` : ''
+    return {
+      object: name,
+      action: live ? 'change' : 'create',
+      diff: unifiedDiff(live, object),
+      warnings: [`the server refuses it: ${error.message}${managers}`],
+    }
+  }
+}

@@ -1,0 +1,270 @@
+// Asking for a deploy of any kind. One transaction writes the record, its audit entry, the history index and the
+// dedup key; only then is the request answered: an answer means it is durable.
+import { UserError } from '../../errors.ts'
+import { type App, appSchema } from '../app.ts'
+import { parseApp, specFor } from '../app-environment.ts'
+import { auditPut } from '../audit.ts'
+import type { Caller, Core, RequestInput } from '../core.ts'
+import { type Deploy, deploySchema, type Kind } from '../deploy.ts'
+import type { Environment } from '../environment.ts'
+import { sha256 } from '../hash.ts'
+import type { Compare, Entry, Write } from '../kv.ts'
+import { demand } from '../policy.ts'
+import { heldBy } from '../queue.ts'
+import { decode, newId, put, type Stored } from '../records.ts'
+import { unknownName } from '../suggest.ts'
+import { workloadSchema } from '../workload.ts'
+import { appNames, appsOfJob, demandRegister, registration } from './apps.ts'
+import { type Deps, environmentNamed } from './deps.ts'
+import { snapshotOf } from './history.ts'
+import { lockWords } from './locks.ts'
+
+/** How long the same idempotency key answers the same deploy. */
+const dedupSeconds = 24 * 3600
+
+export function request(deps: Deps): Core['request'] {
+  const { kv, keys, clock } = deps
+  return async (caller, input) => {
+    const environment = environmentNamed(deps, input.environment)
+    const app = await appOf(deps, input)
+    demand(caller, input.kind === 'delete' ? 'delete' : 'deploy', { app, environment }, deps.people)
+    const now = clock.now()
+    const id = newId(now)
+    const seenKey = input.idempotencyKey
+      ? keys.seen('request', sha256(`${caller.actor.id}\n${input.idempotencyKey}`))
+      : null
+    const found = await kv.getMany([
+      keys.app(app),
+      keys.workload(environment.name, app),
+      ...(seenKey ? [seenKey] : []),
+    ])
+    const repeated = seenKey && found.get(seenKey)
+    if (repeated) return { deploy: await deployBehind(deps, repeated), repeated: true }
+    const facts = await check(deps, caller, { input, app, environment, found })
+    if (!input.wait) refuseIfHeld(deps, input, environment, app, now)
+    const deploy = newDeploy(id, now, caller, { input, app, ...facts })
+    const writes: Write[] = [
+      put(keys.deploy(id), deploy),
+      put(keys.openEntry(id), { schema: 1 }),
+      put(keys.historyEntry(environment.name, app, id), { schema: 1 }),
+      auditPut(keys, now, {
+        by: caller.actor,
+        action: `request_${input.kind}`,
+        outcome: 'requested',
+        app,
+        environment: environment.name,
+        deploy: id,
+        detail: [deploy.revision, input.source.note].filter(Boolean).join(' '),
+      }),
+      ...facts.writes,
+    ]
+    const compares: Compare[] = [{ kind: 'absent', key: keys.deploy(id) }, ...facts.compares]
+    if (seenKey) {
+      compares.push({ kind: 'absent', key: seenKey })
+      writes.push(put(seenKey, { schema: 1, deploy: id }, await kv.sharedLease(dedupSeconds)))
+    }
+    const result = await kv.commit({ compares, writes })
+    if (result.committed) {
+      const stored = {
+        key: keys.deploy(id),
+        value: deploy,
+        modRevision: result.revision,
+        createRevision: result.revision,
+      }
+      deps.view.learn(stored)
+      return { deploy, repeated: false }
+    }
+    const first = seenKey && result.seen.get(seenKey)
+    if (first) return { deploy: await deployBehind(deps, first), repeated: true }
+    throw new UserError('conflict', `${app} was changed by someone else at the same moment. Try again.`)
+  }
+}
+
+/** Whose deploy it is: named, in the spec, or the one app of the Jenkins job. */
+async function appOf(deps: Deps, input: RequestInput): Promise<string> {
+  if (input.spec && input.app && input.spec.app !== input.app) {
+    throw new UserError(
+      'bad_input',
+      `The spec is of ${input.spec.app}, but ${input.app} was asked for. Name one of them.`,
+    )
+  }
+  const named = input.app ?? input.spec?.app
+  if (named) return named
+  if (!input.job) {
+    throw new UserError('bad_input', 'Name an app, for example: gkube deploy web 1.4.2 --environment staging')
+  }
+  const found = await appsOfJob(deps, input.job)
+  const [only, ...more] = found
+  if (only && more.length === 0) return only
+  if (!only) {
+    throw new UserError(
+      'not_found',
+      `No app is registered for the Jenkins job ${input.job}. Add it to \`jobs\` of an app and run gkube app apply -f app.yaml, or deploy with -f app.yaml.`,
+    )
+  }
+  throw new UserError(
+    'bad_input',
+    `The Jenkins job ${input.job} feeds several apps: ${found.join(', ')}. Name one of them.`,
+  )
+}
+
+type Facts = {
+  readonly revision: string
+  readonly snapshot: string | null
+  readonly compares: readonly Compare[]
+  readonly writes: readonly Write[]
+}
+
+async function check(
+  deps: Deps,
+  caller: Caller,
+  at: { input: RequestInput; app: string; environment: Environment; found: ReadonlyMap<string, Entry> },
+): Promise<Facts> {
+  const { input, app, environment, found } = at
+  const { keys } = deps
+  const appEntry = found.get(keys.app(app))
+  const workloadKey = keys.workload(environment.name, app)
+  const workloadEntry = found.get(workloadKey)
+  const workload = workloadEntry ? decode(workloadSchema, workloadEntry) : null
+  if (input.kind === 'deploy') return checkDeploy(deps, caller, input, { app, environment, appEntry })
+  if (!workload) {
+    const names = await appNames(deps)
+    if (!appEntry && !names.includes(app)) throw new UserError('not_found', unknownName('app', app, names))
+    throw new UserError(
+      'not_found',
+      `${app} does not run in ${environment.name}. Deploy it first: gkube deploy ${app} <revision> --environment ${environment.name}`,
+    )
+  }
+  const present: Compare[] = [{ kind: 'present', key: workloadKey }]
+  switch (input.kind) {
+    case 'scale':
+      if (input.replicas === undefined)
+        throw new UserError(
+          'bad_input',
+          `Say how many: gkube scale ${app} 3 --environment ${environment.name}`,
+        )
+      return { revision: workload.value.revision, snapshot: null, compares: present, writes: [] }
+    case 'rollback': {
+      const to = await snapshotOf(deps, workload.value, input.revision)
+      return { revision: to.revision, snapshot: to.spec, compares: present, writes: [] }
+    }
+    case 'redeploy':
+      if (!appEntry)
+        throw new UserError(
+          'not_found',
+          `${app} is not registered any more, so there is no new configuration. Register it: gkube app apply -f app.yaml`,
+        )
+      return { revision: workload.value.revision, snapshot: null, compares: present, writes: [] }
+    case 'restart':
+    case 'delete':
+      return { revision: workload.value.revision, snapshot: null, compares: present, writes: [] }
+  }
+}
+
+async function checkDeploy(
+  deps: Deps,
+  caller: Caller,
+  input: RequestInput,
+  at: { app: string; environment: Environment; appEntry: Entry | undefined },
+): Promise<Facts> {
+  const { app, environment, appEntry } = at
+  const before: Stored<App> | null = appEntry ? decode(appSchema, appEntry) : null
+  if (!input.spec && !before) throw new UserError('not_found', await unregistered(deps, app))
+  if (input.revision === undefined) {
+    throw new UserError(
+      'bad_input',
+      `Say which revision: gkube deploy ${app} 1.4.2 --environment ${environment.name}`,
+    )
+  }
+  const spec = input.spec ? parseApp(input.spec) : before?.value
+  if (spec) specFor(spec, environment.name)
+  if (!input.spec)
+    return {
+      revision: input.revision,
+      snapshot: null,
+      compares: [{ kind: 'present', key: deps.keys.app(app) }],
+      writes: [],
+    }
+  demandRegister(deps, caller, parseApp(input.spec))
+  const { compares, writes } = registration(deps, parseApp(input.spec), before)
+  return { revision: input.revision, snapshot: null, compares, writes }
+}
+
+async function unregistered(deps: Deps, app: string): Promise<string> {
+  const words = unknownName('app', app, await appNames(deps))
+  return `${words} To register it: gkube app apply -f app.yaml, or gkube deploy -f app.yaml.`
+}
+
+function refuseIfHeld(
+  deps: Deps,
+  input: RequestInput,
+  environment: Environment,
+  app: string,
+  now: number,
+): void {
+  const locks = [...deps.view.live.locks.values()].map(stored => stored.value)
+  const lock = heldBy(locks, { app, environment: environment.name }, now)
+  if (lock) throw new UserError('held', lockWords(lock), { details: { lock } })
+  const exempt = input.kind === 'rollback' && !environment.approvals.rollback
+  if (environment.approvals.required > 0 && !exempt) {
+    throw new UserError(
+      'held',
+      `${environment.name} asks for ${environment.approvals.required} approval(s), so nothing was started. Leave out --no-wait to ask for them.`,
+    )
+  }
+}
+
+async function deployBehind(deps: Deps, seen: Entry): Promise<Deploy> {
+  const id = (JSON.parse(seen.value) as { deploy?: string }).deploy ?? ''
+  const entry = await deps.kv.get(deps.keys.deploy(id))
+  if (!entry)
+    throw new UserError(
+      'conflict',
+      'That request was made before and its record is not kept any more. Ask again with another key.',
+    )
+  return decode(deploySchema, entry).value
+}
+
+function newDeploy(
+  id: string,
+  now: number,
+  caller: Caller,
+  at: { input: RequestInput; app: string; revision: string; snapshot: string | null },
+): Deploy {
+  const { input } = at
+  const kind: Kind = input.kind
+  return {
+    schema: 1,
+    id,
+    app: at.app,
+    environment: input.environment,
+    kind,
+    revision: at.revision,
+    phase: 'requested',
+    reason: null,
+    cause: null,
+    plan: null,
+    steps: [],
+    requestedAt: now,
+    readyAt: null,
+    startedAt: null,
+    endedAt: null,
+    dueAt: null,
+    requestedBy: caller.actor,
+    source: input.source,
+    params: {
+      replicas: input.replicas ?? null,
+      claims: input.claims,
+      spec: at.snapshot,
+      replace: input.replace,
+      force: input.force,
+    },
+    prepared: null,
+    approval: null,
+    epoch: 0,
+    slot: null,
+    rollback: null,
+    cancelledBy: null,
+    supersededBy: null,
+  }
+}

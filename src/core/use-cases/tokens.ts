@@ -1,0 +1,129 @@
+// API tokens: shown once, kept as a hash with scope and expiry. A token is 256 random bits, so a plain SHA-256 is
+// enough; it is compared in constant time.
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { z } from 'zod'
+import { UserError } from '../../errors.ts'
+import { auditPut } from '../audit.ts'
+import type { Core, TokenInfo } from '../core.ts'
+import { grantSchema } from '../environment.ts'
+import { demand } from '../policy.ts'
+import { decode, decodeAll, newId, put, remove, unchanged } from '../records.ts'
+import { seconds } from '../units.ts'
+import type { Deps } from './deps.ts'
+
+export const tokenSchema = z.object({
+  schema: z.literal(1),
+  id: z.string(),
+  name: z.string(),
+  hash: z.string(),
+  grants: z.array(grantSchema),
+  createdAt: z.int(),
+  createdBy: z.string(),
+  expiresAt: z.int(),
+  lastUsedAt: z.int().nullable(),
+})
+type TokenRecord = z.output<typeof tokenSchema>
+
+/** `gk_<id>_<secret>`: a prefix that secret scanners can find. */
+const shape = /^gk_([0-9a-z]{26})_([A-Za-z0-9_-]{43})$/
+/** The last use is written at most this often. */
+const usedEveryMs = 3_600_000
+
+const hashOf = (secret: string): string => createHash('sha256').update(secret).digest('hex')
+
+/** A new token and the record that is kept of it. */
+export function newToken(input: {
+  name: string
+  grants: TokenRecord['grants']
+  createdBy: string
+  now: number
+  ttlMs: number
+}): { token: string; record: TokenRecord } {
+  const id = newId(input.now)
+  const secret = randomBytes(32).toString('base64url')
+  const record: TokenRecord = {
+    schema: 1,
+    id,
+    name: input.name,
+    hash: hashOf(secret),
+    grants: input.grants,
+    createdAt: input.now,
+    createdBy: input.createdBy,
+    expiresAt: input.now + input.ttlMs,
+    lastUsedAt: null,
+  }
+  return { token: `gk_${id}_${secret}`, record }
+}
+
+export function tokens(
+  deps: Deps,
+): Pick<Core, 'createToken' | 'listTokens' | 'revokeToken' | 'authenticate'> {
+  const { kv, keys, clock } = deps
+  return {
+    async createToken(caller, input) {
+      demand(caller, 'tokens', {}, deps.people)
+      const now = clock.now()
+      const { token, record } = newToken({
+        ...input,
+        createdBy: caller.actor.name,
+        now,
+        ttlMs: seconds(input.expiresIn) * 1000,
+      })
+      const key = keys.token(record.id)
+      const audit = auditPut(keys, now, {
+        by: caller.actor,
+        action: 'create_token',
+        outcome: 'created',
+        detail: `${record.name} (${record.id})`,
+      })
+      await kv.commit({ compares: [{ kind: 'absent', key }], writes: [put(key, record), audit] })
+      return { token, info: infoOf(record) }
+    },
+    async listTokens(caller) {
+      demand(caller, 'tokens', {}, deps.people)
+      const { entries } = await kv.list(keys.tokens)
+      return decodeAll(tokenSchema, entries, error =>
+        deps.log('a token was left out of the list', error),
+      ).map(stored => infoOf(stored.value))
+    },
+    async revokeToken(caller, id) {
+      demand(caller, 'tokens', {}, deps.people)
+      const entry = /^[0-9a-z]{26}$/.test(id) ? await kv.get(keys.token(id)) : null
+      if (!entry) throw new UserError('not_found', `There is no token ${id}. See: gkube token list`)
+      const audit = auditPut(keys, clock.now(), {
+        by: caller.actor,
+        action: 'revoke_token',
+        outcome: 'revoked',
+        detail: id,
+      })
+      await kv.commit({ compares: [unchanged(entry.key, entry)], writes: [remove(entry.key), audit] })
+    },
+    async authenticate(token, via) {
+      const [, id, secret] = shape.exec(token) ?? []
+      const entry = id ? await kv.get(keys.token(id)) : null
+      const stored = entry ? decode(tokenSchema, entry) : null
+      // Hashed either way, so that an unknown id takes as long as a wrong secret.
+      const given = Buffer.from(hashOf(secret ?? ''))
+      const known = Buffer.from(stored?.value.hash ?? hashOf('none'))
+      const now = clock.now()
+      if (!stored || !timingSafeEqual(given, known)) throw badToken('The token is not known.')
+      const { value } = stored
+      if (value.expiresAt <= now) throw badToken(`The token ${value.name} has expired.`)
+      if (now - (value.lastUsedAt ?? 0) > usedEveryMs) {
+        kv.commit({
+          compares: [unchanged(stored.key, stored)],
+          writes: [put(stored.key, { ...value, lastUsedAt: now })],
+        }).catch(error => deps.log('the last use of a token was not written', error))
+      }
+      return { actor: { id: `token:${value.id}`, name: value.name, via }, grants: value.grants }
+    },
+  }
+}
+
+const badToken = (why: string): UserError =>
+  new UserError(
+    'unauthenticated',
+    `${why} An admin makes one with: gkube token create <name> --role deployer. Set it as GKUBE_TOKEN.`,
+  )
+
+const infoOf = ({ hash: _, schema: __, ...info }: TokenRecord): TokenInfo => info
