@@ -1,9 +1,8 @@
 // The rollout step: waits on the shared watch until the new pods serve, or says why they will not. Also the wait
 // of an automatic rollback (`recover`). Judging is pure (rollout.ts); this file only waits and gathers.
 import type { Observed } from '../cluster.ts'
-import { gatherDiagnosis } from '../diagnose.ts'
 import { mainOf } from '../inventory.ts'
-import { type Expectation, expectationFor, judge } from '../rollout.ts'
+import { type Expectation, judge, type Verdict } from '../rollout.ts'
 import { prune } from './record.ts'
 import { done, failed, type StepBody, type StepContext } from './step.ts'
 
@@ -25,29 +24,25 @@ async function wait(context: StepContext): ReturnType<StepBody> {
   const ref = mainOf(workload)
   if (!ref) return done('nothing to wait for')
   let wake = new AbortController()
-  const observer = cluster.observe({ namespace: workload.namespace, app: workload.app, workload: ref }, () =>
-    wake.abort(),
-  )
+  const scope = { namespace: workload.namespace, app: workload.app, workload: ref }
+  const observer = cluster.observe(scope, () => wake.abort())
   try {
-    const expected = expectation(context)
+    let expected = expectation(context, ref)
     for (;;) {
       if (context.cancelled.aborted) return { kind: 'cancelled', clean: false }
+      if (context.stopped.aborted) throw new Fenced('it is shutting down')
       const observed = observer.current()
       const verdict = judge(observed, expected, context.now())
+      expected = { ...expected, memo: verdict.memo }
       context.progress({ ready: verdict.ready, wanted: verdict.wanted, message: verdict.message })
       if (verdict.status === 'ready') return done(verdict.message)
-      if (verdict.status === 'failed') return await whyFailed(context, observed, verdict, expected)
+      if (verdict.status === 'failed') return await whyFailed(context, observed, verdict)
       if (!observed && context.now() - context.startedAt > blindMs) {
-        return failed(
-          'cluster_unavailable',
-          'The cluster does not answer, so nothing is known of the new pods.',
-        )
+        const why = observer.problem() ?? 'no answer'
+        return failed('cluster_unavailable', `Nothing is known of the new pods (${why}).`)
       }
-      const pause = Math.max(
-        50,
-        Math.min(5_000, (verdict.nextCheckAt ?? Number.POSITIVE_INFINITY) - context.now()),
-      )
-      await context.sleep(pause, wake.signal)
+      const until = verdict.nextCheckAt ?? Number.POSITIVE_INFINITY
+      await context.sleep(Math.max(20, Math.min(5_000, until - context.now())), wake.signal)
       wake = new AbortController()
     }
   } finally {
@@ -55,24 +50,31 @@ async function wait(context: StepContext): ReturnType<StepBody> {
   }
 }
 
-function expectation(context: StepContext): Expectation {
-  return expectationFor({
-    spec: context.frozen.spec,
-    startedAt: context.startedAt,
-    inventory: context.workload.inventory,
-  })
+/** What must be true, from the spec that was applied and the generation that the write gave the object. */
+function expectation({ frozen, workload, startedAt }: StepContext, ref: ObjectRef): Expectation {
+  const { rollout: limits, ports, kind } = frozen.spec
+  const written = workload.inventory.find(item => sameObject(item, ref))
+  const services = kind === 'manifests' || kind === 'cron' ? [] : ports
+  return {
+    kind: ref.kind,
+    name: ref.name,
+    generation: written?.seen.startsWith('g') ? Number(written.seen.slice(1)) : 0,
+    servicePorts: services.map(port => ({ service: workload.app, port: port.name })),
+    progressSeconds: seconds(limits.progress),
+    limitSeconds: seconds(limits.limit),
+    stableSeconds: seconds(limits.stable),
+    crashes: limits.crashes,
+    startedAt,
+  }
 }
 
 async function whyFailed(
   context: StepContext,
   observed: Observed | null,
-  verdict: ReturnType<typeof judge>,
-  expected: Expectation,
+  verdict: Verdict,
 ): ReturnType<StepBody> {
   const { cluster, workload } = context
-  const diagnosis = await gatherDiagnosis(
-    { cluster, namespace: workload.namespace, app: workload.app, observed, verdict, expected },
-    context.now(),
-  )
+  const place = { namespace: workload.namespace, app: workload.app }
+  const diagnosis = await diagnose(cluster, { ...place, observed, verdict }, context.now())
   return failed(diagnosis.cause.reason, diagnosis.cause.message, { diagnosis })
 }
