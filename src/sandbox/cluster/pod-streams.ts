@@ -1,0 +1,87 @@
+// The subresources of pods that stream: log (with follow) and exec over a WebSocket.
+// What is said in them comes from logs.ts and exec.ts; here is only the coming and going of it.
+import type { ServerResponse } from 'node:http'
+import { target } from './handlers.ts'
+import { kindNamed } from './kinds.ts'
+import { type Images, type LogOptions, logText, logView } from './logs.ts'
+import type { Registry } from './registry.ts'
+import type { Route } from './route.ts'
+import type { Store } from './store.ts'
+
+type Deps = {
+  readonly store: Store
+  readonly registry: Registry
+  readonly images: Images
+  readonly speed: number
+}
+
+const number = (text: string | null) => (text === null || text === '' ? undefined : Number(text))
+
+function logOptions(query: URLSearchParams): LogOptions {
+  return {
+    container: query.get('container') ?? undefined,
+    previous: query.get('previous') === 'true',
+    timestamps: query.get('timestamps') === 'true',
+    tailLines: number(query.get('tailLines')),
+    limitBytes: number(query.get('limitBytes')),
+    sinceSeconds: number(query.get('sinceSeconds')),
+    sinceTime: query.get('sinceTime') ?? undefined,
+  }
+}
+
+/** Answers a GET of pods/log; with `follow` until the container ends or the client goes. */
+export function serveLog(deps: Deps, route: Route, query: URLSearchParams, response: ServerResponse) {
+  const options = logOptions(query)
+  const first = logView(deps.registry.get(target(route)), options, deps)
+  const started = Date.now()
+  response.writeHead(200, { 'content-type': 'text/plain' })
+  response.write(logText(first.lines, options, started))
+  if (query.get('follow') !== 'true' || first.ended) return void response.end()
+  follow(deps, route, { options, response, instance: first.instance, shown: started })
+}
+
+type Following = {
+  readonly options: LogOptions
+  readonly response: ServerResponse
+  readonly instance: string
+  shown: number
+}
+
+function follow(deps: Deps, route: Route, following: Following) {
+  const { options, response } = following
+  let timer: NodeJS.Timeout | undefined
+  const stop = () => {
+    clearTimeout(timer)
+    unsubscribe()
+    response.end()
+  }
+  const look = () => {
+    clearTimeout(timer)
+    const pod = deps.store.get(kindNamed('Pod'), route.namespace, route.name ?? '')
+    if (!pod) return stop()
+    const now = Date.now()
+    const view = viewOf(pod)
+    if (!view || view.instance !== following.instance) return stop()
+    const fresh = view.lines.filter(line => line.at > following.shown)
+    response.write(
+      logText(fresh, { ...options, tailLines: undefined }, view.ended ? Number.POSITIVE_INFINITY : now),
+    )
+    following.shown = now
+    if (view.ended) return stop()
+    const next = fresh.find(line => line.at > now)
+    if (next) timer = setTimeout(look, Math.max(5, next.at - now))
+  }
+  const viewOf = (pod: Parameters<typeof logView>[0]) => {
+    try {
+      return logView(pod, options, deps)
+    } catch {
+      return undefined // The container waits to be started again: this log is over.
+    }
+  }
+  const unsubscribe = deps.store.subscribe(change => {
+    const { name, namespace } = change.object.metadata
+    if (change.kind.kind === 'Pod' && name === route.name && namespace === route.namespace) look()
+  })
+  response.on('close', stop)
+  look()
+}

@@ -1,0 +1,126 @@
+// Validation of pod specs, alone or in a template: names, images, ports, mounts, resources, probes.
+// The wording is the real server's; the other kinds' rules, and the helpers used here, are in validation.ts.
+import type { Json } from './object.ts'
+import { parseQuantity } from './quantity.ts'
+import type { Report } from './validation.ts'
+
+type Options = { readonly restart: readonly string[]; readonly old?: Json }
+
+const labelForm = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/
+const labelWording =
+  "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
+
+export function validatePodSpec(spec: Json, at: string, report: Report, options: Options) {
+  if (!spec?.containers?.length) return report.required(`${at}.containers`)
+  if (spec.restartPolicy && !options.restart.includes(spec.restartPolicy)) {
+    report.unsupported(`${at}.restartPolicy`, spec.restartPolicy, options.restart)
+  }
+  const volumes = new Set<string>()
+  for (const [i, volume] of (spec.volumes ?? []).entries()) {
+    name(report, `${at}.volumes[${i}].name`, volume.name)
+    if (volumes.has(volume.name)) report.duplicate(`${at}.volumes[${i}].name`, volume.name)
+    volumes.add(volume.name)
+    if (volume.persistentVolumeClaim && !volume.persistentVolumeClaim.claimName) {
+      report.required(`${at}.volumes[${i}].persistentVolumeClaim.claimName`)
+    }
+  }
+  const names = new Set<string>()
+  for (const list of ['initContainers', 'containers']) {
+    for (const [i, one] of (spec[list] ?? []).entries()) {
+      const field = `${at}.${list}[${i}]`
+      if (names.has(one.name)) report.duplicate(`${field}.name`, one.name)
+      names.add(one.name)
+      container(one, field, report, volumes)
+    }
+  }
+  if (spec.terminationGracePeriodSeconds < 0) {
+    report.invalid(
+      `${at}.terminationGracePeriodSeconds`,
+      spec.terminationGracePeriodSeconds,
+      'must be greater than or equal to 0',
+    )
+  }
+}
+
+function name(report: Report, field: string, value: Json) {
+  if (!value) report.required(field)
+  else if (!labelForm.test(value)) report.invalid(field, value, labelWording)
+}
+
+function container(one: Json, at: string, report: Report, volumes: ReadonlySet<string>) {
+  name(report, `${at}.name`, one.name)
+  if (!one.image) report.required(`${at}.image`)
+  else if (one.image !== one.image.trim()) {
+    report.invalid(`${at}.image`, one.image, 'must not have leading or trailing whitespace')
+  }
+  if (!['Always', 'IfNotPresent', 'Never'].includes(one.imagePullPolicy)) {
+    report.unsupported(`${at}.imagePullPolicy`, one.imagePullPolicy, ['Always', 'IfNotPresent', 'Never'])
+  }
+  ports(one.ports ?? [], at, report)
+  for (const [i, env] of (one.env ?? []).entries()) {
+    const field = `${at}.env[${i}]`
+    if (!env.name) report.required(`${field}.name`)
+    else if (/=/.test(env.name))
+      report.invalid(
+        `${field}.name`,
+        env.name,
+        "a valid environment variable name must consist only of printable ASCII characters other than '='",
+      )
+    if (env.value && env.valueFrom)
+      report.invalid(`${field}.valueFrom`, '', 'may not be specified when `value` is not empty')
+  }
+  const mounted = new Set<string>()
+  for (const [i, mount] of (one.volumeMounts ?? []).entries()) {
+    const field = `${at}.volumeMounts[${i}]`
+    if (!volumes.has(mount.name)) report.notFound(`${field}.name`, mount.name)
+    if (!mount.mountPath) report.required(`${field}.mountPath`)
+    else if (mounted.has(mount.mountPath))
+      report.invalid(`${field}.mountPath`, mount.mountPath, 'must be unique')
+    mounted.add(mount.mountPath)
+  }
+  const { requests = {}, limits = {} } = one.resources ?? {}
+  for (const [resource, asked] of Object.entries(requests)) {
+    const limit = parseQuantity(limits[resource])
+    if (limit !== undefined && (parseQuantity(asked) ?? 0) > limit) {
+      report.invalid(
+        `${at}.resources.requests`,
+        asked,
+        `must be less than or equal to ${resource} limit of ${limits[resource]}`,
+      )
+    }
+  }
+  for (const kind of ['livenessProbe', 'readinessProbe', 'startupProbe'])
+    probe(one[kind], `${at}.${kind}`, report, kind !== 'readinessProbe')
+}
+
+function ports(list: readonly Json[], at: string, report: Report) {
+  const names = new Set<string>()
+  for (const [i, port] of list.entries()) {
+    const field = `${at}.ports[${i}]`
+    if (!Number.isInteger(port.containerPort)) report.required(`${field}.containerPort`)
+    else if (port.containerPort < 1 || port.containerPort > 65535) {
+      report.invalid(`${field}.containerPort`, port.containerPort, 'must be between 1 and 65535, inclusive')
+    }
+    if (!port.name) continue
+    if (port.name.length > 15)
+      report.invalid(`${field}.name`, port.name, 'must be no more than 15 characters')
+    else if (!labelForm.test(port.name))
+      report.invalid(
+        `${field}.name`,
+        port.name,
+        'must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)',
+      )
+    if (names.has(port.name)) report.duplicate(`${field}.name`, port.name)
+    names.add(port.name)
+  }
+}
+
+function probe(value: Json, at: string, report: Report, successOnce: boolean) {
+  if (!value) return
+  const handlers = ['exec', 'httpGet', 'tcpSocket', 'grpc'].filter(handler => value[handler])
+  if (handlers.length === 0) report.required(at, 'must specify a handler type')
+  if (handlers.length > 1)
+    report.forbidden(`${at}.${handlers[1]}`, 'may not specify more than 1 handler type')
+  if (successOnce && value.successThreshold !== 1)
+    report.invalid(`${at}.successThreshold`, value.successThreshold, 'must be 1')
+}

@@ -1,0 +1,447 @@
+// What the real API server refuses with 422 (or 400 for what it cannot even decode), as far as deploy tools
+// meet it, in its wording. Not a schema check: unknown fields pass. Admission by policy is in admission.ts.
+import { apiVersion, type Kind } from './kinds.ts'
+import { isMap, type Json, type KubeObject, same } from './object.ts'
+import { validatePodSpec } from './pod-validation.ts'
+import { parseQuantity } from './quantity.ts'
+import { selects } from './selectors.ts'
+import { badRequest, type Cause, invalid } from './status-error.ts'
+
+export type Report = {
+  required(field: string, why?: string): void
+  invalid(field: string, value: Json, why: string): void
+  duplicate(field: string, value: Json): void
+  forbidden(field: string, why: string): void
+  unsupported(field: string, value: Json, supported: readonly string[]): void
+  notFound(field: string, value: Json): void
+  tooLong(field: string, max: number): void
+}
+
+function reporter(causes: Cause[]): Report {
+  const add = (reason: string, field: string, message: string) => void causes.push({ reason, message, field })
+  const shown = (value: Json) => JSON.stringify(value ?? null)
+  return {
+    required: (field, why) => add('FieldValueRequired', field, `Required value${why ? `: ${why}` : ''}`),
+    invalid: (field, value, why) => add('FieldValueInvalid', field, `Invalid value: ${shown(value)}: ${why}`),
+    duplicate: (field, value) => add('FieldValueDuplicate', field, `Duplicate value: ${shown(value)}`),
+    forbidden: (field, why) => add('FieldValueForbidden', field, `Forbidden: ${why}`),
+    unsupported: (field, value, supported) =>
+      add(
+        'FieldValueNotSupported',
+        field,
+        `Unsupported value: ${shown(value)}: supported values: ${supported.map(one => `"${one}"`).join(', ')}`,
+      ),
+    notFound: (field, value) => add('FieldValueNotFound', field, `Not found: ${shown(value)}`),
+    tooLong: (field, max) => add('FieldValueTooLong', field, `Too long: may not be more than ${max} bytes`),
+  }
+}
+
+/** Throws 422 Invalid when the object, new or in place of `old`, is not acceptable. */
+export function validate(kind: Kind, object: KubeObject, old?: KubeObject) {
+  const causes: Cause[] = []
+  const report = reporter(causes)
+  validateMeta(kind, object, report)
+  decodable(kind, object)
+  rules[kind.kind]?.(object, report, old)
+  if (causes.length > 0) throw invalid(kind, object.metadata.name, causes)
+}
+
+const labelForm = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/
+const subdomainForm = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/
+const serviceForm = /^[a-z]([-a-z0-9]*[a-z0-9])?$/
+const qualifiedForm = /^([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$/
+
+const labelWording =
+  "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
+const subdomainWording =
+  "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+const serviceWording =
+  "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')"
+const valueWording =
+  "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
+const keyWording =
+  "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
+
+/** A container, port or volume name. */
+export function checkLabelName(report: Report, field: string, name: Json) {
+  if (!name) report.required(field)
+  else if (!labelForm.test(name)) report.invalid(field, name, labelWording)
+  else if (name.length > 63) report.invalid(field, name, 'must be no more than 63 characters')
+}
+
+const labelNamed = ['Namespace']
+const pathNamed = ['Role', 'RoleBinding', 'ClusterRole', 'ClusterRoleBinding']
+
+function validateMeta(kind: Kind, { metadata }: KubeObject, report: Report) {
+  const { name } = metadata
+  const field = 'metadata.name'
+  if (!name) report.required(field, 'name or generateName is required')
+  else if (pathNamed.includes(kind.kind)) {
+    if (/[/%]|^\.\.?$/.test(name)) report.invalid(field, name, "may not contain '/' or '%'")
+  } else if (kind.kind === 'Service') {
+    if (!serviceForm.test(name)) report.invalid(field, name, serviceWording)
+    if (name.length > 63) report.invalid(field, name, 'must be no more than 63 characters')
+  } else if (labelNamed.includes(kind.kind)) checkLabelName(report, field, name)
+  else if (!subdomainForm.test(name)) report.invalid(field, name, subdomainWording)
+  else if (name.length > 253) report.invalid(field, name, 'must be no more than 253 characters')
+  checkLabels(report, 'metadata.labels', metadata.labels)
+  for (const key of Object.keys(metadata.annotations ?? {}))
+    checkQualified(report, 'metadata.annotations', key.toLowerCase())
+  const size = Object.entries(metadata.annotations ?? {}).reduce(
+    (sum, [key, value]) => sum + key.length + value.length,
+    0,
+  )
+  if (size > 262_144) report.tooLong('metadata.annotations', 262_144)
+  for (const [i, owner] of (metadata.ownerReferences ?? []).entries()) {
+    for (const part of ['apiVersion', 'kind', 'name', 'uid'] as const) {
+      if (!owner[part])
+        report.invalid(`metadata.ownerReferences[${i}].${part}`, '', `${part} must not be empty`)
+    }
+  }
+}
+
+function checkQualified(report: Report, field: string, key: string) {
+  const name = key.includes('/') ? key.slice(key.indexOf('/') + 1) : key
+  const prefix = key.includes('/') ? key.slice(0, key.indexOf('/')) : undefined
+  if (!qualifiedForm.test(name)) report.invalid(field, key, keyWording)
+  else if (name.length > 63) report.invalid(field, key, 'name part must be no more than 63 characters')
+  if (prefix !== undefined && !subdomainForm.test(prefix))
+    report.invalid(field, key, `prefix part ${subdomainWording}`)
+}
+
+export function checkLabels(report: Report, field: string, labels: Json) {
+  for (const [key, value] of Object.entries<Json>(labels ?? {})) {
+    checkQualified(report, field, key)
+    if (value !== '' && !qualifiedForm.test(value)) report.invalid(field, value, valueWording)
+    else if (value.length > 63) report.invalid(field, value, 'must be no more than 63 characters')
+  }
+}
+
+/** 400 for values that the real server cannot decode: they never reach validation there. */
+function decodable(kind: Kind, object: KubeObject) {
+  const fail = (why: string) => {
+    throw badRequest(`${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}: ${why}`)
+  }
+  for (const [of, map] of [
+    ['labels', object.metadata.labels],
+    ['annotations', object.metadata.annotations],
+    ['data', object.data],
+  ]) {
+    if (map === undefined || map === null) continue
+    if (!isMap(map))
+      fail(`json: cannot unmarshal ${typeof map} into Go struct field .${of} of type map[string]string`)
+    const wrong = Object.values(map).find(value => typeof value !== 'string')
+    if (wrong !== undefined)
+      fail(`json: cannot unmarshal ${typeof wrong} into Go struct field .${of} of type string`)
+  }
+  const spec = templateOf(object)
+  for (const container of [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])]) {
+    const { requests, limits } = container.resources ?? {}
+    const wrong = [...Object.values(requests ?? {}), ...Object.values(limits ?? {})].some(
+      one => parseQuantity(one) === undefined,
+    )
+    if (wrong)
+      fail("quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'")
+    const env = (container.env ?? []).find(
+      (one: Json) => one.value !== undefined && typeof one.value !== 'string',
+    )
+    if (env)
+      fail(
+        `json: cannot unmarshal ${typeof env.value} into Go struct field EnvVar.${'env.value'} of type string`,
+      )
+  }
+  if (object.spec?.replicas !== undefined && !Number.isInteger(object.spec.replicas)) {
+    fail(
+      `json: cannot unmarshal ${typeof object.spec.replicas} into Go struct field .spec.replicas of type int32`,
+    )
+  }
+}
+
+/** The pod spec inside of a pod or of a workload's template. */
+export const templateOf = (object: Json): Json =>
+  object.kind === 'Pod'
+    ? object.spec
+    : (object.spec?.template?.spec ?? object.spec?.jobTemplate?.spec?.template?.spec)
+
+type Rule = (object: KubeObject, report: Report, old?: KubeObject) => void
+
+function immutable(report: Report, field: string, value: Json, old: Json) {
+  if (!same(value, old)) report.invalid(field, value, 'field is immutable')
+}
+
+const workload: Rule = (object, report, old) => {
+  const { spec } = object
+  const labels = spec.template?.metadata?.labels
+  const { matchLabels, matchExpressions } = spec.selector ?? {}
+  if (!spec.selector) report.required('spec.selector')
+  else if (Object.keys(matchLabels ?? {}).length === 0 && !matchExpressions?.length) {
+    report.invalid(
+      'spec.selector',
+      spec.selector,
+      `empty selector is invalid for ${object.kind.toLowerCase()}`,
+    )
+  } else if (!selects(spec.selector, labels)) {
+    report.invalid(
+      'spec.template.metadata.labels',
+      labels ?? {},
+      '`selector` does not match template `labels`',
+    )
+  }
+  if (spec.replicas < 0) report.invalid('spec.replicas', spec.replicas, 'must be greater than or equal to 0')
+  checkLabels(report, 'spec.template.labels', labels)
+  validatePodSpec(spec.template?.spec, 'spec.template.spec', report, {
+    restart: ['Always'],
+    old: templateOf(old ?? {}),
+  })
+  if (old && object.kind !== 'StatefulSet')
+    immutable(report, 'spec.selector', spec.selector, old.spec.selector)
+}
+
+const rules: Readonly<Record<string, Rule>> = {
+  Pod: (object, report, old) => {
+    validatePodSpec(object.spec, 'spec', report, {
+      restart: ['Always', 'OnFailure', 'Never'],
+      old: old?.spec,
+    })
+    if (old) podUpdate(object, report, old)
+  },
+  Deployment: (object, report, old) => {
+    workload(object, report, old)
+    const { strategy } = object.spec
+    if (!['RollingUpdate', 'Recreate'].includes(strategy.type)) {
+      report.unsupported('spec.strategy.type', strategy.type, ['Recreate', 'RollingUpdate'])
+    }
+    if (strategy.type === 'Recreate' && strategy.rollingUpdate) {
+      report.forbidden(
+        'spec.strategy.rollingUpdate',
+        "may not be specified when strategy `type` is 'Recreate'",
+      )
+    }
+    const { maxSurge, maxUnavailable } = strategy.rollingUpdate ?? { maxSurge: 1 }
+    if (/^0%?$/.test(String(maxUnavailable)) && /^0%?$/.test(String(maxSurge))) {
+      report.invalid(
+        'spec.strategy.rollingUpdate.maxUnavailable',
+        maxUnavailable,
+        'may not be 0 when `maxSurge` is 0',
+      )
+    }
+    const { progressDeadlineSeconds: deadline, minReadySeconds = 0 } = object.spec
+    if (deadline !== undefined && deadline <= minReadySeconds) {
+      report.invalid('spec.progressDeadlineSeconds', deadline, 'must be greater than minReadySeconds')
+    }
+  },
+  ReplicaSet: workload,
+  DaemonSet: workload,
+  StatefulSet: (object, report, old) => {
+    workload(object, report, old)
+    if (!old) return
+    const rest = (spec: Json) => {
+      const {
+        replicas: _r,
+        ordinals: _o,
+        template: _t,
+        updateStrategy: _u,
+        revisionHistoryLimit: _h,
+        persistentVolumeClaimRetentionPolicy: _p,
+        minReadySeconds: _m,
+        ...others
+      } = spec
+      return others
+    }
+    if (!same(rest(object.spec), rest(old.spec))) {
+      report.forbidden(
+        'spec',
+        "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden",
+      )
+    }
+  },
+  Job: (object, report, old) => {
+    const { spec } = object
+    const policies = { restart: ['OnFailure', 'Never'], old: templateOf(old ?? {}) }
+    if (!spec.template?.spec?.restartPolicy) {
+      report.required('spec.template.spec.restartPolicy', 'valid values: "OnFailure", "Never"')
+    }
+    validatePodSpec(spec.template?.spec, 'spec.template.spec', report, policies)
+    if (!old) return
+    for (const field of [
+      'completions',
+      'selector',
+      'completionMode',
+      'podFailurePolicy',
+      'backoffLimitPerIndex',
+    ]) {
+      immutable(report, `spec.${field}`, spec[field], old.spec[field])
+    }
+    if (!(old.spec.suspend && !old.status?.startTime))
+      immutable(report, 'spec.template', spec.template, old.spec.template)
+  },
+  CronJob: (object, report) => {
+    const { schedule, jobTemplate, concurrencyPolicy } = object.spec
+    if (!schedule) report.required('spec.schedule')
+    else if (!/^(@\w+( \S+)?|\S+(\s+\S+){4})$/.test(schedule)) {
+      report.invalid(
+        'spec.schedule',
+        schedule,
+        `expected exactly 5 fields, found ${schedule.split(/\s+/).length}: [${schedule}]`,
+      )
+    }
+    if (/^(CRON_)?TZ=/.test(schedule ?? '')) {
+      report.invalid(
+        'spec.schedule',
+        schedule,
+        'cannot use TZ or CRON_TZ in schedule, use timeZone field instead',
+      )
+    }
+    if (!['Allow', 'Forbid', 'Replace'].includes(concurrencyPolicy)) {
+      report.unsupported('spec.concurrencyPolicy', concurrencyPolicy, ['Allow', 'Forbid', 'Replace'])
+    }
+    if (object.metadata.name.length > 52)
+      report.invalid('metadata.name', object.metadata.name, 'must be no more than 52 characters')
+    const at = 'spec.jobTemplate.spec.template.spec'
+    if (!jobTemplate?.spec?.template?.spec?.restartPolicy)
+      report.required(`${at}.restartPolicy`, 'valid values: "OnFailure", "Never"')
+    validatePodSpec(jobTemplate?.spec?.template?.spec, at, report, { restart: ['OnFailure', 'Never'] })
+  },
+  Service: service,
+  ConfigMap: frozen,
+  Secret: (object, report, old) => {
+    for (const [key, value] of Object.entries<Json>(object.data ?? {})) {
+      if (!/^[A-Za-z0-9+/=\s]*$/.test(value))
+        throw badRequest(
+          `Secret in version "v1" cannot be handled as a Secret: illegal base64 data at input byte 0 (data.${key})`,
+        )
+    }
+    frozen(object, report, old)
+    if (old) immutable(report, 'type', object.type, old.type)
+  },
+  PersistentVolumeClaim: (object, report, old) => {
+    const { spec } = object
+    if (!spec.accessModes?.length) report.required('spec.accessModes', 'at least 1 access mode is required')
+    if (!spec.resources?.requests?.storage) report.required('spec.resources[storage]')
+    if (!old) return
+    const rest = ({ resources: _r, volumeAttributesClassName: _v, ...others }: Json) => others
+    const before = rest(old.spec)
+    // The binder may fill these in once.
+    if (!before.volumeName) before.volumeName = spec.volumeName
+    if (!same(rest(spec), before)) {
+      report.forbidden(
+        'spec',
+        'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims',
+      )
+    }
+    const size = (of: KubeObject) => parseQuantity(of.spec.resources?.requests?.storage) ?? 0
+    if (size(object) < size(old))
+      report.forbidden('spec.resources.requests.storage', 'field can not be less than previous value')
+  },
+  PersistentVolume: (object, report) => {
+    if (!object.spec.accessModes?.length) report.required('spec.accessModes')
+    if (!object.spec.capacity) report.required('spec.capacity')
+  },
+  HorizontalPodAutoscaler: (object, report) => {
+    const { minReplicas = 1, maxReplicas, scaleTargetRef } = object.spec
+    if (!scaleTargetRef?.kind) report.required('spec.scaleTargetRef.kind')
+    if (!scaleTargetRef?.name) report.required('spec.scaleTargetRef.name')
+    if (!(maxReplicas > 0)) report.invalid('spec.maxReplicas', maxReplicas ?? 0, 'must be greater than 0')
+    else if (maxReplicas < minReplicas)
+      report.invalid('spec.maxReplicas', maxReplicas, 'must be greater than or equal to `minReplicas`')
+  },
+  PodDisruptionBudget: (object, report) => {
+    const { minAvailable, maxUnavailable } = object.spec
+    if (minAvailable !== undefined && maxUnavailable !== undefined) {
+      report.invalid('spec', object.spec, 'minAvailable and maxUnavailable cannot be both set')
+    }
+  },
+  Ingress: (object, report) => {
+    const { rules: hosts, defaultBackend } = object.spec
+    if (!hosts?.length && !defaultBackend)
+      report.invalid('spec', object.spec, 'either `defaultBackend` or `rules` must be specified')
+    for (const [i, { host }] of (hosts ?? []).entries()) {
+      if (host && !subdomainForm.test(host.replace(/^\*\./, '')))
+        report.invalid(`spec.rules[${i}].host`, host, subdomainWording)
+    }
+  },
+  RoleBinding: (object, report, old) => old && roleRef(object, report, old),
+  ClusterRoleBinding: (object, report, old) => old && roleRef(object, report, old),
+}
+
+function roleRef(object: KubeObject, report: Report, old: KubeObject) {
+  if (!same(object.roleRef, old.roleRef)) report.invalid('roleRef', object.roleRef, 'cannot change roleRef')
+}
+
+function frozen(object: KubeObject, report: Report, old?: KubeObject) {
+  if (!old?.immutable) return
+  const why = 'field is immutable when `immutable` is set'
+  if (!object.immutable) report.forbidden('immutable', why)
+  if (!same(object.data, old.data)) report.forbidden('data', why)
+  if (!same(object.binaryData, old.binaryData)) report.forbidden('binaryData', why)
+}
+
+function service(object: KubeObject, report: Report, old?: KubeObject) {
+  const { spec } = object
+  if (!['ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName'].includes(spec.type)) {
+    report.unsupported('spec.type', spec.type, ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'])
+  }
+  const ports: Json[] = spec.ports ?? []
+  if (ports.length === 0 && spec.type !== 'ExternalName' && spec.clusterIP !== 'None')
+    report.required('spec.ports')
+  const seen = new Set<string>()
+  const names = new Set<string>()
+  for (const [i, port] of ports.entries()) {
+    const at = `spec.ports[${i}]`
+    if (ports.length > 1 && !port.name) report.required(`${at}.name`)
+    if (port.name) {
+      checkLabelName(report, `${at}.name`, port.name)
+      if (names.has(port.name)) report.duplicate(`${at}.name`, port.name)
+      names.add(port.name)
+    }
+    checkPort(report, `${at}.port`, port.port)
+    const key = `${port.protocol}:${port.port}`
+    if (seen.has(key)) report.duplicate(at, { port: port.port, protocol: port.protocol })
+    seen.add(key)
+  }
+  const before = old?.spec.clusterIP
+  if (
+    before &&
+    spec.type !== 'ExternalName' &&
+    old?.spec.type !== 'ExternalName' &&
+    spec.clusterIP !== before
+  ) {
+    report.invalid('spec.clusterIPs[0]', [spec.clusterIP], 'may not change once set')
+  }
+}
+
+export function checkPort(report: Report, field: string, port: Json) {
+  if (!Number.isInteger(port) || port < 1 || port > 65535)
+    report.invalid(field, port ?? 0, 'must be between 1 and 65535, inclusive')
+}
+
+function podUpdate(object: KubeObject, report: Report, old: KubeObject) {
+  const rest = (spec: Json) => ({
+    ...spec,
+    containers: spec.containers.map((c: Json) => ({ ...c, image: '' })),
+    initContainers: spec.initContainers?.map((c: Json) => ({ ...c, image: '' })),
+    activeDeadlineSeconds: 0,
+    tolerations: 0,
+    terminationGracePeriodSeconds: 0,
+    schedulingGates: 0,
+    nodeName: old.spec.nodeName ? spec.nodeName : '',
+  })
+  if (!same(rest(object.spec), rest(old.spec))) {
+    report.forbidden(
+      'spec',
+      'pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)',
+    )
+  }
+}
+
+/** 400 when the body is of another kind than its path says. */
+export function checkKind(kind: Kind, body: Json) {
+  if (!isMap(body)) throw badRequest('the request body is not an object')
+  const said = { apiVersion: body.apiVersion ?? apiVersion(kind), kind: body.kind ?? kind.kind }
+  if (said.apiVersion !== apiVersion(kind) || said.kind !== kind.kind) {
+    const group = kind.group ? `${kind.group}/${kind.version}` : kind.version
+    throw badRequest(
+      `${said.kind} in version "${said.apiVersion}" cannot be handled as a ${kind.kind} (${group})`,
+    )
+  }
+}
