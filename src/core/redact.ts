@@ -7,18 +7,26 @@ const shapes: readonly (readonly [RegExp, string])[] = [
   [/-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(-----END [A-Z ]*PRIVATE KEY-----|$)/g, hidden],
   [/\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{6,}/gi, `$1 ${hidden}`],
   // scheme://user:password@host
-  [/(\b[a-z][a-z0-9+.-]*:\/\/[^\s:/@]*):[^\s/@]+@/gi, `$1:${hidden}@`],
-  // JSON web tokens, Slack, GitHub, AWS
+  [/(\b[a-z][a-z0-9+.-]{1,20}:\/\/[^\s:/@]{0,200}):[^\s/@]+@/gi, `$1:${hidden}@`],
+  // https://token@host
+  [/(\bhttps?:\/\/)[^\s:/@"']{16,300}@/gi, `$1${hidden}@`],
+  // JSON web tokens, Slack, GitHub, GitLab, npm, Google, Stripe, Vault, AWS
   [/\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*/g, hidden],
   [/\bxox[a-z]-[A-Za-z0-9-]{8,}/g, hidden],
   [/\bxapp-[A-Za-z0-9-]{8,}/g, hidden],
   [/\bgh[opsur]_[A-Za-z0-9]{20,}/g, hidden],
   [/\bgithub_pat_[A-Za-z0-9_]{20,}/g, hidden],
   [/\bgk(?:ube)?_[A-Za-z0-9_-]{16,}/g, hidden],
-  [/\bAKIA[A-Z0-9]{16}\b/g, hidden],
-  // name=value and name: value, in any quotes
+  [/\b(?:glpat-|npm_|sk_live_|rk_live_|hvs\.|AIza)[A-Za-z0-9_-]{16,}/g, hidden],
+  [/\b(?:AKIA|ASIA)[A-Z0-9]{16}\b/g, hidden],
+  // --password word
   [
-    /([A-Za-z0-9_.-]*(?:password|passwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key)["']?\s*[=:]\s*)(?!\[redacted\])("[^"\n]*"|'[^'\n]*'|[^\s,;&"'}\])]+)/gi,
+    /(--[a-z0-9-]{0,40}(?:password|passwd|secret|token|api-?key|access-?key|private-?key)\s+)(?![-[])\S+/gi,
+    `$1${hidden}`,
+  ],
+  // name=value and name: value, in any quotes. The bounds keep a long line of base64 from costing seconds.
+  [
+    /([A-Za-z0-9_.-]{0,60}(?:password|passwd|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key)["']?\s{0,5}[=:]\s{0,5})(?!\[redacted\])("[^"\n]*"|'[^'\n]*'|[^\s,;&"'}\])]+)/gi,
     `$1${hidden}`,
   ],
 ]

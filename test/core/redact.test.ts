@@ -13,6 +13,11 @@ describe('text', () => {
     ['a Slack token', `posting with ${'xoxb'}-1234567890-abcdef`, '1234567890'],
     ['a GitHub token', `ghp_${'a'.repeat(36)}`, 'aaaa'],
     ['a JSON web token', 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abc_def-ghi', 'eyJ'],
+    ['a token in an address', `https://${'c'.repeat(20)}@git.example.com/x`, 'cccc'],
+    ['an AWS key', `using ${'ASIA'}${'Q'.repeat(16)}`, 'QQQQ'],
+    ['a GitLab token', `${'glpat'}-${'z'.repeat(20)}`, 'zzzz'],
+    ['an argument', 'mysqldump --password hunter2 --all', 'hunter2'],
+    ['a passphrase', 'passphrase: hunter2', 'hunter2'],
     ['a private key', '-----BEGIN RSA PRIVATE KEY-----\nMIIB\n-----END RSA PRIVATE KEY-----', 'MIIB'],
     ['a private key that is cut off', 'x -----BEGIN PRIVATE KEY-----\nMIIB', 'MIIB'],
   ])('%s', (_name, text, secret) => {
@@ -28,6 +33,12 @@ describe('text', () => {
     'https://jenkins.example.com/job/shop/214/console?start=0',
   ])('stays: %s', text => {
     expect(redactText(text)).toBe(text)
+  })
+
+  it.each(['a', 'a.', 'Ab+/', 'https://', 'password'])('a line of 60 KB of %s takes no time', text => {
+    const began = performance.now()
+    redactText(text.repeat(60_000 / text.length))
+    expect(performance.now() - began).toBeLessThan(500)
   })
 
   it('twice is the same as once', () => {
