@@ -6,7 +6,7 @@ import { type MemoryCore, memoryCore, tokens } from './support.ts'
 
 const cleanups: (() => Promise<void>)[] = []
 afterAll(async () => {
-  for (const cleanup of cleanups.splice(0)) await cleanup()
+  await Promise.all(cleanups.splice(0).map(cleanup => cleanup()))
 })
 
 export type LogLine = { level: 'debug' | 'info' | 'error'; message: string; [field: string]: unknown }
@@ -25,7 +25,7 @@ export async function served(
     log: { debug: at('debug'), info: at('info'), error: at('error') },
     version: '9.9.9',
     metrics: metricsRegistry(),
-    drain,
+    drain: { closing: drain.signal },
   })
   await server.listen()
   cleanups.push(() => server.close())

@@ -5,10 +5,11 @@ import { type Context, Hono } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import type { Caller, Core } from '../../core/core.ts'
 import type { Actor } from '../../core/deploy.ts'
+import { suggest } from '../../core/suggest.ts'
 import { UserError } from '../../errors.ts'
 import { eventStream } from './event-stream.ts'
 import { failureOf, Refusal } from './failures.ts'
-import { didYouMean, parseInput, parseJson, readBody, readQuery } from './input.ts'
+import { type Body, parseInput, parseJson, parseYaml, readBody, readQuery } from './input.ts'
 import type { Route } from './route.ts'
 import { accessRoutes } from './routes-access.ts'
 import { appRoutes } from './routes-apps.ts'
@@ -56,8 +57,8 @@ async function answer(route: Route, ask: Ask, options: ApiOptions): Promise<Resp
   facts.route = route.path
   const caller = await authenticate(ask, options)
   facts.caller = caller.actor.id
-  const params = parseInput(route.params, ask.req.param(), 'address')
-  const query = parseInput(route.query, readQuery(ask.req.url), 'query')
+  const params = parseInput(route.params, { data: ask.req.param() }, 'address')
+  const query = parseInput(route.query, { data: readQuery(ask.req.url) }, 'query')
   const body = route.body
     ? parseInput(route.body, await bodyOf(route, ask, options.bodyLimit), 'body')
     : undefined
@@ -115,18 +116,13 @@ async function authenticate(ask: Ask, { core, guard }: ApiOptions): Promise<Call
   }
 }
 
-async function bodyOf(route: Route, ask: Ask, limit: number): Promise<unknown> {
+async function bodyOf(route: Route, ask: Ask, limit: number): Promise<Body> {
   const type = (ask.req.header('content-type') ?? '').split(';')[0]?.trim().toLowerCase() ?? ''
   const isYaml = /^(application|text)\/(x-)?yaml$/.test(type)
   if (isYaml ? !route.yaml : type !== '' && type !== 'application/json')
     throw new Refusal(415, 'bad_input', `The body must be JSON${route.yaml ? ' or YAML' : ''}, not ${type}.`)
   const text = await readBody(ask.env.incoming, limit)
-  if (!isYaml) return parseJson(text)
-  const { parseYaml } = await import('../yaml.ts')
-  const documents = parseYaml(text, 'body')
-  if (documents.length !== 1)
-    throw new UserError('bad_input', `The body holds ${documents.length} documents; send one.`)
-  return documents[0]?.value
+  return isYaml ? parseYaml(text) : parseJson(text)
 }
 
 /** Writes down what went wrong; only our own faults keep their cause. */
@@ -156,10 +152,11 @@ function noRoute(ask: Ask): Refusal {
     '/metrics',
     '/openapi.json',
   ]
+  const near = suggest(path, known)
   return new Refusal(
     404,
     'not_found',
-    `There is no ${path.slice(0, 100)}${didYouMean(path, known)}. All routes are in /openapi.json.`,
+    `There is no ${path.slice(0, 100)}${near ? ` (did you mean ${near}?)` : ''}. All routes are in /openapi.json.`,
   )
 }
 

@@ -110,7 +110,9 @@ function keyOf(body: { idempotencyKey?: string }, header: string | undefined): s
 
 async function* untilTerminal(events: AsyncIterable<DeployEvent>): AsyncGenerator<SseMessage> {
   for await (const event of events) {
-    yield { event: event.kind, id: event.revision, data: dataOf(event) }
+    // What it waits for is not a record: it has no place in the order that a client resumes in.
+    const id = event.kind === 'waiting' ? undefined : event.revision
+    yield { event: event.kind, id, data: dataOf(event) }
     if (event.kind === 'deploy' && isTerminal(event.deploy.phase)) return
   }
 }

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { getRequestListener } from '@hono/node-server'
 import type { Core } from '../../core/core.ts'
@@ -60,13 +60,13 @@ export type HttpOptions = {
   readonly version: string
   readonly metrics: Metrics
   /** Aborted when the process begins to drain: not ready any more, streams end, connections are not kept. */
-  readonly drain: { readonly signal: AbortSignal }
+  readonly drain: { readonly closing: AbortSignal }
 }
 
 export function httpServer({ core, config, log, version, metrics, drain }: HttpOptions): HttpServer {
   const timeouts = { ...defaultTimeouts, ...config.timeouts }
   const stopping = new AbortController()
-  const shutdown = AbortSignal.any([stopping.signal, drain.signal])
+  const shutdown = AbortSignal.any([stopping.signal, drain.closing])
   const measure = httpMetrics(metrics)
 
   const app = api({
@@ -114,6 +114,7 @@ export function httpServer({ core, config, log, version, metrics, drain }: HttpO
       for (const [name, value] of securityHeaders) outgoing.setHeader(name, value)
       if (shutdown.aborted) outgoing.setHeader('connection', 'close')
       measure.begin()
+      busy.add(incoming.socket)
       outgoing.once('close', () => {
         const seconds = (performance.now() - started) / 1000
         measure.end({
@@ -123,8 +124,8 @@ export function httpServer({ core, config, log, version, metrics, drain }: HttpO
           seconds,
         })
         writeLine(log, incoming, outgoing, facts, seconds)
-        // A kept connection that turns idle after `close` would hold it up.
-        if (stopping.signal.aborted) setImmediate(() => server.closeIdleConnections())
+        busy.delete(incoming.socket)
+        if (stopping.signal.aborted) setImmediate(closeIdle)
       })
       answer(incoming, outgoing, facts).catch((error: unknown) => {
         log.error({ requestId: facts.requestId, err: error }, 'a request could not be answered')
@@ -133,6 +134,16 @@ export function httpServer({ core, config, log, version, metrics, drain }: HttpO
     },
   )
   server.timeout = timeouts.idle
+  // Node's own closeIdleConnections leaves those that never asked anything, and they would hold up `close`.
+  const open = new Set<Socket>()
+  const busy = new Set<Socket>()
+  server.on('connection', socket => {
+    open.add(socket)
+    socket.once('close', () => open.delete(socket))
+  })
+  const closeIdle = () => {
+    for (const socket of open) if (!busy.has(socket)) socket.destroySoon()
+  }
 
   let url = ''
   return {
@@ -160,6 +171,7 @@ export function httpServer({ core, config, log, version, metrics, drain }: HttpO
       if (!server.listening) return
       const closed = once(server, 'close')
       server.close()
+      closeIdle()
       const patience = new AbortController()
       await Promise.race([
         closed,

@@ -98,35 +98,46 @@ describe('apps', () => {
   })
 
   it.each([
-    { name: 'broken YAML', type: 'application/yaml', body: 'app: web\nports: [\n', says: /body:3:1/ },
+    { name: 'broken YAML', type: 'application/yaml', body: 'app: web\nports: [\n', says: /line 3, column 1/ },
     {
       name: 'a duplicate key',
       type: 'application/yaml',
       body: 'app: web\napp: api\n',
-      says: /body:2:1.*unique/,
+      says: /line 2, column 1.*unique/,
     },
-    { name: 'two documents', type: 'text/yaml', body: 'app: web\n---\napp: api\n', says: /2 documents/ },
-    { name: 'no document', type: 'text/yaml', body: '', says: /empty/ },
+    {
+      name: 'a wrong key in YAML',
+      type: 'text/yaml',
+      body: 'app: web\nreplica: 3\n',
+      says: /line 2, column 1: replica: is not a key/,
+    },
+    {
+      name: 'two documents',
+      type: 'text/yaml',
+      body: 'app: web\n---\napp: api\n',
+      says: /multiple documents/,
+    },
+    { name: 'no document', type: 'text/yaml', body: '', says: /app: is missing/ },
     { name: 'a missing anchor', type: 'text/yaml', body: 'app: *x\n', says: /alias|anchor/i },
     { name: 'broken JSON', type: 'application/json', body: '{"app":', says: /not JSON/ },
     {
       name: 'an unknown key',
       type: 'application/json',
       body: '{"app":"web","replica":3}',
-      says: /replica: unknown key \(did you mean replicas\?\)/,
+      says: /replica: is not a key here; did you mean replicas\?/,
     },
     {
       name: 'a wrong type',
       type: 'application/json',
       body: '{"app":"web","replicas":"3"}',
-      says: /replicas: expected number/,
+      says: /replicas: expected a whole number, saw "3"/,
     },
     { name: 'a missing name', type: 'application/json', body: '{}', says: /app: is missing/ },
     {
       name: 'a union',
       type: 'application/json',
       body: '{"app":"web","env":{"A":{"secret":"s"}}}',
-      says: /env\.A\.key: is missing/,
+      says: /env\.A: expected .*saw a map/,
     },
     {
       name: 'a bad env name',
@@ -135,7 +146,7 @@ describe('apps', () => {
       says: /LOG_LEVEL/,
     },
     { name: 'another app', type: 'application/json', body: '{"app":"api"}', says: /address says web/ },
-    { name: 'bytes', type: 'application/json', body: '\ud800', says: /not JSON|expected object/ },
+    { name: 'bytes', type: 'application/json', body: '\ud800', says: /not JSON|top level/ },
   ])('refuses $name', async ({ type, body, says }) => {
     const answer = await ask('PUT', '/v1/apps/web', { body, headers: { 'content-type': type } })
     expect(answer.status).toBe(400)
@@ -221,8 +232,12 @@ describe('deploys', () => {
       says: /did you mean limit\?/,
     },
     { name: 'a name twice', path: '/v1/deploys?app=web&app=api', says: /twice/ },
-    { name: 'a limit that is none', path: '/v1/deploys?app=web&limit=-1', says: /limit: a whole number/ },
-    { name: 'an id that is none', path: '/v1/deploys/%2e%2e%2fx', says: /id: a deploy id/ },
+    {
+      name: 'a limit that is none',
+      path: '/v1/deploys?app=web&limit=-1',
+      says: /limit: expected a whole number, saw "-1"/,
+    },
+    { name: 'an id that is none', path: '/v1/deploys/%2e%2e%2fx', says: /id: expected a deploy id/ },
   ])('refuses $name', async ({ path, says }) => {
     const answer = await ask('GET', path)
     expect(answer.status).toBe(400)
