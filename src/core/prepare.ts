@@ -11,7 +11,7 @@ import type { Cause, Deploy } from './deploy.ts'
 import { type Environment, namespaceOf } from './environment.ts'
 import type { FrozenSpecs } from './frozen.ts'
 import { approvalHash, specHash } from './hash.ts'
-import { immutableChanges } from './immutable.ts'
+import { immutableChanges, kindChanges } from './immutable.ts'
 import type { Keys } from './keys.ts'
 import type { Entry, Kv, Write } from './kv.ts'
 import { render } from './objects.ts'
@@ -158,11 +158,12 @@ function check(input: {
   const { objects, before, environment, namespace, frozen, deploy } = input
   const changed = objects.flatMap(object => {
     const old = before.find(other => nameOf(other) === nameOf(object))
-    return old ? immutableChanges(old, object) : []
+    return old ? immutableChanges(old, object, { replace: deploy.params.replace }) : []
   })
   return [
     ...refusals(objects, { environment, namespace, spec: frozen.spec }),
-    ...(deploy.params.replace ? [] : changed),
+    ...kindChanges(before, objects),
+    ...changed,
   ]
 }
 

@@ -160,7 +160,7 @@ export function createView(deps: {
 
   return {
     live,
-    start: follow,
+    start: restart,
     learn: stored => keep({ key: stored.key, value: JSON.stringify(stored.value), ...revisions(stored) }),
     stop() {
       stopped = true

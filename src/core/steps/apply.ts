@@ -7,7 +7,15 @@ import { sameObject } from '../inventory.ts'
 import { render } from '../objects.ts'
 import { Fenced } from '../replica.ts'
 import type { InventoryItem, Overrides, Workload } from '../workload.ts'
-import { done, epochOf, failed, fenceAnnotation, type StepBody, type StepContext, type StepOutcome } from './step.ts'
+import {
+  done,
+  epochOf,
+  failed,
+  fenceAnnotation,
+  type StepBody,
+  type StepContext,
+  type StepOutcome,
+} from './step.ts'
 
 /** Another writer got in between this many times: give up with its name. */
 const mostStale = 6

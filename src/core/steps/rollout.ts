@@ -1,8 +1,11 @@
 // The rollout step: waits on the shared watch until the new pods serve, or says why they will not. Also the wait
 // of an automatic rollback (`recover`). Judging is pure (rollout.ts); this file only waits and gathers.
-import type { Observed } from '../cluster.ts'
-import { mainOf } from '../inventory.ts'
+import type { ObjectRef, Observed } from '../cluster.ts'
+import { gatherDiagnosis } from '../diagnose.ts'
+import { mainOf, sameObject } from '../inventory.ts'
+import { Fenced } from '../replica.ts'
 import { type Expectation, judge, type Verdict } from '../rollout.ts'
+import { seconds } from '../units.ts'
 import { prune } from './record.ts'
 import { done, failed, type StepBody, type StepContext } from './step.ts'
 
@@ -36,7 +39,7 @@ async function wait(context: StepContext): ReturnType<StepBody> {
       expected = { ...expected, memo: verdict.memo }
       context.progress({ ready: verdict.ready, wanted: verdict.wanted, message: verdict.message })
       if (verdict.status === 'ready') return done(verdict.message)
-      if (verdict.status === 'failed') return await whyFailed(context, observed, verdict)
+      if (verdict.status === 'failed') return await whyFailed(context, observed, verdict, expected)
       if (!observed && context.now() - context.startedAt > blindMs) {
         const why = observer.problem() ?? 'no answer'
         return failed('cluster_unavailable', `Nothing is known of the new pods (${why}).`)
@@ -72,9 +75,10 @@ async function whyFailed(
   context: StepContext,
   observed: Observed | null,
   verdict: Verdict,
+  expected: Expectation,
 ): ReturnType<StepBody> {
   const { cluster, workload } = context
   const place = { namespace: workload.namespace, app: workload.app }
-  const diagnosis = await diagnose(cluster, { ...place, observed, verdict }, context.now())
+  const diagnosis = await gatherDiagnosis({ cluster, ...place, observed, verdict, expected }, context.now())
   return failed(diagnosis.cause.reason, diagnosis.cause.message, { diagnosis })
 }

@@ -25,6 +25,8 @@ export type Deps = {
   readonly environments: ReadonlyMap<string, Environment>
   readonly clusters: ReadonlyMap<string, Cluster>
   readonly people: readonly Person[]
+  /** A token from the configuration that makes the first tokens; null: none. */
+  readonly bootstrap: string | null
   readonly log: (message: string, error: unknown) => void
 }
 

@@ -2,7 +2,7 @@
 // `diff`, which only render.
 import { UserError } from '../../errors.ts'
 import { parseApp, specFor } from '../app-environment.ts'
-import { describeChanges, unifiedDiff } from '../changes.ts'
+import { changes as describeChanges, unifiedDiff } from '../changes.ts'
 import { type Cluster, ClusterError, type KubeObject, nameOf, refOf } from '../cluster.ts'
 import type { Core, Plan, PlanInput, PlannedObject } from '../core.ts'
 import type { Environment } from '../environment.ts'

@@ -1,0 +1,125 @@
+// `npm start`: everything on one machine, with nothing configured. A real etcd, a stand-in cluster (or a real one by
+// --kubeconfig) and one gkube, wired by an ordinary gkube.yaml that is written where you can look at it.
+import { randomBytes } from 'node:crypto'
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { parse, stringify } from 'yaml'
+import { loadConfig } from '../config.ts'
+import { createLog } from '../log.ts'
+import { untilStopped } from '../serve.ts'
+import { startServer } from '../server.ts'
+import { startCluster } from './cluster/cluster.ts'
+import { startEtcd } from './etcd.ts'
+
+export type SandboxOptions = {
+  /** Of the API; 0 takes a free one. */
+  readonly port?: number
+  /** Where everything is kept; default `.gkube` in the working directory. */
+  readonly data?: string
+  /** A running etcd instead of one of our own. */
+  readonly etcd?: string
+  /** A real cluster instead of the stand-in. */
+  readonly kubeconfig?: string
+  readonly context?: string
+  readonly verbose?: boolean
+  readonly env: NodeJS.ProcessEnv
+  readonly print: (line: string) => void
+}
+
+type Part = { stop(): Promise<unknown> }
+
+/** Runs until a signal; the exit code. Throws UserError where something is missing. */
+export async function sandbox(options: SandboxOptions): Promise<number> {
+  const data = resolve(options.data ?? '.gkube')
+  mkdirSync(data, { recursive: true, mode: 0o700 })
+  const log = createLog({ level: options.verbose ? 'info' : 'warn', format: 'auto' })
+  const started: Part[] = []
+  try {
+    const endpoint =
+      options.etcd ?? (await keep(started, startEtcd({ dataDir: join(data, 'etcd'), log }))).endpoint
+    const kubeconfig = options.kubeconfig ?? join(data, 'kubeconfig.yaml')
+    if (!options.kubeconfig) {
+      const token = secretIn(join(data, 'cluster-token'))
+      const cluster = await keep(
+        started,
+        startCluster({ etcd: { endpoints: [endpoint] }, prefix: '/sandbox/cluster/', token }),
+      )
+      writePrivate(kubeconfig, text(cluster.kubeconfig()))
+    }
+    const token = secretIn(join(data, 'token'))
+    const file = join(data, 'gkube.yaml')
+    writePrivate(
+      file,
+      configText({ endpoint, kubeconfig, context: options.context, port: options.port ?? 8484 }),
+    )
+    const config = loadConfig({ file, env: {}, read: path => readFileSync(path, 'utf8') })
+    const registry = {
+      resolve: async () => ({ kind: 'unavailable' as const, message: 'the sandbox has no image registry' }),
+    }
+    const server = await startServer({ config, log, registry })
+    started.push({ stop: server.close })
+    await server.ready
+    // Found by the command line in this folder and below, wherever the data is.
+    mkdirSync('.gkube', { recursive: true, mode: 0o700 })
+    writePrivate(join('.gkube', 'context.json'), JSON.stringify({ url: server.url, token, environment: 'staging' }, null, 2))
+    for (const line of greeting(server.url, {
+      endpoint,
+      kubeconfig,
+      data,
+      real: Boolean(options.kubeconfig),
+    }))
+      options.print(line)
+    await untilStopped({ close: async () => undefined }, () => options.print('stopping …'))
+    return 0
+  } finally {
+    for (const part of started.reverse()) await part.stop()
+  }
+}
+
+async function keep<T extends Part>(started: Part[], starting: Promise<T>): Promise<T> {
+  const part = await starting
+  started.push(part)
+  return part
+}
+
+/** A token of this sandbox, made at its first start: no default password anywhere. */
+function secretIn(file: string): string {
+  if (!existsSync(file)) writePrivate(file, randomBytes(32).toString('base64url'))
+  return readFileSync(file, 'utf8').trim()
+}
+
+function writePrivate(file: string, content: string): void {
+  writeFileSync(file, content, { mode: 0o600 })
+  chmodSync(file, 0o600)
+}
+
+const text = (kubeconfig: object | string): string =>
+  typeof kubeconfig === 'string' ? stringify(parse(kubeconfig)) : stringify(kubeconfig)
+
+function configText(at: { endpoint: string; kubeconfig: string; context?: string; port: number }): string {
+  const environment = { createNamespace: true, onFailure: 'rollback' }
+  return `# Written by the sandbox at each start.\n${stringify({
+    listen: { host: '127.0.0.1', port: at.port },
+    etcd: { endpoints: [at.endpoint] },
+    clusters: { default: { kubeconfig: at.kubeconfig, ...(at.context ? { context: at.context } : {}) } },
+    environments: { staging: { ...environment, exec: true }, production: environment },
+    tokens: { bootstrapFile: 'token' },
+  })}`
+}
+
+function greeting(
+  url: string,
+  at: { endpoint: string; kubeconfig: string; data: string; real: boolean },
+): string[] {
+  return [
+    `gkube sandbox ready at ${url}`,
+    `  etcd     ${at.endpoint}`,
+    `  cluster  ${at.real ? 'real' : 'stand-in'}: kubectl --kubeconfig ${at.kubeconfig} get pods -A`,
+    `  data     ${at.data}`,
+    'Try, in another terminal:',
+    '  npx gkube app apply -f examples/web.yaml',
+    '  npx gkube deploy web 1.0.0 --environment staging',
+    '  npx gkube status',
+    'Ctrl-C stops all of it.',
+  ]
+}

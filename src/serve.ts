@@ -1,0 +1,29 @@
+// `gkube serve`: configuration → one replica, until a signal says stop. The second signal does not wait.
+import { readFileSync } from 'node:fs'
+import { loadConfig } from './config.ts'
+import { createLog } from './log.ts'
+import { type Server, startServer } from './server.ts'
+
+/** Runs until SIGTERM or SIGINT; the exit code. Throws UserError for a bad configuration. */
+export async function serve(options: { config?: string; env: NodeJS.ProcessEnv }): Promise<number> {
+  const read = (path: string) => readFileSync(path, 'utf8')
+  const config = loadConfig({ file: options.config, env: options.env, read })
+  const log = createLog(config.log)
+  const server = await startServer({ config, log })
+  log.info({ url: server.url, environments: Object.keys(config.environments) }, 'gkube listens')
+  await untilStopped(server, signal => log.info({ signal }, 'shutting down: running deploys are handed over'))
+  return 0
+}
+
+/** Waits for a signal, then closes the server; a second signal ends the process at once. */
+export async function untilStopped(
+  server: Pick<Server, 'close'>,
+  told: (signal: string) => void,
+): Promise<void> {
+  const signal = await new Promise<NodeJS.Signals>(resolve => {
+    for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, resolve)
+  })
+  told(signal)
+  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => process.exit(130))
+  await server.close()
+}

@@ -1,0 +1,200 @@
+// Wires one replica: etcd and clusters → core → runner, sweeper and HTTP. The only place besides the sandbox that
+// sees every side. serve.ts gives it a configuration and signals; tests give it other clocks and stores.
+import { randomBytes } from 'node:crypto'
+import { hostname } from 'node:os'
+import { setTimeout as wait } from 'node:timers/promises'
+import { etcdKv } from './adapters/etcd/kv.ts'
+import { type KubernetesCluster, kubernetesCluster } from './adapters/kubernetes/kubernetes-cluster.ts'
+import { registryClient } from './adapters/registry/registry-client.ts'
+import type { Config } from './config.ts'
+import type { Clock } from './core/clock.ts'
+import type { Core } from './core/core.ts'
+import { coreOf } from './core/core-of.ts'
+import { frozenSpecs } from './core/frozen.ts'
+import { keysBelow } from './core/keys.ts'
+import { createLedger } from './core/ledger.ts'
+import type { Registry } from './core/prepare.ts'
+import { createReplica } from './core/replica.ts'
+import { createRunner } from './core/runner.ts'
+import { createSweeper } from './core/sweeper.ts'
+import { createView } from './core/view.ts'
+import { createDrain } from './drain.ts'
+import { UserError } from './errors.ts'
+import type { Log } from './log.ts'
+import { metricsRegistry } from './surfaces/http/metrics.ts'
+import { httpServer } from './surfaces/http/server.ts'
+import { version } from './version.ts'
+
+export type Server = {
+  readonly url: string
+  readonly core: Core
+  readonly kv: ReturnType<typeof etcdKv>
+  readonly clusters: ReadonlyMap<string, KubernetesCluster>
+  /** Resolves when etcd answered and this replica looks for work. */
+  readonly ready: Promise<void>
+  /** Drains and closes; running deploys are handed over at once. Safe to call twice. */
+  close(): Promise<void>
+}
+
+export type ServerOptions = {
+  readonly config: Config
+  readonly log: Log
+  readonly registry?: Registry
+  readonly clock?: Clock
+  /** Seconds until another replica may take over what a dead one held. */
+  readonly leaseSeconds?: number
+}
+
+export const systemClock: Clock = {
+  now: Date.now,
+  sleep: async (ms, signal) => {
+    if (!signal?.aborted) await wait(ms, undefined, { signal }).catch(() => undefined)
+  },
+}
+
+/** Starts one replica. Throws UserError where the configuration does not fit the world. */
+export async function startServer(options: ServerOptions): Promise<Server> {
+  const { config, log, clock = systemClock } = options
+  const random = Math.random
+  const keys = keysBelow(config.etcd.root)
+  const kv = etcdKv(config.etcd, { log })
+  const clusters = new Map(
+    Object.entries(config.clusters).map(([name, cluster]) => [name, clusterAdapter(name, cluster, log)]),
+  )
+  const environments = new Map(Object.entries(config.environments))
+  const ledger = createLedger({ kv, keys, clock })
+  const specs = frozenSpecs({ kv, keys })
+  const registry = options.registry ?? registryClient({ credentials: config.registries, cacheSeconds: 0 })
+  const report = (message: string, error: unknown) => log.error({ err: error }, message)
+  const view = createView({
+    kv,
+    keys,
+    clock,
+    random,
+    unreadable: error =>
+      log.error({ key: error.key, err: error }, 'a record cannot be read and is left alone'),
+    failed: error => log.warn({ err: error }, 'etcd could not be read; trying again'),
+  })
+  const lookups = {
+    environment: (name: string) => environments.get(name),
+    cluster: (name: string) => clusters.get(name),
+  }
+  const replica = createReplica({
+    name: `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`,
+    kv,
+    ttlSeconds: options.leaseSeconds ?? 5,
+    clock,
+    random,
+    renewed: () => runner.wake(),
+    failed: error => log.warn({ err: error }, 'the lease could not be taken; trying again'),
+  })
+  const sweeper = createSweeper({
+    kv,
+    keys,
+    clock,
+    view,
+    ledger,
+    environment: lookups.environment,
+    swept: () => runner.wake(),
+    failed: error => log.warn({ err: error }, 'a sweep failed; the next one tries again'),
+  })
+  const drain = createDrain()
+  const runner = createRunner({
+    kv,
+    keys,
+    clock,
+    random,
+    ledger,
+    specs,
+    registry,
+    view,
+    replica,
+    ...lookups,
+    learned: stored =>
+      log.info(
+        {
+          deploy: stored.value.id,
+          app: stored.value.app,
+          environment: stored.value.environment,
+          phase: stored.value.phase,
+        },
+        'deploy moved',
+      ),
+    log: report,
+    ended: deploy =>
+      void drain
+        .track('prune', () => sweeper.prune(deploy))
+        .catch(error => report('history was not pruned', error)),
+  })
+  const people = Object.values(config.people)
+  const core = coreOf({
+    kv,
+    keys,
+    clock,
+    random,
+    ledger,
+    view,
+    specs,
+    registry,
+    environments,
+    clusters,
+    people,
+    bootstrap: config.tokens.bootstrap,
+    log: report,
+  })
+  const metrics = metricsRegistry()
+  const http = httpServer({
+    core,
+    config: { host: config.listen.host, port: config.listen.port, bodyLimit: config.limits.bodyBytes },
+    log,
+    version,
+    metrics,
+    drain,
+  })
+
+  async function close(): Promise<void> {
+    const left = drain.close(config.limits.drainSeconds * 1000)
+    await Promise.all([http.close(), runner.stop(config.limits.drainSeconds * 1000), sweeper.stop(), left])
+    for (const cluster of clusters.values()) cluster.close()
+    await kv.close()
+  }
+
+  try {
+    const url = await http.listen()
+    // etcd may be down: /readyz says so, requests get a clear error, and work begins once it answers.
+    const ready = runner.start().then(() => sweeper.start())
+    ready.catch(error => report('this replica could not start to work', error))
+    let closing: Promise<void> | undefined
+    return {
+      url,
+      core,
+      kv,
+      clusters,
+      ready,
+      close: () => {
+        closing ??= close()
+        return closing
+      },
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+function clusterAdapter(name: string, cluster: Config['clusters'][string], log: Log): KubernetesCluster {
+  try {
+    return kubernetesCluster({
+      name,
+      kubeconfig: cluster.kubeconfig ?? undefined,
+      context: cluster.context ?? undefined,
+      inCluster: cluster.inCluster,
+      watchEverywhere: cluster.watch === 'cluster-wide',
+      log: message => log.warn({ cluster: name }, message),
+    })
+  } catch (error) {
+    if (error instanceof UserError)
+      throw new UserError(error.kind, `clusters.${name}: ${error.message}`, { cause: error })
+    throw error
+  }
+}
