@@ -25,6 +25,8 @@ export type TestEtcd = {
   /** Ends etcd (SIGKILL) or starts it again on the same port and data. */
   stop(): Promise<void>
   start(): Promise<void>
+  /** Removes its data; only while it is stopped. */
+  wipe(): void
 }
 
 let shared: Promise<TestEtcd> | undefined
@@ -92,5 +94,6 @@ export async function startTestEtcd(flags: readonly string[] = []): Promise<Test
     start: async () => {
       running = await launch(port)
     },
+    wipe: () => rmSync(join(folder, 'data'), { recursive: true, force: true }),
   }
 }

@@ -13,6 +13,8 @@ export type CuttingProxy = {
   down(): void
   /** Keeps connections (and takes new ones) but moves no byte until `resume`; nothing is lost. */
   hang(): void
+  /** Moves no byte on the connections of now, for ever; new ones work: a connection that died silently. */
+  freeze(): void
   resume(): void
   /**
    * The next `times` answers from the server are lost and their connection is cut: the server did what was
@@ -33,6 +35,7 @@ export type CuttingProxy = {
 /** Starts a proxy to 127.0.0.1:`targetPort`. */
 export async function startProxy(targetPort: number): Promise<CuttingProxy> {
   const pairs = new Set<{ client: Socket; server: Socket }>()
+  const frozen = new Set<{ client: Socket; server: Socket }>()
   let hanging = false
   let refusing = false
   let taken = 0
@@ -54,6 +57,7 @@ export async function startProxy(targetPort: number): Promise<CuttingProxy> {
     pairs.add(pair)
     const end = () => {
       pairs.delete(pair)
+      frozen.delete(pair)
       client.destroy()
       upstream.destroy()
     }
@@ -62,7 +66,7 @@ export async function startProxy(targetPort: number): Promise<CuttingProxy> {
         if (dropped(direction, chunk.length)) return end()
         if (!to.write(chunk)) {
           from.pause()
-          to.once('drain', () => hanging || from.resume())
+          to.once('drain', () => hanging || frozen.has(pair) || from.resume())
         }
       })
       from.on('error', end)
@@ -80,7 +84,7 @@ export async function startProxy(targetPort: number): Promise<CuttingProxy> {
   await once(server, 'listening')
 
   const cut = () => {
-    for (const { client, server } of pairs) {
+    for (const { client, server } of [...pairs, ...frozen]) {
       client.destroy()
       server.destroy()
     }
@@ -96,6 +100,13 @@ export async function startProxy(targetPort: number): Promise<CuttingProxy> {
     hang: () => {
       hanging = true
       for (const { client, server } of pairs) for (const socket of [client, server]) socket.pause()
+    },
+    freeze: () => {
+      for (const pair of pairs) {
+        for (const socket of [pair.client, pair.server]) socket.pause()
+        pairs.delete(pair)
+        frozen.add(pair)
+      }
     },
     resume: () => {
       hanging = false

@@ -86,7 +86,7 @@ export function etcdClient(config: EtcdConfig, clock: () => number) {
         if (!isBrokenCircuitError(error)) lastTrouble = error
         uncertain ||= mayHaveHappened
         const pause = backoff(n)
-        if (!retry || clock() + pause + 20 >= end) throw fail(error, retry)
+        if (!retry || clock() + pause + leastMs >= end) throw fail(error, retry)
         await sleep(pause)
       }
     }
@@ -107,6 +107,9 @@ export function etcdClient(config: EtcdConfig, clock: () => number) {
     },
   }
 }
+
+/** An attempt with less time than this would rather fail by itself than succeed. */
+const leastMs = 50
 
 /** Full jitter: 20 writers that lost one connection must not come back in step. */
 export const backoff = (n: number, mostMs = 500): number => Math.random() * Math.min(mostMs, 50 * 2 ** n)
@@ -163,14 +166,14 @@ function etcdOptions(config: EtcdConfig, attemptMs: number): ConstructorParamete
     faultHandling: {
       // Retries are in `call`: it must know which attempt may have happened.
       global: noop,
-      // Skips a bad member for a while. With one endpoint it would only add that while to every cut: the
-      // calls that a lost connection takes with it are enough to open it.
+      // After one failure a member is left alone for a while: each attempt picks at random, and a call has
+      // time for one hanging member only. With one endpoint it would just add that while to every cut.
       host: () =>
         endpoints.length === 1
           ? noop
           : circuitBreaker(handleWhen(isMemberTrouble), {
               halfOpenAfter: 500,
-              breaker: new ConsecutiveBreaker(3),
+              breaker: new ConsecutiveBreaker(1),
             }),
     },
   }

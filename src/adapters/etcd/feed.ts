@@ -2,21 +2,24 @@
 // begin anywhere (after a cut, or further back for a listener that resumes) and nobody sees a change twice.
 // etcd3's own watcher moves its position before the changes have arrived, and stalls: watch-stream.ts is ours.
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { IEvent, IWatchResponse } from 'etcd3'
+import type { IEvent, IResponseHeader, IWatchResponse } from 'etcd3'
 import type { Change, FeedListener, Kv, Revision } from '../../core/kv.ts'
 import { backoff, type Client, type Log } from './client.ts'
 import { toEntry } from './reads.ts'
+import { recentChanges } from './recent.ts'
 import { watchStream } from './watch-stream.ts'
 
 type Subscriber = {
   readonly prefix: string
   readonly listener: FeedListener
-  /** The last revision it is done with; null until the first watch says what "now" is. */
+  /** The last revision it is done with; null until etcd said what "now" is. */
   cursor: bigint | null
 }
 
 export type Feed = {
   readonly subscribe: Kv['subscribe']
+  /** Settles when the feed knows where it begins: what is written before that could be missed. */
+  begun(): Promise<void>
   /** A change of this revision exists: when it does not arrive soon, the watch is dead and is made anew. */
   expect(revision: Revision): void
   close(): void
@@ -26,10 +29,13 @@ export function etcdFeed(client: Client, options: { root: string; log: Log; chec
   const { root, log, checkMs = 5000 } = options
   const subscribers = new Set<Subscriber>()
   const closed = new AbortController()
+  const recent = recentChanges()
   let running = false
+  let beginning: Promise<void> | undefined
   /** Everything up to here was handed out. */
   let position: bigint | null = null
   let expected = 0n
+  let cluster: string | undefined
   /** Ends the stream of now; the next begins at the oldest cursor. */
   let stream = new AbortController()
 
@@ -38,15 +44,25 @@ export function etcdFeed(client: Client, options: { root: string; log: Log; chec
       throw new Error(`subscribe to ${prefix}: a prefix below ${root} that ends in /`)
     const heard = client.newest() > 0n ? client.newest() : null
     // "Now" is what this store knows of: nothing that it writes after this call is missed.
-    const subscriber: Subscriber = { prefix, listener, cursor: from ? BigInt(from) : (position ?? heard) }
+    const cursor = from === undefined ? (position ?? heard) : BigInt(from)
+    const subscriber: Subscriber = { prefix, listener, cursor }
     subscribers.add(subscriber)
     if (!running) {
       running = true
       void run()
-    } else if (position !== null && subscriber.cursor !== null && subscriber.cursor < position) {
-      stream.abort()
-    }
+    } else if (cursor !== null && (position === null || cursor < position)) catchUp(subscriber, cursor)
     return () => void subscribers.delete(subscriber)
+  }
+
+  function catchUp(subscriber: Subscriber, cursor: bigint): void {
+    const missed = recent.since(cursor)
+    if (missed) {
+      subscriber.cursor = position
+      // After `subscribe` has returned, and before the stream says anything more.
+      queueMicrotask(() => {
+        for (const change of missed) tell(subscriber, change)
+      })
+    } else stream.abort() // the next stream begins at its cursor
   }
 
   async function run(): Promise<void> {
@@ -58,8 +74,9 @@ export function etcdFeed(client: Client, options: { root: string; log: Log; chec
         failures = 0
       } catch (error) {
         if (closed.signal.aborted) return
-        if (position !== before) failures = 0
-        if (failures++ > 0) log.warn({ err: error, failures }, 'the etcd watch broke; trying again')
+        failures = position === before ? failures + 1 : 1
+        // The first one is mostly a connection that was cut; the next attempt heals it.
+        if (failures > 1) log.warn({ err: error, failures }, 'the etcd watch broke; trying again')
         await sleep(backoff(failures, 1000), undefined, { signal: closed.signal }).catch(() => undefined)
       }
     }
@@ -67,49 +84,49 @@ export function etcdFeed(client: Client, options: { root: string; log: Log; chec
 
   /** One stream from the oldest cursor on; returns when it was ended on purpose, throws when it broke. */
   async function follow(): Promise<void> {
-    const start = oldest()
+    if (oldest() === null) {
+      beginning = currentRevision().then(now => {
+        position = now
+        for (const subscriber of subscribers) subscriber.cursor ??= now
+      })
+      await beginning
+    }
+    const start = oldest() ?? 0n
+    position ??= start
+    recent.beginAfter(start)
     client.counts.watches++
     await watchStream(client, {
       root,
-      ...(start !== null && { start: String(start + 1n) }),
+      start: String(start + 1n),
       signal: AbortSignal.any([stream.signal, closed.signal]),
       checkMs,
-      // Missing for a whole check although it exists: dead, whatever the connection says.
       isStalled: stalledSince(),
       take: response => take(response, start),
     })
   }
 
-  function take(response: IWatchResponse, start: bigint | null): Promise<void> | void {
-    const header = BigInt(response.header.revision)
+  function take(response: IWatchResponse, start: bigint): Promise<void> | undefined {
     if (response.canceled) {
       const compacted = BigInt(response.compact_revision)
-      log.warn(
-        { compacted: String(compacted), reason: response.cancel_reason },
-        'the etcd watch was cancelled',
-      )
-      return startOver(
-        compacted > 0n ? subscriber => (subscriber.cursor ?? compacted) + 1n < compacted : () => true,
-      )
+      log.warn({ compacted: String(compacted), reason: response.cancel_reason }, 'etcd cancelled the watch')
+      // Without a compaction the reason is unknown, and so is what was missed: everybody reads again.
+      return startOver(({ cursor }) => compacted === 0n || cursor === null || cursor + 1n < compacted)
     }
-    if (response.created) {
-      if (start === null) moveTo(header)
-      // A member that lags, or an etcd that was restored from a backup: then the revisions we know are void.
-      else if (header < start) return checkRestored(start)
-      return undefined
-    }
+    if (response.created) return isAnother(response.header, start) ? checkRestored(start) : undefined
     if (response.events.length > 0) deliver(response.events)
-    // A progress notification: no change up to here is still on its way.
-    else if (response.watch_id !== '-1') moveTo(header)
+    // A notification for this watch: no change up to here is still on its way. (-1 answers our own question;
+    // before 3.4.25 it does not wait for the changes.)
+    else if (response.watch_id !== '-1') moveTo(BigInt(response.header.revision))
     return undefined
   }
 
   function deliver(events: readonly IEvent[]): void {
     for (const sameRevision of byRevision(events)) {
       const revision = BigInt(sameRevision[0]?.kv.mod_revision ?? 0)
+      const changes = sameRevision.map(toChange)
       const behind = [...subscribers].filter(({ cursor }) => cursor === null || cursor < revision)
-      for (const change of sameRevision.map(toChange))
-        for (const subscriber of behind) tell(subscriber, change)
+      for (const change of changes) for (const subscriber of behind) tell(subscriber, change)
+      recent.add(revision, changes)
       moveTo(revision)
     }
   }
@@ -127,16 +144,24 @@ export function etcdFeed(client: Client, options: { root: string; log: Log; chec
       if (subscriber.cursor === null || subscriber.cursor < revision) subscriber.cursor = revision
   }
 
+  /** True for another cluster, or a revision before ours: etcd was restored, or this member lags behind. */
+  function isAnother(header: IResponseHeader, start: bigint): boolean {
+    cluster ??= header.cluster_id
+    return cluster !== header.cluster_id || BigInt(header.revision) < start
+  }
+
   async function checkRestored(start: bigint): Promise<void> {
+    const before = cluster
     const now = await currentRevision()
-    if (now < start) await startOver(() => true)
+    if (now < start || cluster !== before) await startOver(() => true)
   }
 
   /** Those who missed changes read again from a revision of now; the next stream begins there for them. */
   async function startOver(missed: (subscriber: Subscriber) => boolean): Promise<void> {
     const now = await currentRevision()
-    if (position !== null && now < position) expected = 0n
     position = now
+    expected = 0n
+    recent.beginAfter(now, true)
     for (const subscriber of [...subscribers].filter(missed)) {
       subscriber.cursor = now
       safely(subscriber, () => subscriber.listener.reset?.(String(now)))
@@ -145,17 +170,16 @@ export function etcdFeed(client: Client, options: { root: string; log: Log; chec
   }
 
   async function currentRevision(): Promise<bigint> {
-    const key = Buffer.from(root)
     const { header } = await client.call('ranges', attempt =>
-      client.etcd.kv.range({ key, count_only: true }, attempt.options),
+      client.etcd.kv.range({ key: Buffer.from(root), count_only: true }, attempt.options),
     )
+    cluster = header.cluster_id
     return BigInt(header.revision)
   }
 
   /** A listener that throws must not take the others with it. */
-  function safely(subscriber: Subscriber, work: () => unknown): void {
-    const failed = (err: unknown) =>
-      log.warn({ err, prefix: subscriber.prefix }, 'a listener of the feed failed')
+  function safely({ prefix }: Subscriber, work: () => unknown): void {
+    const failed = (err: unknown) => log.warn({ err, prefix }, 'a listener of the feed failed')
     try {
       const result = work()
       if (result instanceof Promise) result.catch(failed)
@@ -171,10 +195,11 @@ export function etcdFeed(client: Client, options: { root: string; log: Log; chec
     return cursors.toSorted((a, b) => (a < b ? -1 : 1))[0] ?? null
   }
 
+  /** Missing for a whole check although it exists: dead, whatever the connection says. */
   function stalledSince(): () => boolean {
     let last = 0n
     return () => {
-      const stalled = last > (position ?? last)
+      const stalled = position !== null && last > position
       last = expected
       return stalled
     }
@@ -182,6 +207,9 @@ export function etcdFeed(client: Client, options: { root: string; log: Log; chec
 
   return {
     subscribe,
+    begun: async () => {
+      if (running && position === null) await beginning
+    },
     expect: revision => {
       if (running && BigInt(revision) > expected) expected = BigInt(revision)
     },

@@ -35,6 +35,7 @@ export function etcdKv(
   return {
     ...etcdReads(client),
     async commit(changes) {
+      await feed.begun()
       const result = await commit(changes).catch(error => {
         if (error?.details?.why === 'lease') for (const lease of shared.values()) lease.forget()
         throw error

@@ -62,8 +62,8 @@ export async function etcdLease(
         await sleep(ttlMs / 3, undefined, { signal: lost.signal })
       }
     } finally {
-      // end() before cancel(): see watch-stream.ts.
-      stream.end()
+      // As in watch-stream.ts: without end() the cancel makes etcd3 connect anew.
+      if (lost.signal.aborted) stream.end()
       stream.cancel()
     }
   }

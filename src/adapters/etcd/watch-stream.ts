@@ -6,14 +6,14 @@ import type { Client } from './client.ts'
 type Watch = {
   /** Ends in `/`. */
   readonly root: string
-  /** The first revision wanted; without it, from now on. */
-  readonly start?: string
+  /** The first revision wanted. */
+  readonly start: string
   readonly signal: AbortSignal
   readonly checkMs: number
   /** Asked at every check: true ends the stream. */
   isStalled(): boolean
   /** Gets every answer in order, and the next one only when it is done. A rejection ends the stream. */
-  take(response: IWatchResponse): Promise<void> | void
+  take(response: IWatchResponse): Promise<void> | undefined
 }
 
 /** Opens the watch; settles when `signal` ended it, throws when it broke. */
@@ -25,26 +25,30 @@ export async function watchStream(client: Client, watch: Watch): Promise<void> {
     let answered = false
     let ended = false
     let queue: Promise<void> | undefined
-    const end = (error?: unknown) => {
+    /** `dead`: the connection is not to be trusted either. */
+    const end = (error?: unknown, dead = false) => {
       if (ended) return
       ended = true
-      clearInterval(timer)
+      clearTimeout(timer)
       watch.signal.removeEventListener('abort', onAbort)
-      // end() before cancel(): etcd3 takes the cancel of a writable stream for a failure of the host and
-      // closes every client of it.
-      stream.end()
+      // etcd3 takes the cancel of a stream that is still writable for a failure of the host, and connects anew.
+      if (!dead) stream.end()
       stream.cancel()
       if (error === undefined) resolve()
       else reject(error)
     }
     const onAbort = () => end()
-    const timer = setInterval(() => {
-      if (!answered) return end(new Error('etcd does not answer on the watch stream'))
-      if (watch.isStalled()) return end(new Error('a change that was written does not arrive on the watch'))
+    const check = () => {
+      if (!answered) return end(new Error('etcd does not answer on the watch stream'), true)
+      if (watch.isStalled())
+        return end(new Error('a change that was written does not arrive on the watch'), true)
       answered = false
       stream.write({ progress_request: {} })
+      timer = setTimeout(check, watch.checkMs)
       return undefined
-    }, watch.checkMs)
+    }
+    // That the watch is there must be said soon: a hanging member is left for another one.
+    let timer = setTimeout(check, Math.min(watch.checkMs, client.attemptMs))
     const take = (response: IWatchResponse) => {
       if (ended) return undefined
       const done = watch.take(response)
@@ -70,7 +74,7 @@ export async function watchStream(client: Client, watch: Watch): Promise<void> {
         // 0 is the byte after /.
         range_end: Buffer.from(`${watch.root.slice(0, -1)}0`),
         progress_notify: true,
-        ...(watch.start !== undefined && { start_revision: watch.start }),
+        start_revision: watch.start,
       },
     })
     return undefined
