@@ -4,7 +4,6 @@ import { UserError } from '../errors.ts'
 import { type App, type AppSpec, appSchema, appSpecSchema } from './app.ts'
 import { ruleProblems } from './app-rules.ts'
 import {
-  closest,
   distinct,
   type Path,
   type Problem,
@@ -13,6 +12,7 @@ import {
   schemaProblems,
   valueAt,
 } from './problems.ts'
+import { suggest } from './suggest.ts'
 
 type Json = unknown
 type Map_ = Readonly<Record<string, Json>>
@@ -121,7 +121,7 @@ export const titleOf = (value: unknown): string => {
 export function specFor(app: App, environment: string): AppSpec {
   if (!Object.hasOwn(app.environments, environment)) {
     const names = Object.keys(app.environments)
-    const close = closest(environment, names)
+    const close = suggest(environment, names)
     const hint = close ? ` Did you mean ${close}?` : ''
     const has = names.length > 0 ? `It has: ${names.join(', ')}.` : 'It lists none.'
     throw new UserError(

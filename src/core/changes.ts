@@ -147,6 +147,8 @@ const resourceName = (path: readonly string[]): string =>
 
 function podLine(one: Difference, path: readonly string[], app: string): Line[] {
   const [list, container = '', field, ...rest] = path
+  // Said by fileChanges, line by line.
+  if (fieldsOf(one.from ?? one.to).name === filesVolume) return []
   if (list !== 'containers' && list !== 'initContainers')
     return [{ order: 4, text: line(path.join('.'), path.at(-1) ?? '', one.from, one.to) }]
   const who = container === app ? '' : `${container} `

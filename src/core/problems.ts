@@ -3,6 +3,7 @@
 import type { z } from 'zod'
 import { UserError } from '../errors.ts'
 import { hidden, looksSecret } from './mask.ts'
+import { suggest } from './suggest.ts'
 
 export type Path = readonly (string | number)[]
 export type Problem = { readonly path: Path; readonly message: string }
@@ -108,38 +109,9 @@ function alternatives(branches: readonly (readonly Issue[])[]): string {
 }
 
 function unknownKey(key: string, known: readonly string[]): string {
-  const close = closest(key, known)
+  const close = suggest(key, known)
   if (close) return `is not a key here; did you mean ${close}?`
   return known.length > 0 ? `is not a key here; known are ${known.join(', ')}` : 'is not a key here'
-}
-
-/** The one that is at most two edits away from what was written. */
-export function closest(written: string, known: readonly string[]): string | undefined {
-  const ranked = known
-    .map(name => ({ name, edits: distance(written.toLowerCase(), name.toLowerCase()) }))
-    .sort((a, b) => a.edits - b.edits)
-  const best = ranked[0]
-  return best && best.edits <= Math.min(2, Math.floor(written.length / 2)) ? best.name : undefined
-}
-
-/** Edits between two words: one inserted, removed, replaced or swapped letter each. */
-function distance(a: string, b: string): number {
-  const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, j) => j)]
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const cost = a[i - 1] === b[j - 1] ? 0 : 1
-      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]
-      row[j] = Math.min(
-        (rows[i - 1]?.[j] ?? 0) + 1,
-        (row[j - 1] ?? 0) + 1,
-        (rows[i - 1]?.[j - 1] ?? 0) + cost,
-        swapped ? (rows[i - 2]?.[j - 2] ?? 0) + 1 : Number.POSITIVE_INFINITY,
-      )
-    }
-    rows.push(row)
-  }
-  return rows[a.length]?.[b.length] ?? 0
 }
 
 function show(path: Path, value: unknown): string {

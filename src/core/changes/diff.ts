@@ -4,8 +4,9 @@ import { createTwoFilesPatch } from 'diff'
 import { stringify } from 'yaml'
 import { type KubeObject, nameOf } from '../cluster.ts'
 import { withoutOwnMarks } from '../hash.ts'
-import { hidden, looksSecret, maskText } from '../mask.ts'
+import { hidden, looksSecret } from '../mask.ts'
 import { type Fields, fieldsOf, isFields } from '../objects/pod-templates.ts'
+import { redactText } from '../redact.ts'
 
 const ofTheServer = new Set([
   'managedFields',
@@ -99,7 +100,7 @@ const hide = (value: string, other: unknown): string =>
 /** Names are looked at for variables only: `secretName` and the like name a Secret, they are none. */
 function maskedText(value: string, other: unknown, { variable }: Where): string {
   if (variable !== undefined && looksSecret(variable, value)) return hide(value, other)
-  const text = maskText(value)
-  const looksSame = typeof other === 'string' && other !== value && maskText(other) === text
+  const text = redactText(value)
+  const looksSame = typeof other === 'string' && other !== value && redactText(other) === text
   return looksSame ? `${text} (changed)` : text
 }

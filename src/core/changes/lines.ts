@@ -1,7 +1,8 @@
 // Where two values differ, one short line each: `path old → new`, `+ path new`, `- path`. Lists of named things are
 // compared by name. Knows nothing of kinds; changes.ts says which paths have better words.
-import { hidden, looksSecret, maskText } from '../mask.ts'
+import { hidden, looksSecret } from '../mask.ts'
 import { type Fields, isFields } from '../objects/pod-templates.ts'
+import { redactText } from '../redact.ts'
 
 /** One difference; `path` ends at the topmost field that only one side has. */
 export type Difference = { readonly path: readonly string[]; readonly from: unknown; readonly to: unknown }
@@ -54,7 +55,7 @@ const longest = 60
 export function shown(name: string, value: unknown): string {
   const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? 'none')
   if (typeof value === 'string' && looksSecret(name, value)) return hidden
-  const line = maskText(text).replaceAll('\n', '\\n')
+  const line = redactText(text).replaceAll('\n', '\\n')
   return line.length > longest ? `${line.slice(0, longest - 1)}…` : line
 }
 
