@@ -15,6 +15,12 @@ export function services({ store, registry }: Context): Controller {
 
   async function writeSlice(service: KubeObject, pods: readonly KubeObject[]) {
     const { name, namespace } = service.metadata
+    // The real controller copies the Service's labels to its slices, whatever selects them.
+    const labels = {
+      ...service.metadata.labels,
+      'kubernetes.io/service-name': name,
+      'endpointslice.kubernetes.io/managed-by': 'endpointslice-controller.k8s.io',
+    }
     const wanted = {
       addressType: 'IPv4',
       endpoints: pods.map(pod => {
@@ -38,12 +44,15 @@ export function services({ store, registry }: Context): Controller {
       .find(one => one.metadata.ownerReferences?.[0]?.uid === service.metadata.uid)
     if (found) {
       const target = { kind: sliceKind, namespace, name: found.metadata.name }
-      await registry.mutate(target, draft => void Object.assign(draft, wanted), options)
+      await registry.mutate(
+        target,
+        draft => {
+          Object.assign(draft, wanted)
+          draft.metadata.labels = labels
+        },
+        options,
+      )
       return
-    }
-    const labels = {
-      'kubernetes.io/service-name': name,
-      'endpointslice.kubernetes.io/managed-by': 'endpointslice-controller.k8s.io',
     }
     await registry.create(
       sliceKind,
