@@ -2,6 +2,7 @@
 // Its pid stands beside the data, so that the next start ends what a killed gkube left behind.
 // One member, no TLS: for a laptop and for tests, never for production. The client is adapters/etcd/.
 import { spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { accessSync, constants, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
@@ -45,7 +46,11 @@ export async function startEtcd(options: Options): Promise<EtcdProcess> {
   const dataDir = resolve(options.dataDir)
   const bin = findEtcd(options.bin, options.env ?? process.env)
   await endLeftOver(dataDir, options.log)
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  } catch (cause) {
+    throw new UserError('bad_input', `The data folder ${dataDir} cannot be made: ${reason(cause)}`, { cause })
+  }
   const attempts = options.clientPort ? 1 : 3
   for (let attempt = 1; ; attempt++) {
     try {
@@ -60,10 +65,11 @@ export async function startEtcd(options: Options): Promise<EtcdProcess> {
 async function launch(bin: string, dataDir: string, options: Options): Promise<EtcdProcess> {
   const endpoint = `http://127.0.0.1:${options.clientPort || (await freePort())}`
   const peer = `http://127.0.0.1:${await freePort()}`
+  const name = `gkube-${randomUUID()}`
   const logFile = `${dataDir}.log`
   // A file and not a pipe: an etcd that outlives a killed gkube must not die half way on a broken pipe.
   const out = openSync(logFile, 'w', 0o600)
-  const child = spawn(bin, [...flags(dataDir, endpoint, peer), ...(options.flags ?? [])], {
+  const child = spawn(bin, [...flags({ name, dataDir, endpoint, peer }), ...(options.flags ?? [])], {
     stdio: ['ignore', out, out],
     // A group of its own: Ctrl-C must reach gkube first, which then ends etcd last.
     detached: true,
@@ -88,13 +94,13 @@ async function launch(bin: string, dataDir: string, options: Options): Promise<E
     process.removeListener('exit', killOnExit)
     rmSync(`${dataDir}.pid`, { force: true })
   }
-  const healthy = await waitHealthy(endpoint, exited, options.readyMs ?? 15_000)
+  const healthy = await waitHealthy({ endpoint, name, exited, limitMs: options.readyMs ?? 15_000 })
   if (!healthy) {
     await stop()
-    const tail = readFileSync(logFile, 'utf8').trim().split('\n').slice(-5).join('\n')
+    const said = complaints(readFileSync(logFile, 'utf8'))
     throw new UserError(
       'unavailable',
-      `etcd did not start on ${dataDir}; its log (${logFile}) ends:\n${tail}`,
+      `etcd did not start on ${dataDir}; its log (${logFile}) says:\n${said}`,
     )
   }
   void exited.then(() => {
@@ -105,15 +111,16 @@ async function launch(bin: string, dataDir: string, options: Options): Promise<E
 }
 
 /** One member on loopback. A short election time-out: alone, etcd waits it out at every restart (1.3 s by default). */
-function flags(dataDir: string, endpoint: string, peer: string): string[] {
+function flags(of: { name: string; dataDir: string; endpoint: string; peer: string }): string[] {
+  const { name, dataDir, endpoint, peer } = of
   return [
-    '--name=gkube',
+    `--name=${name}`,
     `--data-dir=${dataDir}`,
     `--listen-client-urls=${endpoint}`,
     `--advertise-client-urls=${endpoint}`,
     `--listen-peer-urls=${peer}`,
     `--initial-advertise-peer-urls=${peer}`,
-    `--initial-cluster=gkube=${peer}`,
+    `--initial-cluster=${name}=${peer}`,
     '--heartbeat-interval=20',
     '--election-timeout=200',
     '--auto-compaction-mode=periodic',
@@ -129,20 +136,34 @@ function withoutEtcdVariables(env: Readonly<Record<string, string | undefined>>)
   return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('ETCD_')))
 }
 
-async function waitHealthy(endpoint: string, exited: Promise<void>, limitMs: number): Promise<boolean> {
+/** Waits for health, and that it is ours: another etcd may have been quicker to take the port. */
+async function waitHealthy(of: { endpoint: string; name: string; exited: Promise<void>; limitMs: number }) {
   let gone = false
-  void exited.then(() => {
+  void of.exited.then(() => {
     gone = true
   })
-  const end = performance.now() + limitMs
-  while (!gone && performance.now() < end) {
-    const body = await fetch(`${endpoint}/health`, { signal: AbortSignal.timeout(1000) })
+  const ask = async (path: string, init?: RequestInit): Promise<unknown> =>
+    fetch(of.endpoint + path, { ...init, signal: AbortSignal.timeout(500) })
       .then(response => response.json())
       .catch(() => null) // not listening yet
-    if ((body as { health?: string } | null)?.health === 'true') return true
+  const end = performance.now() + of.limitMs
+  while (!gone && performance.now() < end) {
+    const health = (await ask('/health')) as { health?: string } | null
+    if (health?.health === 'true') {
+      const list = await ask('/v3/cluster/member/list', { method: 'POST', body: '{}' })
+      const { members = [] } = (list ?? {}) as { members?: { name?: string }[] }
+      if (members.some(member => member.name === of.name)) return true
+    }
     await sleep(10)
   }
   return false
+}
+
+/** The last errors in etcd's log; they may stand before many lines of a Go stack. */
+function complaints(text: string): string {
+  const lines = text.trim().split('\n')
+  const errors = lines.filter(line => /^panic:|"level":"(error|dpanic|panic|fatal)"/.test(line))
+  return (errors.length > 0 ? errors : lines).slice(-3).join('\n')
 }
 
 /** Ends the etcd that a killed gkube left on this folder; refuses when that gkube still runs. */
