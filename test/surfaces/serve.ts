@@ -12,7 +12,12 @@ afterAll(async () => {
 export type LogLine = { level: 'debug' | 'info' | 'error'; message: string; [field: string]: unknown }
 
 export async function served(
-  options: { core?: MemoryCore; port?: number; timeouts?: HttpConfig['timeouts'] } = {},
+  options: {
+    core?: MemoryCore
+    port?: number
+    timeouts?: HttpConfig['timeouts']
+    limits?: HttpConfig['limits']
+  } = {},
 ) {
   const core = options.core ?? memoryCore()
   const lines: LogLine[] = []
@@ -21,7 +26,12 @@ export async function served(
     void lines.push({ level, message, ...fields })
   const server = httpServer({
     core,
-    config: { host: '127.0.0.1', port: options.port ?? 0, timeouts: { close: 1000, ...options.timeouts } },
+    config: {
+      host: '127.0.0.1',
+      port: options.port ?? 0,
+      timeouts: { close: 1000, ...options.timeouts },
+      limits: { requestsPerMinute: 1_000_000, ...options.limits },
+    },
     log: { debug: at('debug'), info: at('info'), error: at('error') },
     version: '9.9.9',
     metrics: metricsRegistry(),

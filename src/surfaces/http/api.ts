@@ -7,6 +7,7 @@ import type { Caller, Core } from '../../core/core.ts'
 import type { Actor } from '../../core/deploy.ts'
 import { suggest } from '../../core/suggest.ts'
 import { UserError } from '../../errors.ts'
+import type { CallerLimits } from './caller-limits.ts'
 import { eventStream } from './event-stream.ts'
 import { failureOf, Refusal } from './failures.ts'
 import { type Body, parseInput, parseJson, parseYaml, readBody, readQuery } from './input.ts'
@@ -36,6 +37,7 @@ export const routes: readonly Route[] = [...appRoutes, ...deployRoutes, ...workl
 export type ApiOptions = {
   readonly core: Core
   readonly guard: TokenGuard
+  readonly limits: CallerLimits
   readonly bodyLimit: number
   readonly heartbeatMs: number
   /** Ends every stream. */
@@ -57,6 +59,7 @@ async function answer(route: Route, ask: Ask, options: ApiOptions): Promise<Resp
   facts.route = route.path
   const caller = await authenticate(ask, options)
   facts.caller = caller.actor.id
+  options.limits.request(caller.actor.id)
   const params = parseInput(route.params, { data: ask.req.param() }, 'address')
   const query = parseInput(route.query, { data: readQuery(ask.req.url) }, 'query')
   const body = route.body
@@ -78,6 +81,8 @@ async function answer(route: Route, ask: Ask, options: ApiOptions): Promise<Resp
     if (result.location) ask.header('location', result.location)
     return ask.json(result.body, result.status ?? 200)
   }
+  const release = options.limits.stream()
+  abort.signal.addEventListener('abort', release, { once: true })
   const stream = await eventStream(result.messages, {
     abort,
     shutdown: options.shutdown,

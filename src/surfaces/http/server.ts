@@ -9,6 +9,7 @@ import { getRequestListener } from '@hono/node-server'
 import type { Core } from '../../core/core.ts'
 import { UserError } from '../../errors.ts'
 import { api, type RequestFacts, routes } from './api.ts'
+import { callerLimits } from './caller-limits.ts'
 import { failureOf } from './failures.ts'
 import type { Metrics } from './metrics.ts'
 import { openApi } from './openapi.ts'
@@ -27,8 +28,16 @@ export type HttpConfig = {
   readonly port: number
   /** Bytes; default 1.5 MiB, what etcd takes in one request. */
   readonly bodyLimit?: number
+  readonly limits?: Partial<typeof defaultLimits>
   /** Milliseconds. `idle` must be longer than `heartbeat`. */
   readonly timeouts?: Partial<typeof defaultTimeouts>
+}
+
+const defaultLimits = {
+  /** Of one token. */
+  requestsPerMinute: 600,
+  /** Open event and log streams. */
+  streams: 200,
 }
 
 const defaultTimeouts = {
@@ -72,6 +81,7 @@ export function httpServer({ core, config, log, version, metrics, drain }: HttpO
   const app = api({
     core,
     guard: tokenGuard(Date.now),
+    limits: callerLimits({ ...defaultLimits, ...config.limits, now: Date.now }),
     bodyLimit: config.bodyLimit ?? 1_572_864,
     heartbeatMs: timeouts.heartbeat,
     shutdown,

@@ -70,6 +70,34 @@ describe('tokens', () => {
   })
 })
 
+describe('limits', () => {
+  it('slows down a token that asks too often', async () => {
+    const own = await served({ limits: { requestsPerMinute: 3 } })
+    const statuses: number[] = []
+    for (let i = 0; i < 4; i++) statuses.push((await own.ask('GET', '/v1/whoami')).status)
+    expect(statuses).toEqual([200, 200, 200, 429])
+    const other = await own.ask('GET', '/v1/whoami', {
+      headers: { authorization: `Bearer ${tokens.viewer}` },
+    })
+    expect(other.status).toBe(200)
+    expect((await fetch(`${own.url}/healthz`)).status).toBe(200)
+  })
+
+  it('opens so many streams and no more, and takes them back', async () => {
+    const own = await served({ limits: { streams: 1 } })
+    await own.ask('PUT', '/v1/apps/web', { body: web })
+    const answer = await own.ask('POST', '/v1/deploys', {
+      body: { app: 'web', environment: 'staging', revision: 'hang' },
+    })
+    const events = `${answer.headers.get('location')}/events`
+    const first = await own.ask('GET', events)
+    expect((await own.ask('GET', events)).status).toBe(429)
+    await first.body?.cancel()
+    await until(() => own.core.open() === 0)
+    expect((await own.ask('HEAD', events)).status).toBe(200)
+  })
+})
+
 describe('apps', () => {
   it('registers, shows, lists and forgets an app', async () => {
     const put = await ask('PUT', '/v1/apps/api', { body: { app: 'api', image: 'api:{revision}' } })

@@ -1,6 +1,7 @@
 // The OpenAPI document covers every route, and what the API answers is what the document says.
 import { describe, expect, it } from 'vitest'
 import { api, routes } from '../../../src/surfaces/http/api.ts'
+import { callerLimits } from '../../../src/surfaces/http/caller-limits.ts'
 import { openApi } from '../../../src/surfaces/http/openapi.ts'
 import { tokenGuard } from '../../../src/surfaces/http/token-guard.ts'
 import { served, until } from '../serve.ts'
@@ -43,6 +44,7 @@ describe('the document', () => {
     const app = api({
       core: memoryCore(),
       guard: tokenGuard(Date.now),
+      limits: callerLimits({ requestsPerMinute: 1, streams: 1, now: Date.now }),
       bodyLimit: 1,
       heartbeatMs: 1,
       shutdown: new AbortController().signal,
