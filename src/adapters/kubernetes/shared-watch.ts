@@ -37,12 +37,15 @@ export type WatchTuning = {
   readonly quietMs: number
   readonly firstBackoffMs: number
   readonly longestBackoffMs: number
+  /** An interruption this short does not make what is shown doubtful. */
+  readonly staleAfterMs: number
 }
 export const watchTuning: WatchTuning = {
   serverSeconds: 290,
   quietMs: 90_000,
   firstBackoffMs: 250,
   longestBackoffMs: 30_000,
+  staleAfterMs: 10_000,
 }
 
 type Options<Facts> = {
@@ -66,8 +69,6 @@ type WatchEvent = { type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR
 const pageSize = 500
 /** A stream that lived this long was healthy: the next failure starts with a short wait again. */
 const healthyMs = 5_000
-/** An interruption this short does not make what is shown doubtful. */
-const staleAfterMs = 10_000
 
 const itemKey = (metadata: { namespace?: string; name: string }): string =>
   `${metadata.namespace ?? ''}/${metadata.name}`
@@ -237,7 +238,7 @@ export function sharedWatch<Facts>(options: Options<Facts>): SharedWatch<Facts> 
     items,
     firstAnswer,
     synced: () => synced,
-    live: () => synced && (brokenAt === null || performance.now() - brokenAt < staleAfterMs),
+    live: () => synced && (brokenAt === null || performance.now() - brokenAt < tuning.staleAfterMs),
     problem: () => failure && `${resource.plural}: ${failure.message}`,
     saw: object => {
       if (synced) put(object)

@@ -24,6 +24,8 @@ export type Target = {
   client(options?: Partial<KubernetesOptions>): KubernetesCluster
   /** Raw requests beside the adapter. */
   wire(): Wire
+  /** Closes every client made so far. */
+  closeClients(): void
   readonly problems: string[]
 }
 
@@ -77,6 +79,9 @@ export function target(options: Partial<Parameters<typeof startCluster>[0]> = {}
       })
       clients.push(one)
       return one
+    },
+    closeClients: () => {
+      for (const one of clients.splice(0)) one.close()
     },
     problems,
   }
