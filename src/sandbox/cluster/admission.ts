@@ -11,8 +11,6 @@ import { templateOf } from './validation.ts'
 
 export type Admission = ReturnType<typeof admissionOver>
 
-const systemNamespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease']
-
 export function admissionOver(store: Pick<Store, 'get' | 'list'>) {
   const namespaceKind = kindNamed('Namespace')
   const labelOf = (namespace: string | undefined, label: string) =>
@@ -150,6 +148,19 @@ export function admissionOver(store: Pick<Store, 'get' | 'list'>) {
     for (const port of spec.ports ?? []) port.nodePort ??= free(() => 30000 + random(2767), taken)
   }
 
+  function updateClaim(kind: Kind, object: KubeObject, old: KubeObject) {
+    object.spec.storageClassName ??= old.spec.storageClassName
+    const size = (of: KubeObject) => quantity(of.spec.resources?.requests?.storage)
+    const storage = store.get(kindNamed('StorageClass'), undefined, old.spec.storageClassName ?? '')
+    if (size(object) > size(old) && !storage?.allowVolumeExpansion) {
+      throw forbidden(
+        kind,
+        object.metadata.name,
+        'only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc must support resize',
+      )
+    }
+  }
+
   return {
     /** For a new object, in place. Throws what the server answers. */
     create(kind: Kind, object: KubeObject) {
@@ -167,7 +178,7 @@ export function admissionOver(store: Pick<Store, 'get' | 'list'>) {
         }
         allocateService(object)
       }
-      if (kind.kind === 'PersistentVolumeClaim') object.spec.storageClassName ??= old.spec.storageClassName
+      if (kind.kind === 'PersistentVolumeClaim') updateClaim(kind, object, old)
       if (kind.kind === 'Job') {
         object.spec.selector ??= old.spec.selector
         const generated = old.spec.template.metadata.labels ?? {}
@@ -190,7 +201,6 @@ export function admissionOver(store: Pick<Store, 'get' | 'list'>) {
           ]
     },
     usage,
-    isSystemNamespace: (name: string) => systemNamespaces.includes(name),
   }
 }
 

@@ -7,6 +7,7 @@ import { allControllers } from './controllers/all.ts'
 import { runControllers } from './controllers/engine.ts'
 import { eventRecorder } from './controllers/events.ts'
 import { version } from './discovery.ts'
+import { execServer } from './exec.ts'
 import { type Fault, faultBox } from './faults.ts'
 import { listen } from './http.ts'
 import { kinds } from './kinds.ts'
@@ -85,12 +86,15 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   await bootstrap(store, registry, options.nodes ?? defaultNodes, version.gitVersion)
   const controllers = runControllers(allControllers(context), store, log)
   const server = await listen({ ...context, watches, faults, token, log }, options.port ?? 0)
+  const exec = execServer({ store, registry, token })
+  server.server.on('upgrade', exec.upgrade)
   controllers.begin(kinds.flatMap(kind => store.list(kind).map(object => ({ kind, object }))))
   const url = `http://127.0.0.1:${server.port}`
   let stopping: Promise<void> | undefined
 
   async function stop() {
     watches.close()
+    exec.close()
     await server.close()
     await controllers.stop()
     await events.stop()

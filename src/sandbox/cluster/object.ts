@@ -41,7 +41,14 @@ export type Meta = {
   managedFields?: ManagedFields[]
 }
 
-export type KubeObject = { apiVersion: string; kind: string; metadata: Meta; [field: string]: Json }
+export type KubeObject = {
+  apiVersion: string
+  kind: string
+  metadata: Meta
+  spec?: Json
+  status?: Json
+  [field: string]: Json
+}
 
 /** What callers hand in: metadata may be partial. */
 export type Draft = { apiVersion?: string; kind?: string; metadata: Partial<Meta>; [field: string]: Json }

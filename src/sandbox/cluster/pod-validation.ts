@@ -4,7 +4,11 @@ import type { Json } from './object.ts'
 import { parseQuantity } from './quantity.ts'
 import type { Report } from './validation.ts'
 
-type Options = { readonly restart: readonly string[]; readonly old?: Json }
+type Options = {
+  readonly restart: readonly string[]
+  readonly old?: Json
+  readonly claims?: readonly string[]
+}
 
 const labelForm = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/
 const labelWording =
@@ -24,6 +28,8 @@ export function validatePodSpec(spec: Json, at: string, report: Report, options:
       report.required(`${at}.volumes[${i}].persistentVolumeClaim.claimName`)
     }
   }
+  // The claims of a StatefulSet are volumes of its pods.
+  for (const claim of options.claims ?? []) volumes.add(claim)
   const names = new Set<string>()
   for (const list of ['initContainers', 'containers']) {
     for (const [i, one] of (spec[list] ?? []).entries()) {

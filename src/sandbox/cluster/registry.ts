@@ -17,7 +17,7 @@ import {
   withoutNulls,
 } from './object.ts'
 import { jsonPatch, mergePatch, strategicMergePatch } from './patch.ts'
-import { alreadyExists, badRequest, conflict, notFound } from './status-error.ts'
+import { alreadyExists, badRequest, conflict, forbidden, notFound } from './status-error.ts'
 import type { Store } from './store.ts'
 import { checkKind, templateOf, validate } from './validation.ts'
 
@@ -48,6 +48,7 @@ export type PatchType = 'json' | 'merge' | 'strategic' | 'apply'
 type Target = { readonly kind: Kind; readonly namespace?: string; readonly name: string }
 
 const attempts = 20
+const permanent = ['default', 'kube-system', 'kube-public']
 
 /** Kinds whose DELETE answers the object instead of a Status. */
 const answersObject = [
@@ -350,6 +351,9 @@ export function registryOver(store: Store) {
     const { kind, name } = target
     for (let attempt = 1; attempt <= attempts; attempt++) {
       const live = get(target)
+      if (kind.kind === 'Namespace' && permanent.includes(name)) {
+        throw forbidden(kind, name, 'this namespace may not be deleted')
+      }
       const { uid, resourceVersion } = options.preconditions ?? {}
       if (uid && uid !== live.metadata.uid) {
         throw conflict(

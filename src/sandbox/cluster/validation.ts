@@ -125,7 +125,7 @@ function decodable(kind: Kind, object: KubeObject) {
   for (const [of, map] of [
     ['labels', object.metadata.labels],
     ['annotations', object.metadata.annotations],
-    ['data', object.data],
+    ['data', ['ConfigMap', 'Secret'].includes(kind.kind) ? object.data : undefined],
   ]) {
     if (map === undefined || map === null) continue
     if (!isMap(map))
@@ -192,6 +192,7 @@ const workload: Rule = (object, report, old) => {
   validatePodSpec(spec.template?.spec, 'spec.template.spec', report, {
     restart: ['Always'],
     old: templateOf(old ?? {}),
+    claims: (spec.volumeClaimTemplates ?? []).map((claim: Json) => claim.metadata?.name),
   })
   if (old && object.kind !== 'StatefulSet')
     immutable(report, 'spec.selector', spec.selector, old.spec.selector)

@@ -187,7 +187,12 @@ function obstacles(
   return reasons
 }
 
-const tolerates = (pod: KubeObject, taint: Json): boolean =>
+/** True where a node's labels and taints let a pod run, whatever else runs there. */
+export const mayRunOn = (pod: { readonly spec?: Json }, node: KubeObject): boolean =>
+  wants(pod, node) &&
+  !(node.spec?.taints ?? []).some((one: Json) => one.effect !== 'PreferNoSchedule' && !tolerates(pod, one))
+
+const tolerates = (pod: { readonly spec?: Json }, taint: Json): boolean =>
   (pod.spec.tolerations ?? []).some(
     (one: Json) =>
       (!one.key || one.key === taint.key) &&
@@ -195,7 +200,7 @@ const tolerates = (pod: KubeObject, taint: Json): boolean =>
       (one.operator === 'Exists' || (one.value ?? '') === (taint.value ?? '')),
   )
 
-function wants(pod: KubeObject, node: KubeObject): boolean {
+function wants(pod: { readonly spec?: Json }, node: KubeObject): boolean {
   const labels = node.metadata.labels ?? {}
   const selected = Object.entries(pod.spec.nodeSelector ?? {}).every(([key, value]) => labels[key] === value)
   const terms: Json[] | undefined =

@@ -1,0 +1,214 @@
+// exec in a container, over the channel protocol of Kubernetes on a WebSocket. Nothing is executed: a few
+// builtins answer (echo, env, printenv, cat of a mounted file, hostname, true, false, exit), also in `sh -c`.
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { WebSocketServer } from 'ws'
+import { target } from './handlers.ts'
+import { isAllowed } from './http.ts'
+import { kindNamed } from './kinds.ts'
+import type { Json, KubeObject } from './object.ts'
+import type { Registry } from './registry.ts'
+import { routeOf } from './route.ts'
+import { failureStatus, StatusError } from './status-error.ts'
+import type { Store } from './store.ts'
+
+type Look = Pick<Store, 'get'>
+type Result = { readonly out: string; readonly err: string; readonly code: number }
+
+const protocols = ['v5.channel.k8s.io', 'v4.channel.k8s.io']
+
+/** Answers upgrade requests for pods/exec. */
+export function execServer(deps: { store: Store; registry: Registry; token?: string }) {
+  const sockets = new WebSocketServer({
+    noServer: true,
+    handleProtocols: offered => protocols.find(one => offered.has(one)) ?? false,
+  })
+
+  function refuse(socket: Duplex, error: unknown) {
+    const status =
+      error instanceof StatusError ? error : new StatusError(500, 'InternalError', (error as Error).message)
+    const text = JSON.stringify(failureStatus(status))
+    const head = [
+      `HTTP/1.1 ${status.code} ${status.reason}`,
+      'content-type: application/json',
+      `content-length: ${Buffer.byteLength(text)}`,
+      'connection: close',
+    ]
+    socket.end(`${head.join('\r\n')}\r\n\r\n${text}`)
+  }
+
+  function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer) {
+    try {
+      if (!isAllowed(deps.token, request.headers)) throw new StatusError(401, 'Unauthorized', 'Unauthorized')
+      const url = new URL(request.url ?? '/', 'http://cluster')
+      const route = routeOf('GET', url.pathname, url.searchParams)
+      if (route?.subresource !== 'exec')
+        throw new StatusError(404, 'NotFound', 'the server could not find the requested resource')
+      const pod = deps.registry.get(target(route))
+      const container = running(pod, url.searchParams.get('container'))
+      const result = execute(deps.store, { pod, container, command: url.searchParams.getAll('command') })
+      sockets.handleUpgrade(request, socket, head, webSocket => {
+        const send = (channel: number, text: string) =>
+          webSocket.send(Buffer.concat([Buffer.from([channel]), Buffer.from(text)]))
+        if (result.out) send(1, result.out)
+        if (result.err) send(2, result.err)
+        send(3, JSON.stringify(outcome(result.code)))
+        webSocket.close(1000)
+      })
+    } catch (error) {
+      refuse(socket, error)
+    }
+  }
+
+  return { upgrade, close: () => sockets.close() }
+}
+
+function running(pod: KubeObject, wanted: string | null): Json {
+  const name =
+    wanted ??
+    pod.metadata.annotations?.['kubectl.kubernetes.io/default-container'] ??
+    pod.spec.containers[0].name
+  const status = [
+    ...(pod.status?.containerStatuses ?? []),
+    ...(pod.status?.initContainerStatuses ?? []),
+  ].find(one => one.name === name)
+  const container = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].find(
+    one => one.name === name,
+  )
+  if (!container)
+    throw new StatusError(400, 'BadRequest', `container ${name} is not valid for pod ${pod.metadata.name}`)
+  if (!status?.state?.running)
+    throw new StatusError(
+      500,
+      'InternalError',
+      `unable to upgrade connection: container not found ("${name}")`,
+    )
+  return container
+}
+
+function outcome(code: number): Json {
+  if (code === 0) return { metadata: {}, status: 'Success' }
+  return {
+    metadata: {},
+    status: 'Failure',
+    message: `command terminated with non-zero exit code: exit status ${code}`,
+    reason: 'NonZeroExitCode',
+    details: { causes: [{ reason: 'ExitCode', message: String(code) }] },
+  }
+}
+
+type Where = { readonly pod: KubeObject; readonly container: Json }
+
+/** What a command prints and how it ends. */
+export function execute(store: Look, input: Where & { command: readonly string[] }): Result {
+  const [name = '', ...args] = input.command
+  if (!/(^|\/)(ba|da|a)?sh$/.test(name)) return builtin(store, input, [name, ...args])
+  const script = args[args.findIndex(arg => /^-\w*c$/.test(arg)) + 1] ?? ''
+  let result: Result = { out: '', err: '', code: 0 }
+  for (const part of script.split(/(&&|;|\n)/)) {
+    const words = part.trim().match(/"[^"]*"|'[^']*'|\S+/g)
+    if (part === '&&' && result.code !== 0) break
+    if (!words || /^(&&|;)$/.test(part.trim())) continue
+    const env = environment(store, input)
+    const plain = words.map(word =>
+      word.startsWith("'")
+        ? word.slice(1, -1)
+        : word.replace(/^"|"$/g, '').replace(/\$\{?(\w+)\}?/g, (_all, of) => env.get(of) ?? ''),
+    )
+    const next = builtin(store, input, plain)
+    result = { out: result.out + next.out, err: result.err + next.err, code: next.code }
+    if (plain[0] === 'exit') break
+  }
+  return result
+}
+
+function builtin(store: Look, where: Where, [name = '', ...args]: readonly string[]): Result {
+  const ok = (out: string): Result => ({ out, err: '', code: 0 })
+  switch (name.replace(/^.*\//, '')) {
+    case 'echo':
+      return ok(`${args.join(' ')}\n`)
+    case 'env':
+      return ok([...environment(store, where)].map(([key, value]) => `${key}=${value}\n`).join(''))
+    case 'printenv': {
+      const value = environment(store, where).get(args[0] ?? '')
+      return value === undefined ? { out: '', err: '', code: 1 } : ok(`${value}\n`)
+    }
+    case 'cat': {
+      const text = file(store, where, args[0] ?? '')
+      return text === undefined
+        ? { out: '', err: `cat: ${args[0]}: No such file or directory\n`, code: 1 }
+        : ok(text)
+    }
+    case 'hostname':
+      return ok(`${where.pod.metadata.name}\n`)
+    case 'true':
+      return ok('')
+    case 'false':
+      return { out: '', err: '', code: 1 }
+    case 'exit':
+      return { out: '', err: '', code: Number(args[0] ?? 0) }
+    default:
+      return { out: '', err: `sh: ${name}: not found\n`, code: 127 }
+  }
+}
+
+const find = (
+  store: Look,
+  kind: 'ConfigMap' | 'Secret',
+  pod: KubeObject,
+  name: string,
+): Record<string, string> => {
+  const data: Record<string, string> = store.get(kindNamed(kind), pod.metadata.namespace, name)?.data ?? {}
+  if (kind === 'ConfigMap') return data
+  return Object.fromEntries(
+    Object.entries(data).map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]),
+  )
+}
+
+function environment(store: Look, { pod, container }: Where): Map<string, string> {
+  const env = new Map([
+    ['PATH', '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
+    ['HOSTNAME', pod.metadata.name],
+    ['KUBERNETES_SERVICE_HOST', '10.96.0.1'],
+  ])
+  for (const { prefix = '', configMapRef, secretRef } of container.envFrom ?? []) {
+    const data = configMapRef
+      ? find(store, 'ConfigMap', pod, configMapRef.name)
+      : find(store, 'Secret', pod, secretRef?.name)
+    for (const [key, value] of Object.entries(data)) env.set(prefix + key, value)
+  }
+  for (const { name, value, valueFrom } of container.env ?? []) {
+    const from = valueFrom?.configMapKeyRef
+      ? find(store, 'ConfigMap', pod, valueFrom.configMapKeyRef.name)[valueFrom.configMapKeyRef.key]
+      : valueFrom?.secretKeyRef
+        ? find(store, 'Secret', pod, valueFrom.secretKeyRef.name)[valueFrom.secretKeyRef.key]
+        : valueFrom?.fieldRef && field(pod, valueFrom.fieldRef.fieldPath)
+    env.set(name, value ?? from ?? '')
+  }
+  return env
+}
+
+function field(pod: KubeObject, path: string): string {
+  const label = /^metadata\.(labels|annotations)\['(.+)'\]$/.exec(path)
+  if (label) return pod.metadata[label[1] as 'labels' | 'annotations']?.[label[2] ?? ''] ?? ''
+  return String(path.split('.').reduce((at: Json, part) => at?.[part], pod) ?? '')
+}
+
+/** A file of a mounted ConfigMap or Secret. */
+function file(store: Look, { pod, container }: Where, path: string): string | undefined {
+  for (const mount of container.volumeMounts ?? []) {
+    if (path !== mount.mountPath && !path.startsWith(`${mount.mountPath.replace(/\/$/, '')}/`)) continue
+    const volume = (pod.spec.volumes ?? []).find((one: Json) => one.name === mount.name)
+    const source = volume?.configMap ?? volume?.secret
+    if (!source) continue
+    const data = volume.configMap
+      ? find(store, 'ConfigMap', pod, source.name)
+      : find(store, 'Secret', pod, source.secretName)
+    const relative = [mount.subPath, path.slice(mount.mountPath.replace(/\/$/, '').length + 1)]
+      .filter(Boolean)
+      .join('/')
+    const key = source.items?.find((item: Json) => item.path === relative)?.key ?? relative
+    if (data[key] !== undefined) return data[key]
+  }
+  return undefined
+}
