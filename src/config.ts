@@ -11,14 +11,15 @@ import {
   peopleOf,
   uniqueHosts,
 } from './config/checks.ts'
-import { type Path, readYaml } from './config/positions.ts'
-import { configError, type Problem, problemsOf } from './config/problems.ts'
+import { problemOf, problemsOf, type Report } from './config/problems.ts'
 import { configSchema, type ParsedConfig } from './config/schema.ts'
 import { type Env, type Read, type Registry, secretsOf, type Tls } from './config/secrets.ts'
 import { misspelt, overrides } from './config/variables.ts'
 import type { Environment, Grant } from './core/environment.ts'
+import { type Path, type Problem, problemsError } from './core/problems.ts'
 import { suggest } from './core/suggest.ts'
 import { amount, seconds } from './core/units.ts'
+import { parseYaml } from './core/yaml.ts'
 import { UserError } from './errors.ts'
 
 export type ClusterConfig = {
@@ -74,45 +75,36 @@ export function loadConfig(options: { file?: string; env: Env; read: Read }): Co
   const { env, read } = options
   const named = options.file ?? (env.GKUBE_CONFIG || undefined)
   const file = named ?? defaultFile
-  const source = readYaml(readFile(read, file))
-  const fail = (problems: readonly Problem[]) => configError(file, problems, source.at)
-  const [syntax] = source.errors
-  if (syntax)
-    throw new UserError(
-      'bad_input',
-      `${file}:${syntax.line}:${syntax.column} is not valid YAML: ${syntax.message}`,
-      {
-        details: { file, line: syntax.line, column: syntax.column },
-      },
-    )
-
+  const source = parseYaml(readFile(read, file), file)
   const set = overrides(env)
   const data = set.reduce<unknown>(
     (all, { variable, value }) => put(all, variable.path, value),
-    written(source.data),
+    written(source.value),
   )
-  const problems: Problem[] = misspelt(env, suggest).map(({ name, meant }) => ({
-    path: [name],
-    seen: name,
-    expected: 'a variable that gkube knows',
-    hint: `did you mean ${meant}?`,
-    variable: `environment variable ${name}`,
-  }))
-  const fromVariable = (problem: Problem): Problem => {
-    const hit = set.find(({ variable }) => variable.path.every((step, i) => problem.path[i] === step))
-    return hit ? { ...problem, variable: `environment variable ${hit.variable.name}` } : problem
+  /** A value from a variable is the variable's fault, not a line's. */
+  const where = ({ path }: Problem): string => {
+    const [top] = path
+    const hit = set.find(({ variable }) => variable.path.every((step, i) => path[i] === step))
+    const name = typeof top === 'string' && top.startsWith('GKUBE_') ? top : hit?.variable.name
+    return name ? `environment variable ${name}: ` : `${source.where(path)}: `
   }
+  const fail = (found: readonly Problem[]) => problemsError(`${file} is not valid:`, found, where)
+  const problems = misspelt(env, suggest).map(
+    ({ name, meant }): Problem => ({
+      path: [name],
+      message: `is not a variable of gkube; did you mean ${meant}?`,
+    }),
+  )
 
   const parsed = configSchema.safeParse(data)
-  if (!parsed.success)
-    throw fail([...problems, ...problemsOf(parsed.error, data, configSchema).map(fromVariable)])
-  const report = (problem: Problem) => void problems.push(fromVariable(problem))
+  if (!parsed.success) throw fail([...problems, ...problemsOf(parsed.error, data)])
+  const report: Report = finding => void problems.push(problemOf(finding))
   const config = resolve(parsed.data, { data, file, env, read, report })
   if (problems.length > 0) throw fail(problems)
   return { ...config, file }
 }
 
-type Context = { data: unknown; file: string; env: Env; read: Read; report: (problem: Problem) => void }
+type Context = { data: unknown; file: string; env: Env; read: Read; report: Report }
 
 function resolve(parsed: ParsedConfig, { data, file, env, read, report }: Context): Omit<Config, 'file'> {
   const secrets = secretsOf({ read, env, folder: dirname(file), report })
@@ -186,7 +178,7 @@ function put(data: unknown, path: Path, value: unknown): unknown {
   return { ...map, [step]: put(map[step], rest, value) }
 }
 
-const isMap = (value: unknown): value is Record<PropertyKey, unknown> =>
+const isMap = (value: unknown): value is Record<string | number, unknown> =>
   value !== null && typeof value === 'object' && !Array.isArray(value)
 
 /** The configuration as it may be shown: every secret is `***`, files and certificates are named by their size. */

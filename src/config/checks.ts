@@ -2,14 +2,12 @@
 // Turns the parsed sections into what the Config holds; each mistake is reported, none is thrown.
 import type { ClusterConfig, Person } from '../config.ts'
 import { type Environment, environmentSchema, type Grant, namespaceOf } from '../core/environment.ts'
+import { type Path, valueAt } from '../core/problems.ts'
 import { suggest } from '../core/suggest.ts'
 import { label } from '../core/units.ts'
-import type { Path } from './positions.ts'
-import { type Problem, valueAt } from './problems.ts'
+import type { Report } from './problems.ts'
 import type { ParsedConfig } from './schema.ts'
 import type { Registry } from './secrets.ts'
-
-type Report = (problem: Problem) => void
 
 /** A name that must be one of some others. */
 function checkName(path: Path, name: string, known: readonly string[], what: string, report: Report): void {

@@ -1,7 +1,7 @@
 // A gkube.yaml that uses every key once: the source of gkube.example.yaml and of the example in each error.
 // Where an error needs the value of a key, it is looked up here by path.
-import { stringify } from 'yaml'
-import { type Path, readYaml } from './positions.ts'
+import { parse, stringify } from 'yaml'
+import type { Path } from '../core/problems.ts'
 
 export const exampleText = `# gkube.yaml: the configuration of a gkube server. Every key is shown; most can be left out.
 # Check it with \`gkube config check\`; editors know it by the schema in docs/schema/gkube.schema.json.
@@ -113,7 +113,7 @@ export function exampleOf(path: Path): string | null {
   const names = typeof path.at(-1) === 'number' ? path.slice(0, -1) : path
   const key = names.at(-1)
   if (key === undefined) return null
-  const data = readYaml(exampleText).data
+  const data = parse(exampleText)
   const value = others[String(key)] ?? find(data, names) ?? find(data, elsewhere(names))
   if (value === undefined) return null
   const line = stringify({ [String(key)]: value }, { collectionStyle: 'flow', lineWidth: 0 }).trim()
@@ -135,7 +135,7 @@ function find(data: unknown, path: Path, free = false): unknown {
   if (data === null || typeof data !== 'object') return undefined
   const all = free || Array.isArray(data) ? Object.values(data) : []
   const isNamed = !free && named.includes(String(step))
-  for (const candidate of [(data as Record<PropertyKey, unknown>)[step], ...all]) {
+  for (const candidate of [(data as Record<string | number, unknown>)[step], ...all]) {
     const found = candidate === undefined ? undefined : find(candidate, rest, isNamed)
     if (found !== undefined) return found
   }

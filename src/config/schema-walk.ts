@@ -1,6 +1,5 @@
-// Walks a zod schema by path: which keys may stand at a place. Reads zod's definitions, validates nothing.
+// Walks a zod schema and lists its keys, for the tables of docs/configuration.md. Reads zod's definitions.
 import type { z } from 'zod'
-import type { Path } from './positions.ts'
 
 // zod keeps these on `_zod.def`; only the fields read here are named.
 type Def = {
@@ -18,17 +17,6 @@ function bare(schema: z.core.$ZodType): Def {
   let def = defOf(schema)
   for (let inner = def.innerType ?? def.in; inner; inner = def.innerType ?? def.in) def = defOf(inner)
   return def
-}
-
-/** The keys that may stand in the map at `path`; none where there is no such map or any key may. */
-export function keysAt(schema: z.core.$ZodType, path: Path): string[] {
-  let def = bare(schema)
-  for (const step of path) {
-    const next = def.shape?.[String(step)] ?? def.valueType ?? def.element
-    if (!next) return []
-    def = bare(next)
-  }
-  return Object.keys(def.shape ?? {})
 }
 
 export type Leaf = { readonly path: readonly string[]; readonly schema: z.core.$ZodType }

@@ -1,9 +1,9 @@
 // What gkube.yaml only points to: passwords in files and variables, PEM files, Docker's config.json.
-// Every failure becomes a Problem that names the key and the path, never what a file holds.
+// Every failure becomes a finding that names the key and the path, never what a file holds.
 import { isAbsolute, join } from 'node:path'
 import { z } from 'zod'
-import type { Path } from './positions.ts'
-import type { Problem } from './problems.ts'
+import type { Path } from '../core/problems.ts'
+import type { Report } from './problems.ts'
 import type { ParsedConfig } from './schema.ts'
 
 export type Read = (path: string) => string
@@ -22,7 +22,7 @@ export type Tls = {
 }
 
 /** Reads what the configuration points to. `folder` is where relative paths begin; problems are collected. */
-export function secretsOf(options: { read: Read; env: Env; folder: string; report: (p: Problem) => void }) {
+export function secretsOf(options: { read: Read; env: Env; folder: string; report: Report }) {
   const { read, env, folder, report } = options
 
   function file(path: Path, name: string | undefined): string | undefined {

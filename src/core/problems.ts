@@ -114,7 +114,7 @@ function unknownKey(key: string, known: readonly string[]): string {
   return known.length > 0 ? `is not a key here; known are ${known.join(', ')}` : 'is not a key here'
 }
 
-function show(path: Path, value: unknown): string {
+export function show(path: Path, value: unknown): string {
   if (Array.isArray(value)) return 'a list'
   if (typeof value === 'object' && value !== null) return 'a map'
   if (typeof value !== 'string') return String(value)

@@ -68,24 +68,10 @@ export function parseJson(text: string): Body {
   }
 }
 
-/** A YAML body: one document. */
+/** A YAML body: one document; a mistake is at `body:<line>:<column>`. */
 export async function parseYaml(text: string): Promise<Body> {
-  const { readYaml } = await import('../../config/positions.ts')
-  const { data, errors, at } = readYaml(text)
-  const [broken] = errors
-  if (broken)
-    throw new UserError(
-      'bad_input',
-      `The body is not valid YAML, line ${broken.line}, column ${broken.column}: ${broken.message}`,
-      {
-        details: { line: broken.line, column: broken.column },
-      },
-    )
-  return {
-    data: data ?? {},
-    where: ({ path }) => {
-      const place = at(path)
-      return place ? `line ${place.line}, column ${place.column}: ` : ''
-    },
-  }
+  if (text.trim() === '') return { data: {} }
+  const yaml = await import('../../core/yaml.ts')
+  const { value, where } = yaml.parseYaml(text, 'body')
+  return { data: value ?? {}, where: ({ path }) => `${where(path)}: ` }
 }

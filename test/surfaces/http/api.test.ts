@@ -126,24 +126,24 @@ describe('apps', () => {
   })
 
   it.each([
-    { name: 'broken YAML', type: 'application/yaml', body: 'app: web\nports: [\n', says: /line 3, column 1/ },
+    { name: 'broken YAML', type: 'application/yaml', body: 'app: web\nports: [\n', says: /body:3:1/ },
     {
       name: 'a duplicate key',
       type: 'application/yaml',
       body: 'app: web\napp: api\n',
-      says: /line 2, column 1.*unique/,
+      says: /body:2:1.*unique/,
     },
     {
       name: 'a wrong key in YAML',
       type: 'text/yaml',
       body: 'app: web\nreplica: 3\n',
-      says: /line 2, column 1: replica: is not a key/,
+      says: /body:2:1: replica: is not a key/,
     },
     {
       name: 'two documents',
       type: 'text/yaml',
       body: 'app: web\n---\napp: api\n',
-      says: /multiple documents/,
+      says: /a second document/,
     },
     { name: 'no document', type: 'text/yaml', body: '', says: /app: is missing/ },
     { name: 'a missing anchor', type: 'text/yaml', body: 'app: *x\n', says: /alias|anchor/i },
