@@ -109,17 +109,18 @@ const namespaceOf = (environment: RenderInput['environment']): object => ({
   },
 })
 
-/** Which deploy wrote it, on the metadata only; ownership labels stay whatever a patch did. */
+/** The team's labels, and which deploy wrote it (metadata only); ownership labels stay whatever a patch did. */
 function marked(object: KubeObject, { deploy, frozen }: RenderInput): object {
   const { annotations, labels, ...metadata } = object.metadata
   const marks = deploy ? deployAnnotations(deploy, frozen.revision) : {}
   const all = { ...annotations, ...marks }
   const mine = frozen.spec.kind === 'manifests' ? {} : ownLabels(frozen)
+  const team = frozen.spec.labels
   return {
     ...object,
     metadata: {
       ...metadata,
-      labels: { ...labels, ...mine },
+      labels: { ...team, ...labels, ...mine },
       annotations: Object.keys(all).length > 0 ? all : undefined,
     },
   }

@@ -137,10 +137,9 @@ export function ingressRules(spec: AppSpec): Problem[] {
       ),
     ]),
     ...repeated(
-      ingress.map((entry, i) => ({ ...entry, path: ['ingress', i] as Path })),
-      entry => `${entry.host}${entry.path}`,
-      (entry, earlier) =>
-        say(['ingress', ...entry.path.slice(1), 'path'], `the same host and path as ${earlier}`),
+      ingress.map((entry, i) => ({ address: `${entry.host}${entry.path}`, path: ['ingress', i] as Path })),
+      one => one.address,
+      (one, earlier) => say([...one.path, 'path'], `the same host and path as ${earlier}`),
     ),
   ]
 }

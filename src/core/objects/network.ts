@@ -18,7 +18,7 @@ export const headlessName = (app: string): string => `${app}-headless`
 const meta = (input: Input, name: string) => ({
   name,
   namespace: input.namespace,
-  labels: { ...input.spec.labels, ...ownLabels(input) },
+  labels: ownLabels(input),
 })
 
 const servicePorts = ({ spec }: Input) =>

@@ -15,7 +15,7 @@ type Input = {
 const meta = (input: Input) => ({
   name: input.app,
   namespace: input.namespace,
-  labels: { ...input.spec.labels, ...ownLabels(input) },
+  labels: ownLabels(input),
 })
 
 const utilization = (name: string, averageUtilization: number): V2MetricSpec => ({

@@ -26,11 +26,11 @@ export type WorkloadInput = PodInput & {
 const revisionHistoryLimit = 5
 
 function metadata({ frozen, namespace }: WorkloadInput): V1ObjectMeta {
-  const { labels, annotations } = frozen.spec
+  const { annotations } = frozen.spec
   return {
     name: frozen.app,
     namespace,
-    labels: { ...labels, ...workloadLabels(frozen, frozen.revision) },
+    labels: workloadLabels(frozen, frozen.revision),
     annotations: Object.keys(annotations).length > 0 ? { ...annotations } : undefined,
   }
 }
