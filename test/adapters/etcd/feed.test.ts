@@ -234,6 +234,13 @@ describe('through trouble', () => {
     await expect.poll(() => seen.changes.length, { timeout: 5000 }).toBe(revisions.length)
     expect(seen.revisions()).toEqual(revisions)
     expect(seen.resets).toEqual([])
+
+    // More than etcd sends at once: one that begins at the beginning gets the same.
+    const late = recorder()
+    const from = String(BigInt(revisions[0] ?? '') - 1n)
+    kv.subscribe(kv.root, late.listener, { from })
+    await expect.poll(() => late.changes.length, { timeout: 5000 }).toBe(revisions.length)
+    expect(late.revisions()).toEqual(revisions)
   }, 30_000)
 
   test('compacted while disconnected: reset, and on from there', async () => {

@@ -84,6 +84,22 @@ describe.concurrent('a lease', () => {
     expect(lease.remaining()).toBeLessThanOrEqual(0)
   })
 
+  test('counts its time from when a keepalive was sent, not from its answer', async ({ expect }) => {
+    const etcd = await testEtcd()
+    const proxy = await startProxy(etcd.port)
+    const kv = etcd.kv({ endpoints: [`http://127.0.0.1:${proxy.port}`] })
+    const lease = await kv.lease(3)
+    // Until just before a keepalive is due; its answer waits for half a second.
+    await expect.poll(() => lease.remaining(), { interval: 5, timeout: 3000 }).toBeLessThan(2050)
+    proxy.hang()
+    await expect.poll(() => lease.remaining(), { interval: 5, timeout: 3000 }).toBeLessThan(1500)
+    proxy.resume()
+    await expect.poll(() => lease.remaining(), { interval: 5, timeout: 3000 }).toBeGreaterThan(1600)
+    expect(lease.remaining()).toBeLessThan(2600)
+    await kv.close()
+    await proxy.close()
+  })
+
   test('that cannot be kept alive is lost here before etcd gives its keys away', async ({ expect }) => {
     const etcd = await testEtcd()
     const proxy = await startProxy(etcd.port)
@@ -91,10 +107,13 @@ describe.concurrent('a lease', () => {
     const direct = etcd.kv({ root: kv.root })
     const lease = await kv.lease(1)
     const key = await hold(kv, lease)
+    await direct.get(key)
+    const left: number[] = []
+    direct.subscribe(kv.root, { change: change => change.kind === 'delete' && left.push(lease.remaining()) })
     proxy.hang()
-    await aborted(lease.lost)
-    expect(await direct.get(key)).not.toBeNull()
-    await expect.poll(() => direct.get(key), { timeout: 3000 }).toBeNull()
+    await expect.poll(() => left.length, { timeout: 4000 }).toBe(1)
+    expect(left[0]).toBeLessThanOrEqual(0)
+    expect(lease.lost.aborted).toBe(true)
     await kv.close()
     await proxy.close()
   })
