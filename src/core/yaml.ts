@@ -1,5 +1,5 @@
 // Reads YAML that a person wrote and says where in it a mistake is: `app.yaml:3:7`, for broken syntax and for keys
-// that a schema refuses alike. One document, no aliases that explode. JSON is YAML too.
+// that a schema refuses alike. One document, no aliases that explode. JSON is YAML too. The command line loads this without zod.
 import {
   type Document,
   isAlias,
@@ -12,9 +12,7 @@ import {
   parseAllDocuments,
 } from 'yaml'
 import { UserError } from '../errors.ts'
-import type { App } from './app.ts'
-import { checkApp, titleOf } from './app-environment.ts'
-import { type Path, type Problem, problemsError } from './problems.ts'
+import type { Path } from './problems.ts'
 
 export type Source = {
   readonly value: unknown
@@ -95,13 +93,4 @@ function toValue(read: () => unknown, fileName: string): unknown {
         : 'an anchor holds itself'
     throw new UserError('bad_input', `${fileName}: ${what}`, { cause: error })
   }
-}
-
-/** The App in a file. Throws UserError `bad_input`; every problem has its place in the file. */
-export function parseAppYaml(text: string, fileName: string): App {
-  const { value, where } = parseYaml(text, fileName)
-  const result = checkApp(value)
-  if ('app' in result) return result.app
-  const place = ({ path }: Problem) => `${where(path)}: `
-  throw problemsError(`${titleOf(value)} in ${fileName} is not valid:`, result.problems, place)
 }
