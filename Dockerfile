@@ -1,0 +1,22 @@
+# The gkube server and command line. Node runs the TypeScript sources as they are, so nothing is compiled here.
+# Build: docker build -t gkube .     Run: docker run --rm gkube --help
+FROM node:24-slim AS packages
+WORKDIR /app
+COPY package.json package-lock.json ./
+# No scripts of packages run: none is needed at run time.
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund && npm cache clean --force
+
+FROM node:24-slim
+ENV NODE_ENV=production
+WORKDIR /app
+COPY --from=packages /app/node_modules ./node_modules
+COPY package.json LICENSE README.md ./
+COPY bin ./bin
+COPY src ./src
+RUN ln -s /app/bin/gkube.js /usr/local/bin/gkube
+# A number, so that Kubernetes can see that it is not root. Nothing is written below /app: the root may be read-only.
+USER 1000:1000
+EXPOSE 8080
+# Probes belong to the orchestrator (/healthz, /readyz): no HEALTHCHECK.
+ENTRYPOINT ["node", "/app/bin/gkube.js"]
+CMD ["serve"]
