@@ -27,7 +27,12 @@ export type Write =
  * attempt cannot commit twice; at least one put value must be unique to this attempt (records.ts adds a
  * `writeId`), so that an unknown outcome can be resolved by reading.
  */
-export type Commit = { readonly compares: readonly Compare[]; readonly writes: readonly Write[] }
+export type Commit = {
+  readonly compares: readonly Compare[]
+  readonly writes: readonly Write[]
+  /** Committing it twice does no harm (progress, pruning), so no compare needs to guard a written key. */
+  readonly repeatable?: boolean
+}
 
 export type CommitResult =
   | { readonly committed: true; readonly revision: Revision }
@@ -75,7 +80,10 @@ export type Kv = {
   sharedLease(ttlSeconds: number): Promise<string>
 }
 
-/** The commit may or may not have happened and etcd does not answer: say "not confirmed, checking". */
+/**
+ * The commit may or may not have happened and etcd does not answer: say "not confirmed, checking". Giving the
+ * same Commit object to `commit` again tells: committed (then or now, once), or not.
+ */
 export class OutcomeUnknown extends Error {
   readonly keys: readonly string[]
   constructor(keys: readonly string[], cause: unknown) {

@@ -61,15 +61,14 @@ export function etcdClient(config: EtcdConfig, clock: () => number) {
 
   /**
    * Runs `attempt` until it succeeds, is refused, or the total time is over. Throws a UserError, or what
-   * `unknown` makes of the cause when an attempt may have happened all the same.
+   * `unknown` makes of the cause when an attempt (or, with `uncertain`, an earlier call) may have happened.
    */
   async function call<T>(
     kind: keyof Counts,
     attempt: (attempt: Attempt) => Promise<T>,
-    unknown?: (cause: unknown) => Error,
+    { unknown, uncertain = false }: { unknown?: (cause: unknown) => Error; uncertain?: boolean } = {},
   ): Promise<T> {
     const end = clock() + totalMs
-    let uncertain = false
     const fail = (error: unknown, retry: boolean) => {
       if (uncertain && unknown) return unknown(error)
       // An open circuit breaker says nothing about why.

@@ -1,6 +1,7 @@
 // One compare-and-swap transaction, exactly once: an attempt whose answer was lost is sent again, and when the
 // repeat is refused, history.ts finds out whether the first one had been applied.
-// Out of time and still not known: OutcomeUnknown. What a Commit must hold for this is said in core/kv.ts.
+// Out of time and still not known: OutcomeUnknown, and the same Commit object may be given again to learn it.
+// What a Commit must hold for this is said in core/kv.ts.
 import type { ICompare, IRequestOp, ITxnRequest } from 'etcd3'
 import {
   type Commit,
@@ -8,6 +9,7 @@ import {
   type Compare,
   newer,
   OutcomeUnknown,
+  type Revision,
   type Write,
 } from '../../core/kv.ts'
 import { UserError } from '../../errors.ts'
@@ -20,17 +22,15 @@ const maxBytes = 1_500_000
 
 export function etcdCommit(client: Client): (commit: Commit) => Promise<CommitResult> {
   const { etcd, call, heard, newest } = client
+  /** Commits that ended unknown, and the revision after which they may have been applied. */
+  const unknown = new WeakMap<Commit, Revision>()
 
   return async commit => {
     const request = toRequest(commit)
-    // A commit that is applied from here on has a later revision than all of these.
-    const floor = commit.compares.reduce((latest, compare) => {
-      const known = compare.kind === 'unchanged' ? compare.modRevision : '0'
-      return newer(known, latest) ? known : latest
-    }, String(newest()))
-    const keys = commit.writes.map(write => write.key)
+    const before = unknown.get(commit)
+    const floor = before ?? latestKnown(commit, String(newest()))
     let refused: Extract<CommitResult, { committed: false }> | undefined
-    return call(
+    const result = await call<CommitResult>(
       'transactions',
       async ({ options, uncertain }) => {
         if (!refused) {
@@ -43,12 +43,29 @@ export function etcdCommit(client: Client): (commit: Commit) => Promise<CommitRe
         const applied = uncertain && (await findApplied(client, { ...refused, commit, floor, options }))
         return applied ? { committed: true, revision: applied } : refused
       },
-      cause => new OutcomeUnknown(keys, cause),
+      {
+        uncertain: before !== undefined,
+        unknown: cause => {
+          unknown.set(commit, floor)
+          return new OutcomeUnknown(
+            commit.writes.map(write => write.key),
+            cause,
+          )
+        },
+      },
     )
+    unknown.delete(commit)
+    return result
   }
 }
 
-function toRequest({ compares, writes }: Commit): ITxnRequest {
+/** A commit that is applied from here on has a later revision than this. */
+function latestKnown({ compares }: Commit, newest: Revision): Revision {
+  const known = compares.flatMap(compare => (compare.kind === 'unchanged' ? [compare.modRevision] : []))
+  return known.reduce((latest, revision) => (newer(revision, latest) ? revision : latest), newest)
+}
+
+function toRequest({ compares, writes, repeatable }: Commit): ITxnRequest {
   const compared = [...new Set(compares.map(compare => compare.key))]
   const most = Math.max(compares.length, writes.length)
   if (most > maxOperations)
@@ -62,7 +79,7 @@ function toRequest({ compares, writes }: Commit): ITxnRequest {
       'too_large',
       `This change has ${bytes} bytes; at most ${maxBytes} fit in one etcd transaction. Make its values smaller.`,
     )
-  if (!compares.some(compare => writes.some(write => guards(compare, write))))
+  if (!repeatable && !compares.some(compare => writes.some(write => guards(compare, write))))
     throw new Error(
       `commit of ${writes[0]?.key ?? 'nothing'}: no compare guards a written key (see core/kv.ts)`,
     )

@@ -12,7 +12,7 @@ import {
 } from 'etcd3'
 import { UserError } from '../../errors.ts'
 
-export type Judgement = {
+type Judgement = {
   /** Another attempt can succeed. */
   readonly retry: boolean
   /** The server may have done what was asked. */

@@ -16,7 +16,7 @@ type Subscriber = {
   cursor: bigint | null
 }
 
-export type Feed = {
+type Feed = {
   readonly subscribe: Kv['subscribe']
   /** Settles when the feed knows where it begins: what is written before that could be missed. */
   begun(): Promise<void>

@@ -2,8 +2,6 @@
 // connection broke) needs no new look into etcd. Older history comes from etcd: feed.ts begins further back.
 import type { Change } from '../../core/kv.ts'
 
-export type Recent = ReturnType<typeof recentChanges>
-
 /** Keeps about `most` changes. */
 export function recentChanges(most = 500) {
   let kept: { readonly revision: bigint; readonly changes: readonly Change[] }[] = []

@@ -33,6 +33,16 @@ async function created(name: string): Promise<{ key: string; modRevision: string
   return { key, modRevision: result.revision }
 }
 
+async function overwrite(key: string, times: number) {
+  for (let n = 0; n < times; n++) {
+    const modRevision = (await direct.get(key))?.modRevision ?? ''
+    await direct.commit({
+      compares: [{ kind: 'unchanged', key, modRevision }],
+      writes: [put(key, unique('theirs'))],
+    })
+  }
+}
+
 describe('a lost answer', () => {
   test.each([1, 2])('lost %i times: committed all the same, with the revision of the first', async times => {
     const { key, modRevision } = await created(`lost-${times}`)
@@ -87,15 +97,6 @@ describe('a lost answer', () => {
     return { result: await commit, ours }
   }
 
-  async function overwrite(key: string, times: number) {
-    for (let n = 0; n < times; n++) {
-      const modRevision = (await direct.get(key))?.modRevision ?? ''
-      await direct.commit({
-        compares: [{ kind: 'unchanged', key, modRevision }],
-        writes: [put(key, unique('theirs'))],
-      })
-    }
-  }
   async function remove(key: string) {
     const modRevision = (await direct.get(key))?.modRevision ?? ''
     await direct.commit({
@@ -187,6 +188,39 @@ describe('no answer in time', () => {
     expect(error.keys).toEqual([key])
     expect(performance.now() - started).toBeLessThan(700)
   })
+
+  test.each(['request', 'response'] as const)(
+    'lost %s and a long silence: the same commit again tells',
+    async lost => {
+      const { key, modRevision } = await created(`again-${lost}`)
+      const hasty = etcd.kv({
+        endpoints: [`http://127.0.0.1:${proxy.port}`],
+        root: kv.root,
+        callTimeoutMs: 300,
+      })
+      await hasty.get(key)
+      const value = unique('ours')
+      const commit = {
+        compares: [{ kind: 'unchanged', key, modRevision }],
+        writes: [put(key, value), put(`${key}-audit`, unique('audit'))],
+      } as const
+      proxy.decide((direction, bytes) => {
+        if (direction !== lost || bytes < 40) return 'pass'
+        proxy.down()
+        return 'drop'
+      })
+      await expect(hasty.commit(commit)).rejects.toBeInstanceOf(OutcomeUnknown)
+      const then = (await direct.get(key))?.value
+      expect(then === value).toBe(lost === 'response')
+      if (lost === 'response') await overwrite(key, 2)
+      proxy.decide(null)
+      proxy.resume()
+      const result = await hasty.commit(commit)
+      expect(result).toEqual({ committed: true, revision: (await direct.get(`${key}-audit`))?.modRevision })
+      // What was told is told once: from here on it is a commit like any other.
+      expect(await hasty.commit(commit)).toMatchObject({ committed: false })
+    },
+  )
 
   test('only deletes, answer lost: OutcomeUnknown, since nothing tells whose delete it was', async () => {
     const { key, modRevision } = await created('only-deletes')

@@ -136,6 +136,15 @@ describe('commit', () => {
     await expect(kv.commit(commit(`${kv.root}a`))).rejects.toThrow('no compare guards a written key')
   })
 
+  test('a repeatable one needs no guard', async () => {
+    const key = `${kv.root}progress/1`
+    for (const value of ['1', '2'])
+      expect(await kv.commit({ compares: [], writes: [put(key, value)], repeatable: true })).toMatchObject({
+        committed: true,
+      })
+    expect(await kv.get(key)).toMatchObject({ value: '2' })
+  })
+
   test('counts what it sends, and commits by the family of their first key', async () => {
     await kv.commit(create(`${kv.root}deploys/1`))
     await kv.commit(create(`${kv.root}deploys/1`))
