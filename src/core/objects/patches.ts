@@ -22,7 +22,7 @@ const mergeKeys: Readonly<Record<string, readonly string[]>> = {
   ports: ['containerPort', 'port'],
 }
 
-/** Fields that make an object what it is: gkube finds it by them again. */
+/** What gkube finds an object by, and the one field that `replicas`, scale and the autoscaler share. */
 const fixed = [
   'apiVersion',
   'kind',
@@ -30,6 +30,7 @@ const fixed = [
   'metadata.name',
   'metadata.namespace',
   'spec.selector',
+  'spec.replicas',
 ] as const
 
 /** The objects with the patches applied, in the order they are written. Throws UserError where one fits nothing. */
@@ -39,10 +40,7 @@ export function applyPatches(objects: readonly KubeObject[], patches: readonly P
     const at = `patches.${index}`
     const field = fixed.find(path => valueAt(patch.patch, path) !== undefined)
     if (field)
-      throw new UserError(
-        'bad_input',
-        `${at}.patch.${field}: a patch cannot change what identifies an object`,
-      )
+      throw new UserError('bad_input', `${at}.patch.${field}: gkube sets this field itself; take it out`)
     const fits = (object: KubeObject) =>
       object.kind === patch.target && (patch.name === undefined || patch.name === object.metadata.name)
     if (!result.some(fits)) {
