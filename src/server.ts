@@ -140,12 +140,18 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     clusters,
     people,
     bootstrap: config.tokens.bootstrap,
+    maxTokenSeconds: config.tokens.maxLifetimeSeconds,
     log: report,
   })
   const metrics = metricsRegistry()
   const http = httpServer({
     core,
-    config: { host: config.listen.host, port: config.listen.port, bodyLimit: config.limits.bodyBytes },
+    config: {
+      host: config.listen.host,
+      port: config.listen.port,
+      bodyLimit: config.limits.bodyBytes,
+      limits: config.limits,
+    },
     log,
     version,
     metrics,

@@ -27,6 +27,8 @@ export type Deps = {
   readonly people: readonly Person[]
   /** A token from the configuration that makes the first tokens; null: none. */
   readonly bootstrap: string | null
+  /** No token is made to live longer; default: no limit. */
+  readonly maxTokenSeconds?: number
   readonly log: (message: string, error: unknown) => void
 }
 

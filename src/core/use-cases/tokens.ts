@@ -67,6 +67,12 @@ export function tokens(
   return {
     async createToken(caller, input) {
       demand(caller, 'tokens', {}, deps.people)
+      const most = deps.maxTokenSeconds ?? Number.POSITIVE_INFINITY
+      if (seconds(input.expiresIn) > most)
+        throw new UserError(
+          'bad_input',
+          `A token may live for ${Math.floor(most / 3600)}h at most here (tokens.maxLifetime in gkube.yaml), not ${input.expiresIn}.`,
+        )
       const now = clock.now()
       const { token, record } = newToken({
         ...input,
