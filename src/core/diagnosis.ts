@@ -229,15 +229,17 @@ function logOf(log: Evidence['log']): Diagnosis['log'] {
   return { pod, container, previous, lines: log.text.trim() === '' ? [] : lines }
 }
 
-/** Drops the oldest lines, then the oldest events, until it fits. */
+/** Drops the oldest: lines while they take more than half, then events, until it fits. */
 function bounded(whole: Diagnosis): Diagnosis {
   const size = (value: unknown) => Buffer.byteLength(JSON.stringify(value))
+  const newest = <T>(all: readonly T[]): T[] => all.slice(Math.ceil(all.length / 8))
   let result = whole
-  while (size(result) > most.bytes && result.log && result.log.lines.length > 0) {
-    const half = result.log.lines.slice(Math.ceil(result.log.lines.length / 4))
-    result = { ...result, log: { ...result.log, lines: half } }
+  while (size(result) > most.bytes) {
+    const { log, events } = result
+    if (log && log.lines.length > 0 && (events.length === 0 || size(log) > most.bytes / 2))
+      result = { ...result, log: { ...log, lines: newest(log.lines) } }
+    else if (events.length > 0) result = { ...result, events: newest(events) }
+    else break
   }
-  while (size(result) > most.bytes && result.events.length > 0)
-    result = { ...result, events: result.events.slice(Math.ceil(result.events.length / 4)) }
   return result
 }
