@@ -158,7 +158,7 @@ function progressWriter(deps: DriveDeps, owned: Owned, id: string): StepContext[
       { kind: 'created' as const, key: deps.keys.owner(id), createRevision: owned.ownership.createRevision },
     ]
     deps.kv
-      .commit({ compares, writes: [put(deps.keys.progress(id), value)] })
+      .commit({ compares, writes: [put(deps.keys.progress(id), value)], repeatable: true })
       .catch(error => deps.log(`progress of ${id} was not written`, error))
   }
 }

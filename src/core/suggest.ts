@@ -5,7 +5,9 @@ import { closest, distance } from 'fastest-levenshtein'
 export function suggest(typed: string, names: readonly string[]): string | null {
   if (names.length === 0) return null
   const best = closest(typed, [...names])
-  return distance(typed, best) <= Math.max(1, Math.floor(typed.length / 3)) ? best : null
+  return distance(typed, best) <= (typed.length < 3 ? 1 : Math.max(2, Math.floor(typed.length / 3)))
+    ? best
+    : null
 }
 
 /** One sentence for an unknown name: the near miss, or the names there are. */

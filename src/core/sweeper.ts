@@ -90,7 +90,7 @@ export function createSweeper(deps: {
       if (!first) return
       // The workload must not have moved to a snapshot that is being deleted.
       const compares = [unchanged(keys.workload(env, app), workload ?? null)]
-      const { committed } = await kv.commit({ compares, writes: writes.map(remove) })
+      const { committed } = await kv.commit({ compares, writes: writes.map(remove), repeatable: true })
       if (!committed) return
     }
   }

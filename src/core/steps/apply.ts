@@ -30,7 +30,10 @@ export const restore: StepBody = context =>
 
 async function write(context: StepContext, overrides: Overrides): Promise<StepOutcome> {
   const { workload } = context
-  const wanted = await renderFor(context, overrides)
+  // The namespace is the environment step's.
+  const wanted = (await renderFor(context, overrides)).filter(
+    object => object.kind !== 'Namespace' || object.metadata.name !== workload.namespace,
+  )
   if (context.takenOver) await stampAll(context, wanted)
   const live = await Promise.all(wanted.map(object => read(context, refOf(object))))
   const inventory: InventoryItem[] = []

@@ -2,7 +2,8 @@
 // `diff`, which only render.
 import { UserError } from '../../errors.ts'
 import { parseApp, specFor } from '../app-environment.ts'
-import { changes as describeChanges, unifiedDiff } from '../changes.ts'
+import { changes as describeChanges } from '../changes.ts'
+import { unifiedDiff } from '../changes/diff.ts'
 import { type Cluster, ClusterError, type KubeObject, nameOf, refOf } from '../cluster.ts'
 import type { Core, Plan, PlanInput, PlannedObject } from '../core.ts'
 import type { Environment } from '../environment.ts'
