@@ -2,6 +2,7 @@
 // operator applies them. A Role and a RoleBinding per namespace; a ClusterRole only for what has no namespace or is
 // not known yet. The table is the list of what core/ writes and adapters/kubernetes/ reads; test/core/rbac.test.ts
 // holds it to both.
+import { stringify } from 'yaml'
 import { UserError } from '../errors.ts'
 import type { KubeObject } from './cluster.ts'
 import { type Environment, namespaceOf } from './environment.ts'
@@ -124,6 +125,10 @@ export function rbacFor(environment: Environment, options: RbacOptions): Rbac {
   if (inCluster.length > 0) objects.push(...clusterObjects(environment, options, inCluster))
   return { objects, notes }
 }
+
+/** As YAML for `kubectl apply -f -`: the notes as comments, then the objects. */
+export const rbacText = ({ objects, notes }: Rbac): string =>
+  [...notes.map(note => `# ${note}\n`), objects.map(object => stringify(object)).join('---\n')].join('')
 
 function namespacesOf(environment: Environment, apps: readonly string[]): string[] {
   if (!environment.namespace.includes('{app}')) return [namespaceOf(environment, '')]

@@ -1,9 +1,10 @@
 // The rights that `gkube rbac` prints: enough for all that is written and read, and nothing more.
 import { describe, expect, it } from 'vitest'
+import { parseAllDocuments } from 'yaml'
 import { knownResource } from '../../src/adapters/kubernetes/resources.ts'
 import { watchedResources } from '../../src/adapters/kubernetes/watches.ts'
 import { type Environment, environmentSchema } from '../../src/core/environment.ts'
-import { type RbacOptions, rbacFor } from '../../src/core/rbac.ts'
+import { type RbacOptions, rbacFor, rbacText } from '../../src/core/rbac.ts'
 
 const serviceAccount = { namespace: 'gkube', name: 'gkube' }
 const environment = (more: Record<string, unknown> = {}): Environment => ({
@@ -164,4 +165,12 @@ describe('what an operator asks for', () => {
     const rules = rulesOf(rbac({ allow: { kinds: ['StorageClass'] } }), 'ClusterRole')
     expect(may(rules, 'create', 'storage.k8s.io', 'storageclasses')).toBe(true)
   })
+})
+
+it('as YAML: notes are comments, and every object is its own document', () => {
+  const text = rbacText(rbac({ createNamespace: true }))
+  expect(text).toMatch(/^# createNamespace is on: /)
+  const documents = parseAllDocuments(text)
+  expect(documents.map(document => document.toJS().kind)).toEqual(['ClusterRole', 'ClusterRoleBinding'])
+  expect(text).not.toMatch(/[&*]a\d/)
 })
