@@ -23,7 +23,7 @@ const pingMs = 20_000
 
 /** The command's exit code. Throws ClusterError when it could not be started or the connection broke. */
 export async function execInPod(
-  wire: Pick<Wire, 'server' | 'access' | 'error'>,
+  wire: Pick<Wire, 'server' | 'access' | 'error' | 'closed'>,
   namespace: string,
   pod: string,
   options: ExecOptions & { timeoutMs: number },
@@ -45,7 +45,8 @@ export async function execInPod(
     agent: access.agent,
     ...access.tls,
   })
-  return talk(socket, options, cause => wire.error(cause))
+  const signal = AbortSignal.any([options.signal, wire.closed])
+  return talk(socket, { ...options, signal }, cause => wire.error(cause))
 }
 
 function talk(

@@ -37,6 +37,8 @@ export type Wire = {
   access(): Promise<Access>
   error(cause: unknown): ClusterError
   counts(): Readonly<Record<string, number>>
+  /** Aborts when the client closes; its reason is a ClusterError. */
+  readonly closed: AbortSignal
   close(): void
 }
 
@@ -183,6 +185,7 @@ export function kubernetesWire({ name, credentials, callTimeoutMs }: Options): W
     stream,
     access: () => credentials.access(),
     error,
+    closed: closing.signal,
     counts: () => Object.fromEntries([...counters].sort(([a], [b]) => (a < b ? -1 : 1))),
     close: () => {
       closing.abort(
