@@ -89,13 +89,16 @@ function comparable(object: KubeObject): unknown {
     if (Array.isArray(value)) return value.filter(item => !isFilesVolume(item)).map(strip)
     if (!isFields(value)) return value
     const kept = Object.entries(value).filter(([key]) => key !== versionLabel && key !== 'namespace')
-    const stripped = Object.fromEntries(kept.map(([key, child]) => [key, strip(child)]))
+    const stripped = Object.fromEntries(
+      kept.map(([key, child]) => [key, strip(child)]).filter(([, child]) => !isEmptyList(child)),
+    )
     return 'image' in value && 'name' in value ? { ...stripped, ...flatContainer(value) } : stripped
   }
   return strip(rest)
 }
 
 const filesVolume = 'gkube-files'
+const isEmptyList = (value: unknown): boolean => Array.isArray(value) && value.length === 0
 const isFilesVolume = (value: unknown): boolean => fieldsOf(value).name === filesVolume
 
 function flatContainer(container: Fields): Fields {
