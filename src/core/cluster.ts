@@ -188,7 +188,10 @@ export type Cluster = {
   peek(ref: ObjectRef): Promise<KubeObject | null>
   create(object: KubeObject, options?: { dryRun?: boolean }): Promise<Written>
   /** Server-side apply as manager `gkube` (or the one named). A `metadata.resourceVersion` in the object is the fence. */
-  apply(object: KubeObject, options?: { dryRun?: boolean; force?: boolean; manager?: string }): Promise<Written>
+  apply(
+    object: KubeObject,
+    options?: { dryRun?: boolean; force?: boolean; manager?: string },
+  ): Promise<Written>
   /** A merge patch of metadata (epoch stamps); the resourceVersion is the fence. */
   stamp(
     ref: ObjectRef,

@@ -121,7 +121,10 @@ export function transition(deploy: Deploy, event: DeployEvent, now: number): Tra
     case 'cancel':
       return cancelled(deploy, event, now)
     case 'release':
-      return ended(deploy, 'failed', { reason: 'released', message: event.message }, now, ['disown', 'dequeue'])
+      return ended(deploy, 'failed', { reason: 'released', message: event.message }, now, [
+        'disown',
+        'dequeue',
+      ])
   }
 }
 

@@ -239,7 +239,14 @@ describe('what is not allowed is refused', () => {
     { name: 'a vote on something else', from: waiting, event: vote({ hash: 'hash-0' }), why: /changed/ },
     {
       name: 'a second vote',
-      from: { ...waiting, approval: { ...approval, required: 2, votes: [(vote() as { vote: never }).vote] } },
+      from: {
+        ...waiting,
+        approval: {
+          ...approval,
+          required: 2,
+          votes: [{ by: ben, decision: 'approve', reason: '', at: 3000, hash: 'hash-1' }],
+        },
+      },
       event: vote(),
       why: /already/,
     },
