@@ -1,6 +1,6 @@
 // From a kubeconfig (or a pod's service account) to what one HTTPS request needs: server, TLS, headers.
 // Built on the small modules of @kubernetes/client-node (6 ms each); its whole KubeConfig (400 ms, 85 MB) is
-// loaded only for proxies and the older auth providers. docs/decisions/kubernetes-client.md has the numbers.
+// loaded only for proxies and the older auth providers. docs/decisions/0005-a-small-kubernetes-wire.md has the numbers.
 import { existsSync, readFileSync } from 'node:fs'
 import type { Agent, RequestOptions } from 'node:https'
 import { homedir } from 'node:os'
