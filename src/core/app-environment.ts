@@ -112,7 +112,7 @@ export function parseApp(value: unknown): App {
 }
 
 /** How an error calls an app that may not even have a name. */
-export const titleOf = (value: unknown): string => {
+const titleOf = (value: unknown): string => {
   const name = valueAt(value, ['app'])
   return typeof name === 'string' && name.length <= 40 ? `App ${name}` : 'The app'
 }

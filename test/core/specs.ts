@@ -1,10 +1,12 @@
 // Specs and render inputs for the tests of the rendering half: small ones, from what a team would write.
 
 import { type App, appSchema } from '../../src/core/app.ts'
-import { specFor } from '../../src/core/app-environment.ts'
+import { checkApp, specFor } from '../../src/core/app-environment.ts'
 import type { KubeObject } from '../../src/core/cluster.ts'
 import { type RenderInput, render } from '../../src/core/objects.ts'
+import { problemsError } from '../../src/core/problems.ts'
 import { type Frozen, noOverrides } from '../../src/core/workload.ts'
+import { parseYaml } from '../../src/core/yaml.ts'
 
 export const image = 'registry.example.com/shop/web:{revision}'
 
@@ -52,4 +54,12 @@ export function podOf(objects: readonly KubeObject[]): any {
   return kind
     ? one(objects, kind).spec.template.spec
     : one(objects, 'CronJob').spec.jobTemplate.spec.template.spec
+}
+
+/** An App from a file's text; every problem is thrown with its place, as the command line shows it. */
+export function readApp(text: string, fileName: string): App {
+  const { value, where } = parseYaml(text, fileName)
+  const result = checkApp(value)
+  if ('app' in result) return result.app
+  throw problemsError('not valid:', result.problems, ({ path }) => `${where(path)}: `)
 }
