@@ -20,10 +20,16 @@ export async function untilStopped(
   server: Pick<Server, 'close'>,
   told: (signal: string) => void,
 ): Promise<void> {
-  const signal = await new Promise<NodeJS.Signals>(resolve => {
-    for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, resolve)
-  })
-  told(signal)
-  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => process.exit(130))
+  told(await stopSignal())
   await server.close()
+}
+
+/** The first SIGTERM or SIGINT from now on; the one after it ends the process without waiting. */
+export async function stopSignal(): Promise<NodeJS.Signals> {
+  const names = ['SIGTERM', 'SIGINT'] as const
+  const signal = await new Promise<NodeJS.Signals>(resolve => {
+    for (const name of names) process.once(name, resolve)
+  })
+  for (const name of names) process.once(name, () => process.exit(130))
+  return signal
 }

@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path'
 import { parse, stringify } from 'yaml'
 import { loadConfig } from '../config.ts'
 import { createLog } from '../log.ts'
-import { untilStopped } from '../serve.ts'
+import { stopSignal } from '../serve.ts'
 import { startServer } from '../server.ts'
 import { startCluster } from './cluster/cluster.ts'
 import { startEtcd } from './etcd.ts'
@@ -34,15 +34,16 @@ export async function sandbox(options: SandboxOptions): Promise<number> {
   mkdirSync(data, { recursive: true, mode: 0o700 })
   const log = createLog({ level: options.verbose ? 'info' : 'warn', format: 'auto' })
   const started: Part[] = []
+  const stop = stopSignal()
   try {
     const endpoint =
       options.etcd ?? (await keep(started, startEtcd({ dataDir: join(data, 'etcd'), log }))).endpoint
     const kubeconfig = options.kubeconfig ?? join(data, 'kubeconfig.yaml')
     if (!options.kubeconfig) {
-      const token = secretIn(join(data, 'cluster-token'))
+      // Without a token: kubectl sends none over plain http. It listens on this machine only.
       const cluster = await keep(
         started,
-        startCluster({ etcd: { endpoints: [endpoint] }, prefix: '/sandbox/cluster/', token }),
+        startCluster({ etcd: { endpoints: [endpoint] }, prefix: '/sandbox/cluster/' }),
       )
       writePrivate(kubeconfig, text(cluster.kubeconfig()))
     }
@@ -58,10 +59,15 @@ export async function sandbox(options: SandboxOptions): Promise<number> {
     }
     const server = await startServer({ config, log, registry })
     started.push({ stop: server.close })
+    // An etcd that was named may be wrong: say so instead of waiting for it.
+    await server.kv.ping()
     await server.ready
     // Found by the command line in this folder and below, wherever the data is.
     mkdirSync('.gkube', { recursive: true, mode: 0o700 })
-    writePrivate(join('.gkube', 'context.json'), JSON.stringify({ url: server.url, token, environment: 'staging' }, null, 2))
+    writePrivate(
+      join('.gkube', 'context.json'),
+      JSON.stringify({ url: server.url, token, environment: 'staging' }, null, 2),
+    )
     for (const line of greeting(server.url, {
       endpoint,
       kubeconfig,
@@ -69,7 +75,8 @@ export async function sandbox(options: SandboxOptions): Promise<number> {
       real: Boolean(options.kubeconfig),
     }))
       options.print(line)
-    await untilStopped({ close: async () => undefined }, () => options.print('stopping …'))
+    await stop
+    options.print('stopping …')
     return 0
   } finally {
     for (const part of started.reverse()) await part.stop()
