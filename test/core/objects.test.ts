@@ -6,40 +6,12 @@ import { selectorLabels } from '../../src/core/objects/labels.ts'
 import { podsIn } from '../../src/core/objects/pod-templates.ts'
 import { mainWorkload, neededByJobs, render } from '../../src/core/objects.ts'
 import { noOverrides } from '../../src/core/workload.ts'
-import { inputOf, one, podOf, renderOf } from './specs.ts'
+import { everything, inputOf, one, podOf, renderOf } from './specs.ts'
 
 const ports = [{ name: 'http', port: 8080, service: 80 }]
 const volume = { name: 'data', size: '1Gi', mount: '/srv/data' }
 const deploy = { id: '01JZ', epoch: 7 }
 const kindsOf = (keys: object, more = {}) => renderOf(keys, more).map(object => object.kind)
-
-/** Everything an app of kind service can ask for. */
-const everything = {
-  ports,
-  replicas: 2,
-  env: { LOG_LEVEL: 'info', DB: { secret: 'web', key: 'url' }, IP: { field: 'status.podIP' } },
-  envFrom: [{ secret: 'web' }],
-  files: [
-    { path: '/etc/web/app.conf', content: 'a=1\n' },
-    { path: '/etc/tls', secret: 'web-tls' },
-    { path: '/etc/ca.pem', configMap: 'ca', key: 'ca.pem' },
-  ],
-  sidecars: [
-    { name: 'proxy', image: 'r/proxy:1', ports: [{ name: 'admin', port: 9901 }] },
-    {
-      name: 'logs',
-      image: 'r/logs:{revision}',
-      native: false,
-      mounts: [{ name: 'data', path: '/data', readOnly: true }],
-    },
-  ],
-  storage: [volume],
-  ingress: [{ host: 'web.example.com', tlsSecret: 'web-tls' }],
-  disruption: { maxUnavailable: 1 },
-  labels: { team: 'shop' },
-  annotations: { 'example.com/scrape': 'true' },
-  security: { runAsUser: 1000, runAsGroup: 1000 },
-}
 
 describe('which objects', () => {
   const cases: readonly (readonly [name: string, keys: object, kinds: string[]])[] = [

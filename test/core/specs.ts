@@ -63,3 +63,31 @@ export function readApp(text: string, fileName: string): App {
   if ('app' in result) return result.app
   throw problemsError('not valid:', result.problems, ({ path }) => `${where(path)}: `)
 }
+
+/** Everything an app of kind service can ask for. */
+export const everything = {
+  ports: [{ name: 'http', port: 8080, service: 80 }],
+  replicas: 2,
+  env: { LOG_LEVEL: 'info', DB: { secret: 'web', key: 'url' }, IP: { field: 'status.podIP' } },
+  envFrom: [{ secret: 'web' }],
+  files: [
+    { path: '/etc/web/app.conf', content: 'a=1\n' },
+    { path: '/etc/tls', secret: 'web-tls' },
+    { path: '/etc/ca.pem', configMap: 'ca', key: 'ca.pem' },
+  ],
+  sidecars: [
+    { name: 'proxy', image: 'r/proxy:1', ports: [{ name: 'admin', port: 9901 }] },
+    {
+      name: 'logs',
+      image: 'r/logs:{revision}',
+      native: false,
+      mounts: [{ name: 'data', path: '/data', readOnly: true }],
+    },
+  ],
+  storage: [{ name: 'data', size: '1Gi', mount: '/srv/data' }],
+  ingress: [{ host: 'web.example.com', tlsSecret: 'web-tls' }],
+  disruption: { maxUnavailable: 1 },
+  labels: { team: 'shop' },
+  annotations: { 'example.com/scrape': 'true' },
+  security: { runAsUser: 1000, runAsGroup: 1000 },
+}
