@@ -60,14 +60,15 @@ export function observeApp(watches: Watches, scope: Scope, changed: () => void):
   function read(): Observed | null {
     if (!held.every(({ watch }) => watch.synced() || isOptional(watch))) return null
     const workloads = ours(kind).flatMap(({ workload }) => (workload?.name === name ? [workload] : []))
+    const replicaSets = ours('ReplicaSet')
+      .flatMap(({ workload }): WorkloadFacts[] => (workload ? [workload] : []))
+      .filter(set => set.owner === name)
     return {
       workload: workloads[0] ?? null,
-      replicaSets: ours('ReplicaSet')
-        .flatMap(({ workload }): WorkloadFacts[] => (workload ? [workload] : []))
-        .filter(set => set.owner === name),
+      replicaSets,
       pods: ours('Pod')
         .flatMap(({ pod }): PodFacts[] => (pod ? [pod] : []))
-        .filter(pod => isOwned(pod, scope.workload)),
+        .filter(pod => isOwned(pod, scope.workload, replicaSets)),
       endpoints: endpointsOf(ours('EndpointSlice').flatMap(({ slice }) => (slice ? [slice] : []))),
       claims: ours('PersistentVolumeClaim').flatMap(({ claim }): ClaimFacts[] => (claim ? [claim] : [])),
     }
@@ -94,12 +95,14 @@ export function observeApp(watches: Watches, scope: Scope, changed: () => void):
 const isOptional = (watch: SharedWatch<Facts>): boolean =>
   watch.resource.kind === 'PersistentVolumeClaim' && watch.problem() !== null
 
-/** Pods of hooks and one-off Jobs carry the app's labels too. */
-function isOwned(pod: PodFacts, workload: Scope['workload']): boolean {
-  const { owner } = pod
+/** Pods of hooks, of one-off Jobs and of an app's other workloads carry the same labels. */
+function isOwned(
+  { owner }: PodFacts,
+  workload: Scope['workload'],
+  replicaSets: readonly WorkloadFacts[],
+): boolean {
   if (!owner) return false
-  if (workload.kind === 'Deployment')
-    return owner.kind === 'ReplicaSet' && owner.name.startsWith(`${workload.name}-`)
+  if (workload.kind === 'Deployment') return replicaSets.some(set => set.uid === owner.uid)
   if (workload.kind === 'CronJob') return owner.kind === 'Job' && owner.name.startsWith(`${workload.name}-`)
   if (workloadKinds.includes(workload.kind))
     return owner.kind === workload.kind && owner.name === workload.name

@@ -242,6 +242,33 @@ describe.skipIf(realCluster)('logs', () => {
   })
 })
 
+describe.skipIf(realCluster)('exec', () => {
+  it('runs a command in a pod of the stand-in; exec.test.ts has every ending', async () => {
+    const cluster = here.client()
+    await running(cluster, 'runs')
+    const [pod] = await cluster.list({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      namespace: here.namespace,
+      labels: { 'app.kubernetes.io/name': 'runs' },
+    })
+    const run = async (...command: string[]) => {
+      let output = ''
+      const code = await cluster.exec(here.namespace, pod?.metadata.name ?? '', {
+        container: 'app',
+        command,
+        signal: AbortSignal.timeout(5_000),
+        output: text => {
+          output += text
+        },
+      })
+      return { code, output }
+    }
+    expect(await run('echo', 'hello')).toEqual({ code: 0, output: 'hello\n' })
+    expect(await run('sh', '-c', 'exit 7')).toMatchObject({ code: 7 })
+  })
+})
+
 describe.skipIf(realCluster)('events', () => {
   it('are found by the names of objects, newest last, one read a name or one for many', async () => {
     const cluster = here.client()
