@@ -71,7 +71,13 @@ const defaultFile = 'gkube.yaml'
  * Loads the configuration. `file` (else GKUBE_CONFIG, else gkube.yaml) is read with `read`, which throws as
  * readFileSync does. Throws one UserError `bad_input` that lists every mistake.
  */
-export function loadConfig(options: { file?: string; env: Env; read: Read }): Config {
+export function loadConfig(options: {
+  readonly file?: string
+  readonly env: Env
+  readonly read: Read
+  /** `ignore` leaves passwords and certificates unread: enough for what only looks at the rest (rbac). */
+  readonly secrets?: 'read' | 'ignore'
+}): Config {
   const { env, read } = options
   const named = options.file ?? (env.GKUBE_CONFIG || undefined)
   const file = named ?? defaultFile
@@ -99,15 +105,25 @@ export function loadConfig(options: { file?: string; env: Env; read: Read }): Co
   const parsed = configSchema.safeParse(data)
   if (!parsed.success) throw fail([...problems, ...problemsOf(parsed.error, data)])
   const report: Report = finding => void problems.push(problemOf(finding))
-  const config = resolve(parsed.data, { data, file, env, read, report })
+  const config = resolve(parsed.data, { data, file, env, read, report, ignore: options.secrets === 'ignore' })
   if (problems.length > 0) throw fail(problems)
   return { ...config, file }
 }
 
-type Context = { data: unknown; file: string; env: Env; read: Read; report: Report }
+type Context = {
+  readonly data: unknown
+  readonly file: string
+  readonly env: Env
+  readonly read: Read
+  readonly report: Report
+  readonly ignore: boolean
+}
 
-function resolve(parsed: ParsedConfig, { data, file, env, read, report }: Context): Omit<Config, 'file'> {
-  const secrets = secretsOf({ read, env, folder: dirname(file), report })
+function resolve(
+  parsed: ParsedConfig,
+  { data, file, env, read, report, ignore }: Context,
+): Omit<Config, 'file'> {
+  const secrets = secretsOf({ read, env, folder: dirname(file), report, ignore })
   const clusters = Object.fromEntries(
     Object.entries(parsed.clusters).map(([name, cluster]) => [name, clusterOf(name, cluster, report)]),
   )

@@ -10,10 +10,12 @@ type Env = Record<string, string>
 const pem = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n'
 const least = 'environments: { staging: {} }\n'
 
-function load(yaml: string, more: { files?: Files; env?: Env; file?: string } = {}) {
+type More = { files?: Files; env?: Env; file?: string; secrets?: 'ignore' }
+function load(yaml: string, more: More = {}) {
   const all: Files = { 'gkube.yaml': yaml, '/etc/gkube/g.yaml': yaml, ...more.files }
   return loadConfig({
     file: more.file,
+    secrets: more.secrets,
     env: more.env ?? {},
     read: path => {
       const text = all[path]
@@ -132,6 +134,12 @@ tokens: { bootstrapFile: token }
     ])
     expect(config.tokens.bootstrap).toBe('x'.repeat(40))
   })
+})
+
+it('leaves secrets unread where only the rest matters, and checks the rest', () => {
+  expect(load(exampleText, { secrets: 'ignore' }).environments.production).toMatchObject({ cluster: 'eu-2' })
+  expect(load(exampleText, { secrets: 'ignore' }).etcd.password).toBeUndefined()
+  expect(refusal(`${least}lgo: {}\n`, { secrets: 'ignore' })).toContain('did you mean log?')
 })
 
 describe('environment variables win over the file', () => {
@@ -290,7 +298,7 @@ describe('a bad file: the key, the place, what was seen, what is expected', () =
     [
       'a secret file that is missing',
       `${least}etcd: { username: u, passwordFile: nope }\n`,
-      ['gkube.yaml:2:22: etcd.passwordFile', 'nope: no such file'],
+      ['gkube.yaml:2:22: etcd.passwordFile', 'nope, no such file'],
     ],
     [
       'a variable that is not set',

@@ -18,7 +18,8 @@ export type Report = (finding: Finding) => void
 
 export const problemOf = ({ path, seen, expected, hint }: Finding): Problem => {
   const saw = seen === undefined ? '' : `, saw ${show(path, seen)}`
-  const example = exampleOf(path)
+  // Nothing seen: what is wrong is elsewhere (a file, a variable), and the key needs no example.
+  const example = seen === undefined ? null : exampleOf(path)
   const tail = [...(hint ? [hint] : []), ...(example ? [`for example ${example}`] : [])]
   return { path, message: [`expected ${expected}${saw}`, ...tail].join('; ') }
 }

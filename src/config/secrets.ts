@@ -22,28 +22,35 @@ export type Tls = {
 }
 
 /** Reads what the configuration points to. `folder` is where relative paths begin; problems are collected. */
-export function secretsOf(options: { read: Read; env: Env; folder: string; report: Report }) {
-  const { read, env, folder, report } = options
+export function secretsOf(options: {
+  readonly read: Read
+  readonly env: Env
+  readonly folder: string
+  readonly report: Report
+  /** Leave them unread: for commands that need none, on a machine that has none. */
+  readonly ignore: boolean
+}) {
+  const { read, env, folder, report, ignore } = options
 
   function file(path: Path, name: string | undefined): string | undefined {
-    if (name === undefined) return undefined
+    if (name === undefined || ignore) return undefined
     const where = isAbsolute(name) ? name : join(folder, name)
     try {
       const text = read(where)
       if (text.trim() !== '') return text
-      report({ path, seen: name, expected: `a file that is not empty (${where})` })
+      report({ path, expected: `a file that is not empty: ${where} is` })
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code ?? 'unreadable'
-      report({ path, seen: name, expected: `a file that can be read; ${where}: ${reasons[code] ?? code}` })
+      report({ path, expected: `a file that can be read: ${where}, ${reasons[code] ?? code}` })
     }
     return undefined
   }
 
   function variable(path: Path, name: string | undefined): string | undefined {
-    if (name === undefined) return undefined
+    if (name === undefined || ignore) return undefined
     const value = env[name]
     if (value) return value
-    report({ path, seen: name, expected: `the environment variable ${name} to be set` })
+    report({ path, expected: `the environment variable ${name} to be set` })
     return undefined
   }
 
