@@ -27,6 +27,13 @@ const refused: readonly (readonly [name: string, keys: object, says: string])[] 
     { kind: 'cron', schedule: { cron: '0 5-3 * * *' } },
     'schedule.cron:',
   ],
+  [
+    'Sunday as 7, which Kubernetes does not know',
+    { kind: 'cron', schedule: { cron: '0 3 * * 7' } },
+    'schedule.cron: "0 3 * * 7" is not a schedule',
+  ],
+  ['a week that begins on Friday', { kind: 'cron', schedule: { cron: '0 3 * * fri-mon' } }, 'schedule.cron:'],
+  ['a day for a month', { kind: 'cron', schedule: { cron: '0 3 * mon *' } }, 'schedule.cron:'],
   ['a step of nothing', { kind: 'cron', schedule: { cron: '*/0 * * * *' } }, 'schedule.cron:'],
   ['an unknown word for a time', { kind: 'cron', schedule: { cron: '@sometimes' } }, 'schedule.cron:'],
   [

@@ -4,33 +4,42 @@ import type { Problem } from '../problems.ts'
 import { seconds } from '../units.ts'
 import { when } from './say.ts'
 
-const bounds = [
-  [0, 59],
-  [0, 23],
-  [1, 31],
-  [1, 12],
-  [0, 7],
+const months = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec']
+const days = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat']
+
+/** Kubernetes' own bounds: Sunday is 0, never 7. */
+const fields = [
+  { low: 0, high: 59, names: [] },
+  { low: 0, high: 23, names: [] },
+  { low: 1, high: 31, names: [] },
+  { low: 1, high: 12, names: months },
+  { low: 0, high: 6, names: days },
 ] as const
-const cronNames = /^(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|sun|mon|tue|wed|thu|fri|sat)$/i
+type Field = (typeof fields)[number]
 const cronWords = ['@yearly', '@annually', '@monthly', '@weekly', '@daily', '@midnight', '@hourly']
 
 function isCron(text: string): boolean {
   if (text.startsWith('@')) return cronWords.includes(text)
-  const fields = text.trim().split(/\s+/)
+  const written = text.trim().split(/\s+/)
   return (
-    fields.length === 5 && fields.every((field, i) => field.split(',').every(part => isCronPart(part, i)))
+    written.length === fields.length &&
+    fields.every((field, i) => written[i]?.split(',').every(part => isCronPart(part, field)))
   )
 }
 
-function isCronPart(part: string, field: number): boolean {
+/** `*`, `5`, `1-5`, `mon-fri`, each with a step (`*` + `/15`) or without. */
+function isCronPart(part: string, field: Field): boolean {
   const [range = '', step, ...rest] = part.split('/')
-  if (rest.length > 0 || (step !== undefined && !(Number(step) >= 1))) return false
+  if (rest.length > 0 || (step !== undefined && !/^[1-9]\d*$/.test(step))) return false
   if (range === '*' || range === '?') return true
-  const ends = range.split('-')
-  const [low, high] = bounds[field] ?? [0, 0]
-  const isEnd = (end: string) =>
-    (field > 2 && cronNames.test(end)) || (/^\d+$/.test(end) && Number(end) >= low && Number(end) <= high)
-  return ends.length <= 2 && ends.every(isEnd) && (ends.length < 2 || !(Number(ends[0]) > Number(ends[1])))
+  const [from, to, ...more] = range.split('-').map(end => numberOf(end, field))
+  return more.length === 0 && from !== null && to !== null && (to === undefined || Number(from) <= to)
+}
+
+function numberOf(text: string, { low, high, names }: Field): number | null {
+  const named = (names as readonly string[]).indexOf(text.toLowerCase())
+  const value = named >= 0 ? named + low : /^\d+$/.test(text) ? Number(text) : Number.NaN
+  return value >= low && value <= high ? value : null
 }
 
 function isTimeZone(name: string): boolean {

@@ -4,6 +4,7 @@ import { ClusterError, type KubeObject, nameOf, type ObjectRef, refOf } from '..
 import type { Cause } from '../deploy.ts'
 import { objectHash } from '../hash.ts'
 import { sameObject } from '../inventory.ts'
+import { appLabel, environmentLabel, managedBy } from '../objects/labels.ts'
 import { render } from '../objects.ts'
 import { Fenced } from '../replica.ts'
 import type { InventoryItem, Overrides, Workload } from '../workload.ts'
@@ -177,8 +178,9 @@ function isOurs(object: KubeObject, workload: Workload): boolean {
   return (
     workload.inventory.some(known => known.uid === object.metadata.uid) ||
     object.kind === 'Namespace' ||
-    (labels['app.kubernetes.io/managed-by'] === 'gkube' &&
-      labels['app.kubernetes.io/instance'] === workload.app)
+    (labels[managedBy] === 'gkube' &&
+      labels[appLabel] === workload.app &&
+      labels[environmentLabel] === workload.environment)
   )
 }
 
