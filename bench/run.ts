@@ -1,0 +1,55 @@
+// `npm run bench`: measures gkube beside its baselines and prints one table. What each figure means, and the last
+// ones, are in docs/benchmarks.md. It never fails because of a time: a busy machine is no defect.
+import { parseArgs } from 'node:util'
+import { type Figure, judge, table } from './figures.ts'
+import { firstWrite } from './first-write.ts'
+import { kubectlBaseline } from './kubectl.ts'
+import { startRig } from './rig.ts'
+import { rolloutOverhead } from './rollout-overhead.ts'
+import { updateCost } from './update-cost.ts'
+
+const help = `npm run bench [-- options]
+  --json           print the figures as JSON
+  --updates N      updates of each way for the time to the first write (default 100)
+  --rounds N       rounds of everything else (default 15)
+  --only PART      deploy, serve or cli (may be given several times)
+`
+
+const { values } = parseArgs({
+  options: {
+    json: { type: 'boolean', default: false },
+    updates: { type: 'string', default: '100' },
+    rounds: { type: 'string', default: '15' },
+    only: { type: 'string', multiple: true, default: ['deploy', 'serve', 'cli'] },
+    help: { type: 'boolean', default: false },
+  },
+})
+const say = (text: string) => void process.stderr.write(`${text}\n`)
+
+if (values.help) process.stdout.write(help)
+else {
+  const judged = (await measure(Number(values.updates), Number(values.rounds))).map(judge)
+  process.stdout.write(`${values.json ? JSON.stringify(judged, null, 2) : table(judged)}\n`)
+}
+
+async function measure(updates: number, rounds: number): Promise<Figure[]> {
+  const figures: Figure[] = []
+  const wants = (part: string) => values.only.includes(part)
+  say('starting etcd and the stand-in cluster …')
+  const rig = await startRig({ speed: 10 })
+  try {
+    if (wants('deploy')) {
+      const kubectl = await kubectlBaseline(rig)
+      if (!kubectl) say('kubectl is not installed: its baseline is left out')
+      say(`time to the first write: 2 × ${updates} updates …`)
+      figures.push(...(await firstWrite(rig, updates)))
+      say(`cost of an update: ${rounds} updates …`)
+      figures.push(...(await updateCost(rig, kubectl, rounds)))
+      say(`overhead above the rollout: ${rounds} rounds …`)
+      figures.push(...(await rolloutOverhead(rig, kubectl, rounds)))
+    }
+  } finally {
+    await rig.close()
+  }
+  return figures
+}
