@@ -54,7 +54,7 @@ environments:
       rollback: false
     exec: false
     allow:
-      kinds: [ServiceMonitor]
+      kinds: [ServiceMonitor.monitoring.coreos.com]
       serviceAccounts: [web]
       patches: [spec.template.spec.hostAliases]
 
