@@ -1,0 +1,151 @@
+// lock, unlock, locks, token create/list/revoke, whoami: who may do what, and when nobody may.
+import type { Caller, Lock, TokenInfo } from '../../../core/core.ts'
+import type { Grant } from '../../../core/environment.ts'
+import { UserError } from '../../../errors.ts'
+import { type Cli, exitCodes } from '../cli.ts'
+import { clean } from '../terminal-text.ts'
+import { ago, until } from '../words.ts'
+
+type Args = readonly (string | undefined)[]
+type LockOptions = { environment?: string; reason?: string; for?: string; steal?: boolean; all?: boolean }
+
+export async function lock(cli: Cli, [app]: Args, options: LockOptions): Promise<number> {
+  const scope = scopeOf(app, options)
+  if (!options.reason) throw new UserError('bad_input', 'Why? People will ask: --reason "database moves"')
+  const { lock } = await cli.client().ask<{ lock: Lock }>('PUT', '/v1/locks', {
+    body: {
+      ...scope,
+      reason: options.reason,
+      expiresIn: durationOf(options.for ?? '24h'),
+      steal: options.steal ?? false,
+    },
+  })
+  if (cli.out.json) cli.out.data(lock)
+  else cli.out.say(`${clean(placeOf(lock))} is locked; it opens ${until(lock.expiresAt, cli.now())}`)
+  return exitCodes.ok
+}
+
+export async function unlock(cli: Cli, [app]: Args, options: LockOptions): Promise<number> {
+  const scope = scopeOf(app, options)
+  await cli.client().ask('DELETE', '/v1/locks', { body: { ...scope, reason: options.reason ?? '' } })
+  const place = placeOf({ app: app ?? null, environment: options.environment ?? null })
+  if (cli.out.json) cli.out.data({ ...scope, outcome: 'unlocked' })
+  else cli.out.say(`${clean(place)} is unlocked`)
+  return exitCodes.ok
+}
+
+/** Everything at once only when that was said: a forgotten flag must not stop a company. */
+function scopeOf(
+  app: string | undefined,
+  { environment, all }: LockOptions,
+): { app?: string; environment?: string } {
+  if (!app && !environment && !all)
+    throw new UserError(
+      'bad_input',
+      'Lock what? An app, an environment with -E, both, or everything with --all.',
+    )
+  return { ...(app ? { app } : {}), ...(environment ? { environment } : {}) }
+}
+
+const placeOf = ({ app, environment }: Pick<Lock, 'app' | 'environment'>): string =>
+  [app, environment].filter(Boolean).join(' in ') || 'everything'
+
+export async function locks(cli: Cli): Promise<number> {
+  const { locks } = await cli.client().ask<{ locks: Lock[] }>('GET', '/v1/locks')
+  if (cli.out.json) cli.out.data(locks)
+  else if (locks.length === 0) cli.out.say('Nothing is locked')
+  else
+    cli.out.table(
+      locks.map(lock => [
+        { text: placeOf(lock), format: 'bold' },
+        lock.by.name,
+        ago(lock.at, cli.now()),
+        `until ${new Date(lock.expiresAt).toISOString().slice(0, 16).replace('T', ' ')} UTC`,
+        lock.reason,
+      ]),
+    )
+  return exitCodes.ok
+}
+
+type TokenOptions = { name: string; grant: string[]; expires?: string }
+
+/** The secret goes to stdout alone, so that `gkube token create … > token` holds nothing else. */
+export async function createToken(cli: Cli, _args: Args, options: TokenOptions): Promise<number> {
+  const body = {
+    name: options.name,
+    grants: options.grant.map(grantOf),
+    expiresIn: durationOf(options.expires ?? '90d'),
+  }
+  const made = await cli.client().ask<{ token: string; info: TokenInfo }>('POST', '/v1/tokens', { body })
+  if (cli.out.json) cli.out.data(made)
+  else {
+    cli.out.raw(`${made.token}\n`)
+    cli.out.warn(
+      `gkube: token ${made.info.id} for ${clean(made.info.name)}, valid ${until(made.info.expiresAt, cli.now()).replace('in ', 'for ')}. It is shown this once; only its hash is kept.`,
+    )
+  }
+  return exitCodes.ok
+}
+
+/** `deployer:web,api:staging` → role, apps, environments; what is left out is all. */
+function grantOf(text: string): Grant {
+  const [role = '', apps = '*', environments = '*', ...more] = text.split(':')
+  const list = (part: string) => part.split(',').filter(Boolean)
+  if (more.length > 0 || !role || list(apps).length === 0 || list(environments).length === 0)
+    throw new UserError(
+      'bad_input',
+      `\`${text}\` is not a grant. For example: deployer:web,api:staging, or viewer for all.`,
+    )
+  return { role: role as Grant['role'], apps: list(apps), environments: list(environments) } // the server knows the roles
+}
+
+/** Days are for people; the API takes hours. */
+function durationOf(text: string): string {
+  const [, days] = /^(\d{1,4})d$/.exec(text) ?? []
+  return days === undefined ? text : `${Number(days) * 24}h`
+}
+
+export async function listTokens(cli: Cli): Promise<number> {
+  const { tokens } = await cli.client().ask<{ tokens: TokenInfo[] }>('GET', '/v1/tokens')
+  const now = cli.now()
+  if (cli.out.json) cli.out.data(tokens)
+  else if (tokens.length === 0) cli.out.say('No tokens')
+  else
+    cli.out.table(
+      tokens.map(token => [
+        token.id,
+        { text: token.name, format: 'bold' },
+        token.grants.map(grantText).join(' '),
+        token.expiresAt <= now ? 'expired' : `expires ${until(token.expiresAt, now)}`,
+        token.lastUsedAt === null ? 'never used' : `used ${ago(token.lastUsedAt, now)}`,
+        `by ${token.createdBy}`,
+      ]),
+    )
+  return exitCodes.ok
+}
+
+const grantText = ({ role, apps, environments }: Grant): string =>
+  `${role}:${apps.join(',')}:${environments.join(',')}`
+
+export async function revokeToken(cli: Cli, [id = '']: Args): Promise<number> {
+  await cli.client().ask('DELETE', `/v1/tokens/${encodeURIComponent(id)}`)
+  if (cli.out.json) cli.out.data({ id, outcome: 'revoked' })
+  else cli.out.say(`${id} is revoked`)
+  return exitCodes.ok
+}
+
+export async function whoami(cli: Cli): Promise<number> {
+  const client = cli.client()
+  const caller = await client.ask<Caller>('GET', '/v1/whoami')
+  if (cli.out.json) cli.out.data(caller)
+  else
+    cli.out.table([
+      [
+        { text: caller.actor.name, format: 'bold' },
+        caller.actor.id,
+        caller.grants.map(grantText).join(' '),
+        client.url,
+      ],
+    ])
+  return exitCodes.ok
+}

@@ -1,0 +1,63 @@
+// serve, sandbox, config, schemas, rbac: what runs on this machine. main.ts has the doing; here is only argv.
+import { UserError } from '../../../errors.ts'
+import type { Cli } from '../cli.ts'
+
+type Args = readonly (string | undefined)[]
+type Config = { config?: string }
+
+export const serve = (cli: Cli, _args: Args, options: Config): Promise<number> =>
+  cli.local.serve(options, cli.io)
+
+export async function sandbox(
+  cli: Cli,
+  _args: Args,
+  options: {
+    port?: string
+    data?: string
+    etcd?: string
+    kubeconfig?: string
+    context?: string
+    verbose?: boolean
+  },
+): Promise<number> {
+  if (options.context && !options.kubeconfig)
+    throw new UserError('bad_input', '--context is one of a kubeconfig: add --kubeconfig <path>.')
+  return cli.local.sandbox(
+    { ...options, port: options.port === undefined ? undefined : portOf(options.port) },
+    cli.io,
+  )
+}
+
+function portOf(text: string): number {
+  const port = Number(text)
+  if (!/^\d{1,5}$/.test(text) || port > 65_535)
+    throw new UserError('bad_input', `\`${text}\` is not a port (0 to 65535).`)
+  return port
+}
+
+export const configCheck = (cli: Cli, _args: Args, options: Config): Promise<number> =>
+  cli.local.configCheck({ ...options, json: cli.out.json }, cli.io)
+
+export const configSchema = (cli: Cli): Promise<number> => cli.local.configSchema(cli.io)
+
+export const appSchema = (cli: Cli): Promise<number> => cli.local.appSchema(cli.io)
+
+export async function rbac(
+  cli: Cli,
+  [environment = '']: Args,
+  options: Config & { app?: string[]; serviceAccount?: string; staticVolumes?: boolean },
+): Promise<number> {
+  const [namespace, name, ...more] = (options.serviceAccount ?? 'gkube/gkube').split('/')
+  if (!namespace || !name || more.length > 0)
+    throw new UserError('bad_input', '--service-account is a namespace and a name, such as gkube/gkube.')
+  return cli.local.rbac(
+    {
+      environment,
+      config: options.config,
+      apps: options.app ?? [],
+      serviceAccount: { namespace, name },
+      staticVolumes: options.staticVolumes ?? false,
+    },
+    cli.io,
+  )
+}

@@ -1,0 +1,158 @@
+// deploy, redeploy, rollback, scale, restart, delete: argv and the Jenkins build → one request. What follows is the
+// same for all (deploying.ts).
+import { createHash } from 'node:crypto'
+import { createInterface } from 'node:readline/promises'
+import type { App } from '../../../core/app.ts'
+import type { Kind } from '../../../core/deploy.ts'
+import { UserError } from '../../../errors.ts'
+import { type AppFile, readAppFile } from '../app-file.ts'
+import { type Cli, exitCodes } from '../cli.ts'
+import { ApiError } from '../client.ts'
+import { type FollowOptions, requestDeploy } from '../deploying.ts'
+import { type Build, jobsOf } from '../jenkins.ts'
+
+type RequestOptions = FollowOptions & { environment?: string; note?: string; force?: boolean }
+
+/** `gkube deploy [app] [revision]`; inside Jenkins the build says both. */
+export async function deploy(
+  cli: Cli,
+  [appArg, revisionArg]: readonly (string | undefined)[],
+  options: RequestOptions & { file?: string; replace?: boolean },
+): Promise<number> {
+  const { build, io } = cli
+  const file = options.file ? await readAppFile(cli, options.file) : null
+  const app = appArg ?? (io.env.GKUBE_APP || file?.app)
+  const job = app ? undefined : build?.job
+  if (!app && !job)
+    throw new UserError('bad_input', 'Which app? For example: gkube deploy web 1.4.2 --environment staging')
+  const environment = cli.environment(options.environment)
+  const revision =
+    revisionArg ??
+    (io.env.GKUBE_REVISION || (build ? await revisionOf(cli, build, { app, file }) : undefined))
+  if (!revision)
+    throw new UserError(
+      'bad_input',
+      `Which revision? For example: gkube deploy ${app ?? 'web'} 1.4.2 --environment ${environment}`,
+    )
+  const body = {
+    kind: 'deploy',
+    ...(app ? { app } : { job }),
+    ...(file ? { spec: file.value } : {}),
+    environment,
+    revision,
+    replace: options.replace ?? false,
+    force: options.force ?? false,
+    source: sourceOf(cli, options.note),
+  }
+  const key =
+    options.idempotencyKey ??
+    (build ? keyOf(cli, build, [environment, app ?? build.job, revision]) : undefined)
+  const send = () => requestDeploy(cli, body, { ...options, idempotencyKey: key })
+  return file ? file.placed(send, 'spec') : send()
+}
+
+/** redeploy, rollback, scale, restart: a verb about a workload that is there. */
+export const request =
+  (kind: Exclude<Kind, 'deploy' | 'delete'>) =>
+  async (cli: Cli, [app, value]: readonly (string | undefined)[], options: RequestOptions): Promise<number> =>
+    requestDeploy(
+      cli,
+      {
+        kind,
+        app,
+        environment: cli.environment(options.environment),
+        ...(kind === 'scale' ? { replicas: replicasOf(value) } : {}),
+        ...(kind === 'rollback' && value ? { revision: value } : {}),
+        force: options.force ?? false,
+        source: sourceOf(cli, options.note),
+      },
+      options,
+    )
+
+/** Deletes what runs; volumes stay unless each is named. */
+export async function remove(
+  cli: Cli,
+  [app = '']: readonly (string | undefined)[],
+  options: RequestOptions & { yes?: boolean; deleteVolume?: string[] },
+): Promise<number> {
+  const environment = cli.environment(options.environment)
+  const claims = options.deleteVolume ?? []
+  if (!options.yes) {
+    const loss =
+      claims.length > 0
+        ? `its volumes ${claims.join(', ')} AND THEIR DATA are deleted`
+        : 'its volumes are kept'
+    if (!(await typed(cli, app, `Delete ${app} in ${environment}? ${loss}. Type its name to confirm: `))) {
+      cli.out.warn('gkube: nothing was deleted.')
+      return exitCodes.usage
+    }
+  }
+  return requestDeploy(
+    cli,
+    { kind: 'delete', app, environment, claims, source: sourceOf(cli, options.note) },
+    options,
+  )
+}
+
+async function typed(cli: Cli, name: string, question: string): Promise<boolean> {
+  const { stdin, stderr, signal } = cli.io
+  if (!stdin.isTTY)
+    throw new UserError('bad_input', 'There is no terminal to ask on. If you are sure, add --yes.')
+  const lines = createInterface({ input: stdin, output: stderr })
+  try {
+    return (await lines.question(question, { signal })).trim() === name
+  } finally {
+    lines.close()
+  }
+}
+
+function replicasOf(value: string | undefined): number {
+  const replicas = Number(value)
+  if (!/^\d{1,5}$/.test(value ?? '') || !Number.isSafeInteger(replicas))
+    throw new UserError('bad_input', `How many? A whole number such as 3, not \`${value}\`.`)
+  return replicas
+}
+
+const sourceOf = ({ build }: Cli, note = '') => ({
+  job: build?.job ?? null,
+  build: build?.number ?? null,
+  url: build?.url ?? null,
+  note,
+})
+
+/** One deploy a build, environment, app and revision, however often the step is repeated. */
+function keyOf({ io }: Cli, build: Build, parts: readonly string[]): string | undefined {
+  if (build.number === null) return undefined
+  const all = [io.env.JENKINS_URL ?? '', build.job, String(build.number), ...parts]
+  return `jenkins-${createHash('sha256').update(JSON.stringify(all)).digest('hex').slice(0, 40)}`
+}
+
+/** The commit or the build number, as the app says (`revisionFrom`). */
+async function revisionOf(
+  cli: Cli,
+  build: Build,
+  about: { app?: string; file: AppFile | null },
+): Promise<string | undefined> {
+  const number = build.number === null ? undefined : String(build.number)
+  if (!build.commit || !number) return build.commit ?? number
+  const from = about.file ? about.file.value.revisionFrom : await revisionFrom(cli, build, about.app)
+  return from === 'BUILD_NUMBER' ? number : build.commit
+}
+
+async function revisionFrom(
+  cli: Cli,
+  build: Build,
+  app: string | undefined,
+): Promise<App['revisionFrom'] | undefined> {
+  const client = cli.client()
+  try {
+    if (app) return (await client.ask<App>('GET', `/v1/apps/${encodeURIComponent(app)}`)).revisionFrom
+    const { apps } = await client.ask<{ apps: { app: App }[] }>('GET', '/v1/apps')
+    return jobsOf(build.job).flatMap(job => apps.filter(one => one.app.jobs.includes(job)))[0]?.app
+      .revisionFrom
+  } catch (error) {
+    // An app that is not known, or may not be seen, gets its clear answer from the request itself.
+    if (error instanceof ApiError && error.status < 500) return undefined
+    throw error
+  }
+}
