@@ -74,7 +74,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const client = new Etcd3({
     hosts: [...options.etcd.endpoints],
     // A deadline for each call, none for the watch.
-    defaultCallOptions: call => (call.isStream ? {} : { deadline: Date.now() + 5000 }),
+    defaultCallOptions: call => (call.isStream ? {} : { deadline: Date.now() + 2000 }),
     grpcOptions: { 'grpc.keepalive_time_ms': 10_000, 'grpc.keepalive_timeout_ms': 3000 },
   })
   const store = await openStore(client, { prefix: options.prefix, log })

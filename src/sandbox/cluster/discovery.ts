@@ -135,12 +135,8 @@ function openApi(groupVersion: string): Json {
   }
 }
 
-const openApiV2 = (): Json => ({
-  swagger: '2.0',
-  info: { title: 'Kubernetes', version: version.gitVersion },
-  paths: {},
-  definitions: {},
-})
+// kubectl reads this as protobuf, and only for lists of objects. An empty document is valid and says: unknown.
+const openApiV2 = { body: '', contentType: 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf' }
 
 /** What a non-resource path answers, or undefined. `accept` chooses the aggregated form. */
 export function discover(path: string, accept: string): { body: Json; contentType?: string } | undefined {
@@ -153,7 +149,7 @@ export function discover(path: string, accept: string): { body: Json; contentTyp
     return { body: { kind: 'APIVersions', versions: ['v1'], serverAddressByClientCIDRs: [] } }
   if (path === '/apis')
     return { body: { kind: 'APIGroupList', apiVersion: 'v1', groups: groups.map(apiGroup) } }
-  if (path === '/openapi/v2') return { body: openApiV2() }
+  if (path === '/openapi/v2') return openApiV2
   if (path === '/openapi/v3') {
     const entries = groupVersions.map(one => [
       openApiPath(one),

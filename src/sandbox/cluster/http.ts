@@ -118,7 +118,7 @@ function send(
   warnings: readonly string[],
   type = 'application/json',
 ) {
-  const text = JSON.stringify(answer.body)
+  const text = typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body)
   if (warnings.length > 0)
     response.setHeader(
       'warning',

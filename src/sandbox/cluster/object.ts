@@ -54,11 +54,21 @@ export type KubeObject = {
 export type Draft = { apiVersion?: string; kind?: string; metadata: Partial<Meta>; [field: string]: Json }
 
 /** A copy as the wire would make it: what is undefined is gone. */
-export const clone = <T>(value: T): T => JSON.parse(JSON.stringify(value))
+export const clone = <T>(value: T): T => copy(value, undefined)
 
 /** A copy without nulls: to the real server, which decodes into types, they are the same as nothing. */
-export const withoutNulls = <T>(value: T): T =>
-  JSON.parse(JSON.stringify(value, (_key, part) => (part === null ? undefined : part)))
+export const withoutNulls = <T>(value: T): T => copy(value, null)
+
+function copy(value: Json, dropped: null | undefined): Json {
+  if (Array.isArray(value)) return value.map(item => copy(item, dropped))
+  if (typeof value !== 'object' || value === null) return value
+  const result: Record<string, Json> = {}
+  for (const key in value) {
+    const part = value[key]
+    if (part !== undefined && (part !== null || dropped === undefined)) result[key] = copy(part, dropped)
+  }
+  return result
+}
 
 /** A time as Kubernetes writes it, in whole seconds. */
 export const timestamp = (ms: number = Date.now()): string =>

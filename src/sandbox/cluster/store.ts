@@ -19,7 +19,7 @@ type Log = { warn(facts: object, text: string): void }
 
 export type Store = Awaited<ReturnType<typeof openStore>>
 
-const historyLimit = 20_000
+const historyLimit = 5_000
 
 /** Loads everything below `prefix` and follows it; `close` ends the watch, not the client. */
 export async function openStore(client: Etcd3, options: { prefix: string; log: Log }) {
