@@ -2,8 +2,6 @@
 // something that must end well runs it through `track`; loops end on the `closing` signal. main.ts calls `close`.
 import { UserError } from './errors.ts'
 
-export type Drain = ReturnType<typeof createDrain>
-
 export function createDrain() {
   const controller = new AbortController()
   const running = new Map<symbol, string>()

@@ -157,5 +157,4 @@ export const configSchema = z
   })
   .meta({ title: 'gkube.yaml', description: 'The configuration of a gkube server' })
 
-export type ConfigInput = z.input<typeof configSchema>
 export type ParsedConfig = z.output<typeof configSchema>
