@@ -2,8 +2,8 @@
 // `diff`, which only render.
 import { UserError } from '../../errors.ts'
 import { parseApp, specFor } from '../app-environment.ts'
-import { changes as describeChanges } from '../changes.ts'
 import { unifiedDiff } from '../changes/diff.ts'
+import { changes as describeChanges } from '../changes.ts'
 import { type Cluster, ClusterError, type KubeObject, nameOf, refOf } from '../cluster.ts'
 import type { Core, Plan, PlanInput, PlannedObject } from '../core.ts'
 import type { Environment } from '../environment.ts'
@@ -146,7 +146,9 @@ async function planOf(_deps: Deps, app: string, revision: string, worked: Prepar
       `namespace ${namespace} does not exist yet, so admission was not checked${environment.createNamespace ? '' : ', and gkube may not create it here'}`,
     )
   const planned: PlannedObject[] = []
-  for (const object of worked.objects) planned.push(await planObject(cluster, object, Boolean(there)))
+  // A namespace that is there stays as it is: the environment step only creates.
+  const written = worked.objects.filter(object => object.kind !== 'Namespace' || !there)
+  for (const object of written) planned.push(await planObject(cluster, object, Boolean(there)))
   for (const item of workload?.value.inventory ?? []) {
     const rendered = worked.objects.some(object => sameObject(refOf(object), item))
     const kept = ['PersistentVolumeClaim', 'PersistentVolume', 'Namespace'].includes(item.kind)
