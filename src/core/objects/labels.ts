@@ -4,18 +4,18 @@
 import { ownAnnotations, sha256 } from '../hash.ts'
 
 export const managedBy = 'app.kubernetes.io/managed-by'
-export const nameLabel = 'app.kubernetes.io/name'
-export const instanceLabel = 'app.kubernetes.io/instance'
+const nameLabel = 'app.kubernetes.io/name'
+const instanceLabel = 'app.kubernetes.io/instance'
 export const versionLabel = 'app.kubernetes.io/version'
 /** On every object and pod of an app, given manifests too: watches, look-ups and ownership go by these two. */
 export const appLabel = `${ownAnnotations}app`
 export const environmentLabel = `${ownAnnotations}environment`
 /** On Jobs only: whose Job it is, checked when its name is already taken. */
-export const deployLabel = `${ownAnnotations}deploy`
+const deployLabel = `${ownAnnotations}deploy`
 
-export const deployAnnotation = `${ownAnnotations}deploy`
+const deployAnnotation = `${ownAnnotations}deploy`
 export const epochAnnotation = `${ownAnnotations}epoch`
-export const revisionAnnotation = `${ownAnnotations}revision`
+const revisionAnnotation = `${ownAnnotations}revision`
 export const restartedAnnotation = 'kubectl.kubernetes.io/restartedAt'
 
 type Whose = { readonly app: string; readonly environment: string }
