@@ -1,11 +1,13 @@
 // `npm run bench`: measures gkube beside its baselines and prints one table. What each figure means, and the last
 // ones, are in docs/benchmarks.md. It never fails because of a time: a busy machine is no defect.
 import { parseArgs } from 'node:util'
+import { cliCost } from './cli-cost.ts'
 import { type Figure, judge, table } from './figures.ts'
 import { firstWrite } from './first-write.ts'
 import { kubectlBaseline } from './kubectl.ts'
 import { startRig } from './rig.ts'
 import { rolloutOverhead } from './rollout-overhead.ts'
+import { serveCost } from './serve-cost.ts'
 import { updateCost } from './update-cost.ts'
 
 const help = `npm run bench [-- options]
@@ -47,6 +49,14 @@ async function measure(updates: number, rounds: number): Promise<Figure[]> {
       figures.push(...(await updateCost(rig, kubectl, rounds)))
       say(`overhead above the rollout: ${rounds} rounds …`)
       figures.push(...(await rolloutOverhead(rig, kubectl, rounds)))
+    }
+    if (wants('serve')) {
+      say(`start and idle memory of gkube serve: ${rounds} rounds …`)
+      figures.push(...(await serveCost(rig, rounds)))
+    }
+    if (wants('cli')) {
+      say(`commands: ${rounds} rounds …`)
+      figures.push(...(await cliCost(rig, rounds)))
     }
   } finally {
     await rig.close()

@@ -1,0 +1,82 @@
+// Child processes that are timed: start, wait for a sign, read their memory, end. `node` is the one that runs this.
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { monotonic } from './monotonic.ts'
+import type { Module } from './record-modules.ts'
+
+const here = (name: string) => fileURLToPath(new URL(name, import.meta.url))
+/** The installed command: it finds the sources of a checkout. */
+export const gkube = here('../bin/gkube.js')
+export const recorder = here('record-modules.ts')
+export const collector = here('collect-garbage.ts')
+
+export type Running = { readonly child: ChildProcess; readonly started: number; stop(): Promise<void> }
+
+/** Starts `node <args>`; its warnings and errors go to stderr of this process. */
+export function startNode(args: readonly string[], env: NodeJS.ProcessEnv = {}): Running {
+  const started = monotonic()
+  const child = spawn(process.execPath, args, {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...env },
+  })
+  const ended = once(child, 'exit')
+  return {
+    child,
+    started,
+    stop: async () => {
+      child.kill('SIGTERM')
+      await ended
+    },
+  }
+}
+
+/** Milliseconds from the start of the process to its first output. */
+export async function firstOutput({ child, started }: Running): Promise<number> {
+  await Promise.race([
+    once(child.stdout as NonNullable<typeof child.stdout>, 'data'),
+    once(child, 'exit').then(() => Promise.reject(new Error('it ended without a word'))),
+  ])
+  return monotonic() - started
+}
+
+/** Runs `node <args>` to its end; milliseconds. Throws unless it ends with 0. */
+export async function timeToEnd(
+  args: readonly string[],
+  options: { env?: NodeJS.ProcessEnv; cwd?: string } = {},
+): Promise<number> {
+  const started = monotonic()
+  const child = spawn(process.execPath, args, {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: { ...process.env, ...options.env },
+    cwd: options.cwd,
+  })
+  const [code] = await once(child, 'exit')
+  if (code !== 0) throw new Error(`node ${args.join(' ')} ended with ${code}`)
+  return monotonic() - started
+}
+
+/** What a process holds in RAM, in MB. */
+export function residentMb(pid: number): number {
+  const { stdout } = spawnSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' })
+  const kib = Number(stdout.trim())
+  if (!(kib > 0)) throw new Error(`ps knows no memory of process ${pid}`)
+  return kib / 1024
+}
+
+/** The modules that `node <args>` loads until `sign` resolves (or it ends by itself). */
+export async function modulesOf(
+  args: readonly string[],
+  options: { folder: string; env?: NodeJS.ProcessEnv; sign?: () => Promise<unknown> },
+): Promise<Module[]> {
+  const file = join(options.folder, 'modules.json')
+  const running = startNode(['--import', recorder, ...args], { ...options.env, BENCH_MODULES: file })
+  running.child.stdout?.resume()
+  if (options.sign) {
+    await options.sign()
+    await running.stop()
+  } else if (running.child.exitCode === null) await once(running.child, 'exit')
+  return JSON.parse(readFileSync(file, 'utf8'))
+}

@@ -1,0 +1,117 @@
+// What `gkube serve` costs above its packages: start to ready, and memory when idle. The baseline imports the same
+// entry points of the same packages and does nothing: the list is recorded from a real server, so it is never stale.
+import { writeFileSync } from 'node:fs'
+import { get } from 'node:http'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { freePort } from '../src/sandbox/free-port.ts'
+import type { Figure } from './figures.ts'
+import { monotonic } from './monotonic.ts'
+import { collector, firstOutput, gkube, modulesOf, type Running, residentMb, startNode } from './processes.ts'
+import type { Rig } from './rig.ts'
+
+const idleMs = 5_000
+
+export async function serveCost(rig: Rig, rounds: number): Promise<Figure[]> {
+  const port = await freePort()
+  const serve = [gkube, 'serve', '--config', rig.configFile('/bench/serve/', port)]
+  const modules = await modulesOf(serve, { folder: rig.folder, sign: () => ready(port, monotonic()) })
+  const entries = modules.filter(module => module.entry).map(module => module.url)
+  const bare = join(rig.folder, 'bare.mjs')
+  writeFileSync(bare, bareProgram(entries))
+  const figures: Figure[] = []
+  for (const [words, env] of caches) {
+    const times = { gkube: [] as number[], bare: [] as number[] }
+    // The first of each fills the cache.
+    for (let i = 0; i <= rounds; i++) {
+      const own = await started(serve, env, running => ready(port, running.started))
+      const theirs = await started([bare], env, firstOutput)
+      if (i === 0) continue
+      times.gkube.push(own)
+      times.bare.push(theirs)
+    }
+    figures.push({
+      what: `start to ready, ${words}`,
+      unit: 'ms',
+      values: times.gkube,
+      baseline: { what: `bare import of ${entries.length} entry points`, values: times.bare },
+      aim: { kind: 'above', limit: 200 },
+    })
+  }
+  figures.push(await idleMemory(serve, bare, { port, rounds: Math.min(rounds, 3) }))
+  return figures
+}
+
+/** Node keeps compiled code on disk where it can write; a container with a read-only root starts without. */
+const caches: readonly (readonly [string, NodeJS.ProcessEnv])[] = [
+  ['compile cache warm', {}],
+  ['no compile cache', { NODE_DISABLE_COMPILE_CACHE: '1' }],
+]
+
+const bareProgram = (entries: readonly string[]): string =>
+  [
+    `import { enableCompileCache } from 'node:module'`,
+    'enableCompileCache()',
+    ...entries.map(url => `await import(${JSON.stringify(url)})`),
+    `process.stdout.write('ready')`,
+    'setInterval(() => undefined, 60_000)',
+  ].join('\n')
+
+async function started(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  sign: (running: Running) => Promise<number>,
+): Promise<number> {
+  const running = startNode(args, env)
+  try {
+    return await sign(running)
+  } finally {
+    await running.stop()
+  }
+}
+
+async function idleMemory(
+  serve: readonly string[],
+  bare: string,
+  { port, rounds }: { port: number; rounds: number },
+): Promise<Figure> {
+  const memory = { gkube: [] as number[], bare: [] as number[] }
+  const looked = ['--expose-gc', '--import', collector]
+  for (let i = 0; i < rounds; i++) {
+    const both = [startNode([...looked, ...serve]), startNode([...looked, bare])] as const
+    try {
+      await Promise.all([ready(port, monotonic()), firstOutput(both[1])])
+      await sleep(idleMs)
+      for (const { child } of both) child.kill('SIGUSR2')
+      await sleep(500)
+      memory.gkube.push(residentMb(both[0].child.pid ?? 0))
+      memory.bare.push(residentMb(both[1].child.pid ?? 0))
+    } finally {
+      await Promise.all(both.map(running => running.stop()))
+    }
+  }
+  return {
+    what: `memory after ${idleMs / 1000} s idle`,
+    unit: 'MB',
+    values: memory.gkube,
+    baseline: { what: 'bare import of the same', values: memory.bare },
+    aim: { kind: 'above', limit: 30 },
+  }
+}
+
+/** Milliseconds from `since` until /readyz answers 200; asked again and again, as a probe would, but sooner. */
+async function ready(port: number, since: number): Promise<number> {
+  for (const end = since + 20_000; monotonic() < end; await sleep(2)) {
+    if ((await statusOf(port)) === 200) return monotonic() - since
+  }
+  throw new Error('gkube serve was not ready in 20 s')
+}
+
+const statusOf = (port: number): Promise<number> =>
+  new Promise(resolve => {
+    const asking = get({ host: '127.0.0.1', port, path: '/readyz', agent: false }, response => {
+      response.resume()
+      resolve(response.statusCode ?? 0)
+    })
+    asking.on('error', () => resolve(0))
+  })
