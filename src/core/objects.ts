@@ -43,7 +43,7 @@ export function render(input: RenderInput): KubeObject[] {
   const rendered = frozen.spec.kind === 'manifests' ? given(input) : own(input)
   const patched = applyPatches(rendered.map(plain), frozen.spec.patches)
   const objects = patched.map(object => marked(object, input))
-  const namespace = environment.createNamespace ? [namespaceOf(environment)] : []
+  const namespace = environment.createNamespace ? [namespaceObject(environment.namespace)] : []
   return [...namespace, ...objects].map(plain).sort((a, b) => rank(a) - rank(b))
 }
 
@@ -99,14 +99,11 @@ function filesConfigMap(frozen: Frozen, namespace: string): object | null {
   }
 }
 
-/** Shared by every app in it: nothing in it names an app, a revision or a deploy. */
-const namespaceOf = (environment: RenderInput['environment']): object => ({
+/** A namespace that gkube creates. Every app in it shares it: nothing in it names an app, a revision or a deploy. */
+export const namespaceObject = (name: string): KubeObject => ({
   apiVersion: 'v1',
   kind: 'Namespace',
-  metadata: {
-    name: environment.namespace,
-    labels: { [managedBy]: 'gkube', 'pod-security.kubernetes.io/warn': 'restricted' },
-  },
+  metadata: { name, labels: { [managedBy]: 'gkube', 'pod-security.kubernetes.io/warn': 'restricted' } },
 })
 
 /** The team's labels, and which deploy wrote it (metadata only); ownership labels stay whatever a patch did. */

@@ -261,7 +261,7 @@ describe('unifiedDiff', () => {
   })
   it('shows lines around a change', () => {
     const diff = unifiedDiff(server(deployment({}, '1')), deployment({}, '2'))
-    expect(diff).toContain('--- Deployment shop/web\tlive\n+++ Deployment shop/web\twanted\n@@')
+    expect(diff).toMatch(/^--- Deployment shop\/web\tlive\n\+\+\+ Deployment shop\/web\twanted\n@@/)
     expect(diff).toContain(
       '-        - image: registry.example.com/shop/web:1\n+        - image: registry.example.com/shop/web:2\n',
     )

@@ -61,7 +61,8 @@ export function unifiedDiff(live: KubeObject | null, wanted: KubeObject | null):
     wanted ? 'wanted' : '',
     { context: 3 },
   )
-  return patch.replace(/^=+\n/, '')
+  // Without the library's own heading.
+  return patch.slice(patch.indexOf('--- '))
 }
 
 const yaml = (value: unknown): string => stringify(value, { sortMapEntries: true, lineWidth: 0 })

@@ -1,6 +1,7 @@
 // The environment step of a create: the namespace must be there before anything is written into it. gkube makes
 // it only where the operators allow that (`createNamespace`); it is never deleted.
 import { ClusterError } from '../cluster.ts'
+import { namespaceObject } from '../objects.ts'
 import { done, failed, type StepBody } from './step.ts'
 
 export const environment: StepBody = async ({ cluster, environment: env, workload }) => {
@@ -15,11 +16,7 @@ export const environment: StepBody = async ({ cluster, environment: env, workloa
     )
   }
   try {
-    await cluster.create({
-      apiVersion: 'v1',
-      kind: 'Namespace',
-      metadata: { name, labels: { 'app.kubernetes.io/managed-by': 'gkube' } },
-    })
+    await cluster.create(namespaceObject(name))
   } catch (error) {
     if (error instanceof ClusterError && error.kind === 'already_exists')
       return done(`namespace ${name} is there`)
