@@ -54,14 +54,15 @@ export function refusals(objects: readonly KubeObject[], context: Context): stri
 function kindRefusal(object: KubeObject, { environment, namespace, spec }: Context): string | null {
   const group = groupOf(object)
   const name = nameOf(object)
-  const forbidden = never[group]
+  // A group is what somebody wrote: `constructor` is one too.
+  const forbidden = Object.hasOwn(never, group) ? never[group] : undefined
   if (forbidden)
     return `${name}: gkube never writes a ${object.kind} for an app, it ${forbidden}. Take it out of the manifests; an operator applies it with kubectl.`
   if (object.kind === 'Namespace' && group === '') {
     const given = flatten(spec.manifests).some(manifest => manifest.kind === 'Namespace')
     if (!given && environment.createNamespace && object.metadata.name === namespace) return null
   }
-  if (kinds[group]?.includes(object.kind)) return null
+  if (Object.hasOwn(kinds, group) && kinds[group]?.includes(object.kind)) return null
   const written = [object.kind, `${object.kind}.${group}`, `${group}/${object.kind}`]
   if (environment.allow.kinds.some(kind => written.includes(kind))) return null
   const why =

@@ -153,14 +153,6 @@ function rank(object: KubeObject): number {
   return at < 0 ? order.length : at
 }
 
-const runners = ['Deployment', 'StatefulSet', 'CronJob', 'DaemonSet', 'Job']
-
-/** The object whose rollout is watched: named like the app if there is one, else the first that runs pods. */
-export function mainWorkload(objects: readonly KubeObject[], app: string): KubeObject | null {
-  const running = runners.flatMap(kind => objects.filter(object => object.kind === kind))
-  return running.find(object => object.metadata.name === app) ?? running[0] ?? null
-}
-
 /** What a hook's Job needs to be there before anything else of the deploy is written. */
 export const neededByJobs = (objects: readonly KubeObject[]): KubeObject[] =>
   objects.filter(object => ['Namespace', 'ConfigMap', 'PersistentVolumeClaim'].includes(object.kind))

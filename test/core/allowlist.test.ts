@@ -286,6 +286,11 @@ describe('kinds', () => {
     const group = apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : ''
     if (group) expect(judge(manifest(object), { kinds: [`${kind}.${group}`] })).toEqual([])
   })
+  it('a group or field called like something that every object has is just not allowed', () => {
+    const odd = { apiVersion: 'constructor/v1', kind: 'Deployment', metadata: meta }
+    expect(judge(manifest(odd))[0]).toContain('not on the list of allowed kinds')
+    expect(judge(withPod({ constructor: 1 }))[0]).toContain('it is not on the list of allowed fields')
+  })
   it('looks into pods of kinds that it does not know', () => {
     const rollout = {
       apiVersion: 'argoproj.io/v1alpha1',

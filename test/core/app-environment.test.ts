@@ -141,7 +141,7 @@ describe('parseApp', () => {
     [
       'a slip deep down',
       { ...web, rollout: { drian: '5s' } },
-      'rollout.drian: is not a key here; known are strategy,',
+      'rollout.drian: is not a key here; did you mean drain?',
     ],
     [
       'an unknown word',

@@ -1,5 +1,5 @@
 // Every example is read, rendered for each of its environments, allowed, and compared with what it rendered before:
-// golden/*.yaml, made new by `vitest run test/core/examples.test.ts -u` and read by a person before it is kept.
+// golden/*.yaml, made new by `vitest run test/core/examples.test.ts --update` and read by a person before it is kept.
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { stringify } from 'yaml'

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { canonical } from '../../src/core/hash.ts'
 import { selectorLabels } from '../../src/core/objects/labels.ts'
 import { podsIn } from '../../src/core/objects/pod-templates.ts'
-import { mainWorkload, neededByJobs, render } from '../../src/core/objects.ts'
+import { neededByJobs, render } from '../../src/core/objects.ts'
 import { noOverrides } from '../../src/core/workload.ts'
 import { everything, inputOf, one, podOf, renderOf } from './specs.ts'
 
@@ -672,12 +672,6 @@ describe('the whole', () => {
       }),
       { numRuns: 60 },
     )
-  })
-  it('mainWorkload is the one named like the app, else the first that runs pods', () => {
-    const objects = renderOf({ kind: 'stateful', ports })
-    expect(mainWorkload(objects, 'web')?.kind).toBe('StatefulSet')
-    expect(mainWorkload(objects, 'other')?.kind).toBe('StatefulSet')
-    expect(mainWorkload([], 'web')).toBeNull()
   })
   it('neededByJobs is what a hook mounts', () => {
     expect(neededByJobs(renderOf(everything)).map(object => object.kind)).toEqual([

@@ -108,7 +108,8 @@ const reasons: Readonly<Record<string, string>> = {
   procMount: "unmasks the node's /proc",
   sysctls: 'change the kernel',
 }
-const because = (field: string): string => reasons[field] ?? 'is not on the list of allowed fields'
+const because = (field: string): string =>
+  (Object.hasOwn(reasons, field) && reasons[field]) || 'is not on the list of allowed fields'
 
 /** Off is as good as absent. */
 const isOff = (value: unknown): boolean => value === undefined || value === null || value === false

@@ -8,19 +8,21 @@ import { isFields } from './pod-templates.ts'
 type Patch = AppSpec['patches'][number]
 
 /** The key that tells the items of a list apart, by the list's field name (as in Kubernetes' own patches). */
-const mergeKeys: Readonly<Record<string, readonly string[]>> = {
-  containers: ['name'],
-  initContainers: ['name'],
-  volumes: ['name'],
-  env: ['name'],
-  imagePullSecrets: ['name'],
-  volumeMounts: ['mountPath'],
-  volumeClaimTemplates: ['metadata.name'],
-  hostAliases: ['ip'],
-  topologySpreadConstraints: ['topologyKey'],
-  // Of a container, then of a Service.
-  ports: ['containerPort', 'port'],
-}
+const mergeKeys = new Map<string, readonly string[]>(
+  Object.entries({
+    containers: ['name'],
+    initContainers: ['name'],
+    volumes: ['name'],
+    env: ['name'],
+    imagePullSecrets: ['name'],
+    volumeMounts: ['mountPath'],
+    volumeClaimTemplates: ['metadata.name'],
+    hostAliases: ['ip'],
+    topologySpreadConstraints: ['topologyKey'],
+    // Of a container, then of a Service.
+    ports: ['containerPort', 'port'],
+  }),
+)
 
 /** What gkube finds an object by, and the one field that `replicas`, scale and the autoscaler share. */
 const fixed = [
@@ -74,9 +76,9 @@ export function mergePatch(value: unknown, patch: unknown, field = ''): unknown 
 
 function mergeList(value: unknown, patch: readonly unknown[], field: string): unknown {
   const items: unknown[] = Array.isArray(value) ? [...value] : []
-  const key = mergeKeys[field]?.find(name =>
-    [...items, ...patch].every(item => valueAt(item, name) !== undefined),
-  )
+  const key = mergeKeys
+    .get(field)
+    ?.find(name => [...items, ...patch].every(item => valueAt(item, name) !== undefined))
   if (key === undefined) return patch
   for (const change of patch) {
     const id = valueAt(change, key)

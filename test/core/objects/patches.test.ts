@@ -111,6 +111,12 @@ describe('a patch', () => {
       expect((error as UserError).message).toContain(says)
     }
   })
+  it('takes names that every object has for what they are: names', () => {
+    const spec = JSON.parse('{"constructor": [{"name": "a"}], "__proto__": {"x": [1]}}')
+    const objects = patched('Deployment', { spec })
+    expect(Object.hasOwn(one(objects, 'Deployment').spec, 'constructor')).toBe(true)
+    expect(({} as { x?: unknown }).x).toBeUndefined()
+  })
   it('says null for a fixed field too', () => {
     expect(() => patched('Deployment', { spec: { selector: null } })).toThrow('spec.selector')
   })
