@@ -34,7 +34,7 @@ export function diagnosis(evidence: Evidence, now: number): Diagnosis {
   return bounded({
     cause: { ...cause, message: clean(cause.message, 1000) },
     seen: seen(evidence, now).map(line => clean(line, 500)),
-    tries: tries(reason, app, cause.message),
+    tries: tries(reason, app),
     events: chosen(events).map(event => ({
       at: event.lastAt,
       type: event.type,
@@ -166,17 +166,17 @@ function countBy(values: readonly string[]): [string, number][] {
   return [...counts].sort(([, a], [, b]) => b - a)
 }
 
-function tries(reason: Reason, app: string, message: string): string[] {
+function tries(reason: Reason, app: string): string[] {
   const logs = `read the log lines; \`gkube logs ${app} --previous\` shows all of the crashed run`
   const changed = `\`gkube history ${app}\` shows what ran before`
   switch (reason) {
+    case 'image_not_found':
+      return [`check the tag, or \`gkube history ${app}\` for one that exists`]
     case 'image_pull':
-      return /does not exist/.test(message)
-        ? [`check the tag, or \`gkube history ${app}\` for one that exists`]
-        : [
-            'check that the cluster may pull it: `imagePullSecrets` of the app, and the registry itself',
-            `check the tag, or \`gkube history ${app}\` for one that exists`,
-          ]
+      return [
+        'check that the cluster may pull it: `imagePullSecrets` of the app, and the registry itself',
+        `check the tag, or \`gkube history ${app}\` for one that exists`,
+      ]
     case 'invalid_image':
       return ['correct `image` in the app: host/path:{revision}, lower case']
     case 'crash_loop':

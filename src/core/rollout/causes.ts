@@ -74,7 +74,7 @@ function missingImage(all: readonly Place[], memo: Memo, now: number): Cause | n
   const long = missing.some(({ known }) => now - (known.notFoundSince ?? now) >= secondPullMs)
   if (pulls < 2 && !long) return null
   return {
-    reason: 'image_pull',
+    reason: 'image_not_found',
     message: `Image \`${first.place.container.image}\` does not exist in the registry: ${registryWords(first.known.notFound)} (${at(first.place)}).`,
   }
 }

@@ -1,11 +1,11 @@
 // The rollout step: waits on the shared watch until the new pods serve, or says why they will not. Also the wait
 // of an automatic rollback (`recover`). Judging is pure (rollout.ts); this file only waits and gathers.
-import type { ObjectRef, Observed } from '../cluster.ts'
+import type { Observed } from '../cluster.ts'
 import { gatherDiagnosis } from '../diagnose.ts'
-import { mainOf, sameObject } from '../inventory.ts'
+import { mainOf } from '../inventory.ts'
 import { Fenced } from '../replica.ts'
+import { expectationFor } from '../rollout/expectation.ts'
 import { type Expectation, judge, type Verdict } from '../rollout.ts'
-import { seconds } from '../units.ts'
 import { prune } from './record.ts'
 import { done, failed, type StepBody, type StepContext } from './step.ts'
 
@@ -30,9 +30,11 @@ async function wait(context: StepContext): ReturnType<StepBody> {
   const scope = { namespace: workload.namespace, app: workload.app, workload: ref }
   const observer = cluster.observe(scope, () => wake.abort())
   try {
-    let expected = expectation(context, ref)
+    const { frozen, startedAt } = context
+    const { inventory } = workload
+    let expected = expectationFor({ frozen, workload: ref, startedAt, inventory })
     for (;;) {
-      if (context.cancelled.aborted) return { kind: 'cancelled', clean: false }
+      if (context.cancelled.aborted) return { kind: 'cancelled' }
       if (context.stopped.aborted) throw new Fenced('it is shutting down')
       const observed = observer.current()
       const verdict = judge(observed, expected, context.now())
@@ -50,24 +52,6 @@ async function wait(context: StepContext): ReturnType<StepBody> {
     }
   } finally {
     observer.stop()
-  }
-}
-
-/** What must be true, from the spec that was applied and the generation that the write gave the object. */
-function expectation({ frozen, workload, startedAt }: StepContext, ref: ObjectRef): Expectation {
-  const { rollout: limits, ports, kind } = frozen.spec
-  const written = workload.inventory.find(item => sameObject(item, ref))
-  const services = kind === 'manifests' || kind === 'cron' ? [] : ports
-  return {
-    kind: ref.kind,
-    name: ref.name,
-    generation: written?.seen.startsWith('g') ? Number(written.seen.slice(1)) : 0,
-    servicePorts: services.map(port => ({ service: workload.app, port: port.name })),
-    progressSeconds: seconds(limits.progress),
-    limitSeconds: seconds(limits.limit),
-    stableSeconds: seconds(limits.stable),
-    crashes: limits.crashes,
-    startedAt,
   }
 }
 

@@ -134,7 +134,7 @@ describe.skipIf(realCluster).concurrent('a rollout', () => {
       deployment(here.namespace, 'absent', { image: `${registry}:missing` }),
     )
     const { verdict, explain } = await follow(cluster, expectation(object))
-    expect(verdict).toMatchObject({ status: 'failed', cause: { reason: 'image_pull' } })
+    expect(verdict).toMatchObject({ status: 'failed', cause: { reason: 'image_not_found' } })
     expect(verdict.cause?.message).toContain(`Image \`${registry}:missing\` does not exist`)
     const diagnosis = await explain()
     expect(diagnosis.seen[0]).toMatch(/of 2 new pods (ErrImagePull|ImagePullBackOff) for/)

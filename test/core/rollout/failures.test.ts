@@ -32,7 +32,7 @@ describe('failed', () => {
         [1, starting(waiting('ImagePullBackOff', 'Back-off pulling image'))],
         [11, starting(waiting('ErrImagePull', missing))],
       ],
-      'image_pull',
+      'image_not_found',
       /Image `registry\.example\.com\/web:1\.1\.0` does not exist in the registry: manifest unknown/,
     ],
     [
@@ -49,7 +49,7 @@ describe('failed', () => {
           }),
         ],
       ],
-      'image_pull',
+      'image_not_found',
       /does not exist/,
     ],
     [
@@ -58,7 +58,7 @@ describe('failed', () => {
         [0, starting(waiting('ErrImagePull', 'repository does not exist'))],
         [15, starting(waiting('ImagePullBackOff', 'Back-off'))],
       ],
-      'image_pull',
+      'image_not_found',
       /repository does not exist/,
     ],
     [
