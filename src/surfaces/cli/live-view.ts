@@ -22,6 +22,12 @@ export function liveView(out: Output, now: () => number): View {
     drawn = lines.length
   }
   const timer = setInterval(draw, redrawMs)
+  // Whatever ends the process, the cursor comes back.
+  const restore = () => {
+    if (drawn > 0) out.raw(showCursor)
+    drawn = 0
+  }
+  process.once('exit', restore)
   return {
     update: next => {
       seen = { ...next }
@@ -29,8 +35,8 @@ export function liveView(out: Output, now: () => number): View {
     },
     end: () => {
       clearInterval(timer)
-      if (drawn > 0) out.raw(showCursor)
-      drawn = 0
+      process.off('exit', restore)
+      restore()
     },
   }
 }

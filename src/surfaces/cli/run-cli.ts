@@ -28,7 +28,7 @@ export async function runCli(argv: readonly string[], io: Io & { readonly local:
     out = output(globals)
     const cli = await makeCli(io, io.local, out, globals)
     const action = (await load()) as (cli: Cli, args: unknown, options: unknown) => Promise<number> // program.ts pairs them
-    code = await action(cli, command.processedArgs, command.opts())
+    code = await action(cli, command.processedArgs, globals)
   })
   root.exitOverride()
   root.configureOutput({

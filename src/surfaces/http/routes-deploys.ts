@@ -2,7 +2,7 @@
 // The stream ends after the terminal `deploy` event; a client resumes by Last-Event-ID (an etcd revision).
 import { z } from 'zod'
 import { type DeployEvent, requestInput } from '../../core/core.ts'
-import { deploySchema, isTerminal } from '../../core/deploy.ts'
+import { deploySchema, isTerminal, type Progress } from '../../core/deploy.ts'
 import { label } from '../../core/units.ts'
 import { UserError } from '../../errors.ts'
 import { deployEvents, deployState } from './answers.ts'
@@ -67,10 +67,9 @@ export const deployRoutes: readonly Route[] = [
       const after = header('last-event-id') || undefined
       if (after !== undefined && !/^\d{1,19}$/.test(after))
         throw new UserError('bad_input', 'Last-Event-ID must be the id of an event of this stream.')
-      return {
-        kind: 'events',
-        messages: untilTerminal(core.watchDeploy(caller, params.id, { after, signal })),
-      }
+      const events = core.watchDeploy(caller, params.id, { after, signal })
+      const now = async () => (after === undefined ? core.showDeploy(caller, params.id) : null)
+      return { kind: 'events', messages: untilTerminal(events, now) }
     },
   }),
   route({
@@ -108,12 +107,20 @@ function keyOf(body: { idempotencyKey?: string }, header: string | undefined): s
   return header
 }
 
-async function* untilTerminal(events: AsyncIterable<DeployEvent>): AsyncGenerator<SseMessage> {
+/** What a new watcher cannot know from changes alone follows the first record: the progress as it stands. */
+async function* untilTerminal(
+  events: AsyncIterable<DeployEvent>,
+  now: () => Promise<{ progress: Progress | null } | null>,
+): AsyncGenerator<SseMessage> {
+  let first = true
   for await (const event of events) {
     // What it waits for is not a record: it has no place in the order that a client resumes in.
     const id = event.kind === 'waiting' ? undefined : event.revision
     yield { event: event.kind, id, data: dataOf(event) }
     if (event.kind === 'deploy' && isTerminal(event.deploy.phase)) return
+    const progress = first ? (await now())?.progress : null
+    if (progress) yield { event: 'progress', data: progress }
+    first = false
   }
 }
 

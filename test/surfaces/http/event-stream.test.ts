@@ -50,9 +50,16 @@ describe('the events of a deploy', () => {
     expect(seen.map(phase).filter(Boolean)).toContain('running')
     expect(seen.some(one => one.event === 'progress')).toBe(true)
     expect(phase(seen.at(-1))).toBe('succeeded')
-    const ids = seen.map(one => Number(one.id))
+    const ids = seen.flatMap(one => one.id ?? []).map(Number)
     expect(ids).toEqual([...ids].sort((a, b) => a - b))
     await until(() => core.open() === 0)
+  })
+
+  it('begin with the progress as it stands', async () => {
+    const { ask, events, core, id } = await start('hang')
+    await until(() => core.deploys.get(id)?.progress)
+    const { seen } = await frames(await ask('GET', events), all => all.length >= 2)
+    expect(seen[1]).toEqual({ event: 'progress', id: undefined, data: core.deploys.get(id)?.progress })
   })
 
   it('carry the diagnosis of a failure', async () => {
@@ -66,13 +73,15 @@ describe('the events of a deploy', () => {
 
   it('resume after Last-Event-ID without a gap or a repetition', async () => {
     const { ask, events, core, id } = await start('hang')
-    const first = await frames(await ask('GET', events), seen => seen.some(one => one.event === 'progress'))
+    const first = await frames(await ask('GET', events), seen =>
+      seen.some(one => one.event === 'progress' && one.id),
+    )
     core.progress(id, 2, 3)
     core.progress(id, 3, 3)
     core.finish(id)
-    const headers = { 'last-event-id': first.seen.at(-1)?.id ?? '' }
+    const headers = { 'last-event-id': first.seen.findLast(one => one.id)?.id ?? '' }
     const second = await frames(await ask('GET', events, { headers }))
-    const ids = [...first.seen, ...second.seen].map(one => Number(one.id))
+    const ids = [...first.seen, ...second.seen].flatMap(one => one.id ?? [])
     expect(new Set(ids).size).toBe(ids.length)
     expect(second.seen.filter(one => one.event === 'progress').map(one => one.data)).toMatchObject([
       { ready: 2 },

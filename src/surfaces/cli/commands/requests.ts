@@ -13,22 +13,21 @@ import { type Build, jobsOf } from '../jenkins.ts'
 
 type RequestOptions = FollowOptions & { environment?: string; note?: string; force?: boolean }
 
+type DeployOptions = RequestOptions & { file?: string; replace?: boolean }
+
 /** `gkube deploy [app] [revision]`; inside Jenkins the build says both. */
 export async function deploy(
   cli: Cli,
-  [appArg, revisionArg]: readonly (string | undefined)[],
-  options: RequestOptions & { file?: string; replace?: boolean },
+  args: readonly (string | undefined)[],
+  options: DeployOptions,
 ): Promise<number> {
-  const { build, io } = cli
+  const { build } = cli
   const file = options.file ? await readAppFile(cli, options.file) : null
-  const app = appArg ?? (io.env.GKUBE_APP || file?.app)
-  const job = app ? undefined : build?.job
-  if (!app && !job)
+  const { app, revision: named } = namedOf(cli, args, file)
+  if (!app && !build)
     throw new UserError('bad_input', 'Which app? For example: gkube deploy web 1.4.2 --environment staging')
   const environment = cli.environment(options.environment)
-  const revision =
-    revisionArg ??
-    (io.env.GKUBE_REVISION || (build ? await revisionOf(cli, build, { app, file }) : undefined))
+  const revision = named ?? (build ? await revisionOf(cli, build, { app, file }) : undefined)
   if (!revision)
     throw new UserError(
       'bad_input',
@@ -36,7 +35,7 @@ export async function deploy(
     )
   const body = {
     kind: 'deploy',
-    ...(app ? { app } : { job }),
+    ...(app ? { app } : { job: build?.job }),
     ...(file ? { spec: file.value } : {}),
     environment,
     revision,
@@ -44,11 +43,24 @@ export async function deploy(
     force: options.force ?? false,
     source: sourceOf(cli, options.note),
   }
-  const key =
-    options.idempotencyKey ??
-    (build ? keyOf(cli, build, [environment, app ?? build.job, revision]) : undefined)
-  const send = () => requestDeploy(cli, body, { ...options, idempotencyKey: key })
+  const key = build ? keyOf(cli, build, [environment, app ?? build.job, revision]) : undefined
+  const send = () => requestDeploy(cli, body, { ...options, idempotencyKey: options.idempotencyKey ?? key })
   return file ? file.placed(send, 'spec') : send()
+}
+
+/** What was named: by arguments, then by variables, then by the file. */
+function namedOf(
+  { io }: Cli,
+  args: readonly (string | undefined)[],
+  file: AppFile | null,
+): { app?: string; revision?: string } {
+  // A file names the app: what stands alone beside it is the revision.
+  const alone = file !== null && args[1] === undefined && args[0] !== file.app
+  const [app, revision] = alone ? [undefined, args[0]] : args
+  return {
+    app: app ?? (io.env.GKUBE_APP || file?.app),
+    revision: revision ?? (io.env.GKUBE_REVISION || undefined),
+  }
 }
 
 /** redeploy, rollback, scale, restart: a verb about a workload that is there. */
