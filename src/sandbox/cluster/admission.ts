@@ -57,15 +57,14 @@ export function admissionOver(store: Pick<Store, 'get' | 'list'>) {
     labelOf(namespace, `${mode}-version`) ?? 'latest'
 
   function limitRanges(pod: KubeObject) {
-    for (const range of store.list(kindNamed('LimitRange'), pod.metadata.namespace)) {
-      for (const limit of (range.spec?.limits ?? []) as Json[]) {
-        if (limit.type !== 'Container') continue
-        for (const container of [...pod.spec.containers, ...(pod.spec.initContainers ?? [])]) {
-          const { requests, limits } = container.resources
-          if (limit.default) container.resources.limits = { ...limit.default, ...limits }
-          const asked = { ...limit.defaultRequest, ...limits, ...requests }
-          if (Object.keys(asked).length > 0) container.resources.requests = asked
-        }
+    const ranges = store.list(kindNamed('LimitRange'), pod.metadata.namespace)
+    const limits: Json[] = ranges.flatMap(range => range.spec?.limits ?? [])
+    const containers = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])]
+    for (const limit of limits.filter(one => one.type === 'Container')) {
+      for (const { resources } of containers) {
+        if (limit.default) resources.limits = { ...limit.default, ...resources.limits }
+        const requests = { ...limit.defaultRequest, ...resources.limits, ...resources.requests }
+        if (Object.keys(requests).length > 0) resources.requests = requests
       }
     }
   }

@@ -14,7 +14,7 @@ import {
   unionRoots,
 } from './field-set.ts'
 import { apiVersion, type Kind } from './kinds.ts'
-import { type Schema, schemaOf } from './merge-schema.ts'
+import { itemKey, type Schema, schemaOf } from './merge-schema.ts'
 import {
   clone,
   type Draft,
@@ -60,6 +60,11 @@ export function applyConfig(
 ): KubeObject {
   const { manager, subresource, force } = options
   const schema = schemaOf(kind)
+  const twice = duplicate(config, schema, '')
+  if (twice) {
+    const who = `${config.metadata.namespace ?? ''}/${config.metadata.name}; ${apiVersion(kind)}, Kind=${kind.kind}`
+    throw new StatusError(500, '', `failed to create typed patch object (${who}): ${twice}`)
+  }
   const base: Draft = live ?? { apiVersion: config.apiVersion, kind: config.kind, metadata: {} }
   const managers = live?.metadata.managedFields ?? []
   const mine = managers.find(entry => isApplier(entry, options))
@@ -217,4 +222,20 @@ function mergeTyped(live: Json, config: Json, schema: Schema): Json {
   }
   for (const [name, part] of news) if (!olds.has(name)) result.push(clone(part.value))
   return result
+}
+
+/** A keyed list that names an item twice: it cannot be said which one is meant. */
+function duplicate(value: Json, schema: Schema, at: string): string | undefined {
+  const parts = partsOf(value, schema)
+  if (!parts) return undefined
+  if (Array.isArray(value) && parts.size < value.length) {
+    const keys = value.map(item => JSON.stringify(schema.keys ? itemKey(schema, item) : item))
+    const twice = keys.find((key, i) => keys.indexOf(key) < i) ?? ''
+    return `${at}: duplicate entries for key ${paths({ [`${schema.keys ? 'k' : 'v'}:${twice}`]: {} })[0]}`
+  }
+  for (const [name, part] of parts) {
+    const found = duplicate(part.value, part.schema, at + paths({ [name]: {} })[0])
+    if (found) return found
+  }
+  return undefined
 }

@@ -1,41 +1,15 @@
 // One function a verb: from a routed request to its answer, on top of registry.ts and watch.ts.
 // Subresources of pods that stream (log, exec) are in pod-streams.ts; http.ts calls all of this.
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import { parse as parseYaml } from 'yaml'
-import { apiVersion, kindNamed } from './kinds.ts'
+
+import type { DeleteOptions } from './deletion.ts'
+import { apiVersion } from './kinds.ts'
 import type { Json, KubeObject } from './object.ts'
-import type { DeleteOptions, PatchType, Registry, WriteOptions } from './registry.ts'
+import { type Answer, type Deps, parse, patchTypes, type Request, target, writeOptions } from './requests.ts'
 import type { Route } from './route.ts'
-import { fieldSelector, labelSelector, selectorText, selects } from './selectors.ts'
+import { fieldSelector, labelSelector } from './selectors.ts'
 import { badRequest, expired, notFound, qualified, StatusError } from './status-error.ts'
-import type { Store } from './store.ts'
+import { evict, scale, token } from './subresources.ts'
 import { tableOf } from './table.ts'
-import type { watchHub } from './watch.ts'
-
-export type Request = {
-  readonly route: Route
-  readonly query: URLSearchParams
-  readonly headers: IncomingMessage['headers']
-  readonly body: string
-  readonly response: ServerResponse
-  /** Written as `Warning:` headers. */
-  readonly warnings: string[]
-}
-
-export type Answer = { readonly status: number; readonly body: Json } | undefined
-
-type Deps = {
-  readonly store: Store
-  readonly registry: Registry
-  readonly watches: ReturnType<typeof watchHub>
-}
-
-const patchTypes: Readonly<Record<string, PatchType>> = {
-  'application/json-patch+json': 'json',
-  'application/merge-patch+json': 'merge',
-  'application/strategic-merge-patch+json': 'strategic',
-  'application/apply-patch+yaml': 'apply',
-}
 
 /** Answers a request for a kept kind; undefined when it was streamed. */
 export async function handle(deps: Deps, request: Request): Promise<Answer> {
@@ -63,44 +37,6 @@ export async function handle(deps: Deps, request: Request): Promise<Answer> {
       return remove(deps, request)
     case 'deletecollection':
       return removeAll(deps, request)
-  }
-}
-
-export function target(route: Route) {
-  return { kind: route.kind, namespace: route.namespace, name: route.name ?? '' }
-}
-
-export function parse({ body, headers }: Pick<Request, 'body' | 'headers'>): Json {
-  const type = headers['content-type'] ?? 'application/json'
-  if (/protobuf/.test(type)) {
-    throw new StatusError(
-      415,
-      'UnsupportedMediaType',
-      'the body of the request was in an unknown format - accepted media types include: application/json, application/yaml',
-    )
-  }
-  try {
-    return /yaml/.test(type) && !body.trimStart().startsWith('{') ? parseYaml(body) : JSON.parse(body || '{}')
-  } catch (error) {
-    throw badRequest(`error decoding the request body: ${(error as Error).message}`)
-  }
-}
-
-function writeOptions({ query, headers, route, warnings }: Request): WriteOptions {
-  const dryRun = query.getAll('dryRun')
-  if (dryRun.some(value => value !== 'All')) {
-    throw new StatusError(
-      422,
-      'Invalid',
-      `Invalid value: "${dryRun}": dryRun: Unsupported value: "${dryRun}": supported values: "All"`,
-    )
-  }
-  return {
-    manager: query.get('fieldManager') || (headers['user-agent'] ?? 'unknown').split('/')[0] || 'unknown',
-    dryRun: dryRun.length > 0,
-    subresource: route.subresource,
-    force: query.get('force') === 'true',
-    warnings,
   }
 }
 
@@ -339,101 +275,6 @@ function listOf(request: Request, items: KubeObject[], metadata: Json): Json {
       items: items.map(partial),
     }
   return { kind: `${kind.kind}List`, apiVersion: apiVersion(kind), metadata, items }
-}
-
-const scaleOf = ({ metadata, spec, status }: KubeObject): Json => ({
-  kind: 'Scale',
-  apiVersion: 'autoscaling/v1',
-  metadata: {
-    name: metadata.name,
-    namespace: metadata.namespace,
-    uid: metadata.uid,
-    resourceVersion: metadata.resourceVersion,
-    creationTimestamp: metadata.creationTimestamp,
-  },
-  spec: { replicas: spec.replicas },
-  status: {
-    replicas: status?.replicas ?? 0,
-    selector: selectorText(spec.selector?.matchLabels ? spec.selector : { matchLabels: spec.selector }),
-  },
-})
-
-async function scale(deps: Deps, request: Request): Promise<Answer> {
-  const { route } = request
-  if (route.verb === 'get') return { status: 200, body: scaleOf(deps.registry.get(target(route))) }
-  const body = parse(request)
-  const type = route.verb === 'patch' ? patchTypes[request.headers['content-type'] ?? ''] : undefined
-  const json = type === 'json' ? body.find((op: Json) => op.path === '/spec/replicas')?.value : undefined
-  const replicas = json ?? body.spec?.replicas ?? (route.verb === 'update' ? 0 : undefined)
-  const resourceVersion = body.metadata?.resourceVersion ?? ''
-  const object = await deps.registry.replace(
-    target(route),
-    live => ({
-      ...live,
-      metadata: { ...live.metadata, resourceVersion },
-      spec: { ...live.spec, replicas: replicas ?? live.spec.replicas },
-    }),
-    writeOptions(request),
-  )
-  return { status: 200, body: scaleOf(object) }
-}
-
-async function evict(deps: Deps, request: Request): Promise<Answer> {
-  const pod = deps.registry.get(target(request.route))
-  const budgets = deps.store
-    .list(kindNamed('PodDisruptionBudget'), pod.metadata.namespace)
-    .filter(one => selects(one.spec.selector, pod.metadata.labels))
-  const spent = budgets.find(one => !(one.status?.disruptionsAllowed > 0))
-  if (spent) {
-    const { currentHealthy = 0, desiredHealthy = 0 } = spent.status ?? {}
-    const name = spent.metadata.name
-    const cause = `The disruption budget ${name} needs ${desiredHealthy} healthy pods and has ${currentHealthy} currently`
-    throw new StatusError(
-      429,
-      'TooManyRequests',
-      "Cannot evict pod as it would violate the pod's disruption budget.",
-      {
-        details: { causes: [{ reason: 'DisruptionBudget', message: cause }] },
-      },
-    )
-  }
-  const options = parse(request).deleteOptions ?? {}
-  await deps.registry.remove(target(request.route), options)
-  return {
-    status: 201,
-    body: { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 },
-  }
-}
-
-function token(request: Request): Answer {
-  const seconds = parse(request).spec?.expirationSeconds ?? 3600
-  const expirationTimestamp = new Date(Date.now() + seconds * 1000).toISOString()
-  const made = Buffer.from(
-    `${request.route.namespace}:${request.route.name}:${expirationTimestamp}`,
-  ).toString('base64url')
-  return {
-    status: 201,
-    body: {
-      kind: 'TokenRequest',
-      apiVersion: 'authentication.k8s.io/v1',
-      metadata: {},
-      spec: {},
-      status: { token: made, expirationTimestamp },
-    },
-  }
-}
-
-/** Access reviews are always allowed: the stand-in has no authorization. */
-export function review(request: Request): Answer {
-  const body = parse(request)
-  const rules = {
-    resourceRules: [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }],
-    nonResourceRules: [{ verbs: ['*'], nonResourceURLs: ['*'] }],
-    incomplete: false,
-  }
-  const { kind } = request.route
-  const status = kind.kind === 'SelfSubjectRulesReview' ? rules : { allowed: true }
-  return { status: 201, body: { ...body, kind: kind.kind, apiVersion: apiVersion(kind), status } }
 }
 
 /** 404 for a path that names nothing. */

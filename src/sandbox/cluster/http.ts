@@ -4,14 +4,16 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { discover } from './discovery.ts'
 import { type Faults, faultError } from './faults.ts'
-import { type Answer, handle, review, unknownPath } from './handlers.ts'
+import { handle, unknownPath } from './handlers.ts'
 import { reviews } from './kinds.ts'
 import type { Images } from './logs.ts'
 import { serveLog } from './pod-streams.ts'
 import type { Registry } from './registry.ts'
+import type { Answer } from './requests.ts'
 import { type Route, routeOf } from './route.ts'
 import { failureStatus, StatusError } from './status-error.ts'
 import type { Store } from './store.ts'
+import { review } from './subresources.ts'
 import type { watchHub } from './watch.ts'
 
 export type HttpDeps = {

@@ -82,34 +82,41 @@ export function play({ container, image, task, restarts }: PlayInput): Play {
 const readyAfter = (probe: Json): number =>
   probe ? Math.max(200, (probe.initialDelaySeconds ?? 0) * 1000) : 0
 
+type Script = { readonly lines: { at: number; text: string }[]; exit?: number; takes: number }
+
 /** What a shell script would do, as far as its plain top-level statements tell. */
-function readScript(container: Json): {
-  lines: { at: number; text: string }[]
-  exit?: number
-  takes: number
-} {
-  const words: string[] = [...(container.command ?? []), ...(container.args ?? [])]
-  const shell = /(^|\/)(ba|da|a)?sh$/.test(words[0] ?? '')
-  const flag = words.findIndex(word => /^-\w*c$/.test(word))
-  const script =
-    shell && flag > 0
-      ? (words[flag + 1] ?? '')
-      : words[0] === 'echo'
-        ? `echo ${words.slice(1).join(' ')}`
-        : ''
-  const lines: { at: number; text: string }[] = []
-  let at = 50
+function readScript(container: Json): Script {
+  const script: Script = { lines: [], takes: 50 }
   let depth = 0
-  for (const statement of script.split(/\n|;|&&/).map(part => part.trim())) {
-    if (/^(if|case|while|until|for)\b|\{$/.test(statement)) depth++
-    if (/^(fi|esac|done)\b|^\}/.test(statement)) depth--
-    if (depth > 0) continue
-    const [, verb = '', rest = ''] = /^(\S+)\s*(.*)$/.exec(statement) ?? []
-    if (verb === 'echo' && !/[>|`]|\$\(/.test(rest)) lines.push({ at, text: expand(rest, container) })
-    if (verb === 'sleep') at += Math.min(Number(rest) || 0, 3600) * 1000
-    if (verb === 'exit' && /^\d*$/.test(rest)) return { lines, exit: Number(rest), takes: at }
+  for (const statement of scriptOf(container)
+    .split(/\n|;/)
+    .map(part => part.trim())) {
+    if (/^(if|case|while|until|for)\b|^\{|\(\)\s*\{/.test(statement)) depth++
+    const inner = depth > 0
+    if (/^(fi|esac|done)\b|^\}/.test(statement)) depth = Math.max(0, depth - 1)
+    if (!inner) runStatement(statement, script, container)
+    if (script.exit !== undefined) break
   }
-  return { lines, takes: at }
+  return script
+}
+
+function scriptOf({ command = [], args = [] }: Json): string {
+  const words: string[] = [...command, ...args]
+  const flag = words.findIndex(word => /^-\w*c$/.test(word))
+  if (/(^|\/)(ba|da|a)?sh$/.test(words[0] ?? '') && flag > 0) return words[flag + 1] ?? ''
+  return words[0] === 'echo' ? `echo "${words.slice(1).join(' ')}"` : ''
+}
+
+/** `a && b`: as far as it is sure that each part succeeds. */
+function runStatement(statement: string, script: Script, container: Json) {
+  for (const part of statement.split('&&').map(one => one.trim())) {
+    const [, verb = '', rest = ''] = /^(\S+)\s*(.*)$/.exec(part) ?? []
+    if (part.includes('||') || !['echo', 'sleep', 'exit', 'true', 'set', 'cd', ':'].includes(verb)) return
+    if (verb === 'echo' && !/[>|`]|\$\(/.test(rest))
+      script.lines.push({ at: script.takes, text: expand(rest, container) })
+    if (verb === 'sleep') script.takes += Math.min(Number(rest) || 0, 3600) * 1000
+    if (verb === 'exit' && /^\d*$/.test(rest)) script.exit = Number(rest)
+  }
 }
 
 function expand(text: string, container: Json): string {

@@ -1,10 +1,10 @@
 // The subresources of pods that stream: log (with follow) and exec over a WebSocket.
 // What is said in them comes from logs.ts and exec.ts; here is only the coming and going of it.
 import type { ServerResponse } from 'node:http'
-import { target } from './handlers.ts'
 import { kindNamed } from './kinds.ts'
 import { type Images, type LogOptions, logText, logView } from './logs.ts'
 import type { Registry } from './registry.ts'
+import { target } from './requests.ts'
 import type { Route } from './route.ts'
 import type { Store } from './store.ts'
 

@@ -1,18 +1,14 @@
 // Validation of pod specs, alone or in a template: names, images, ports, mounts, resources, probes.
-// The wording is the real server's; the other kinds' rules, and the helpers used here, are in validation.ts.
+// The wording is the real server's; the other kinds' rules are in validation.ts, shared checks in field-report.ts.
+import { checkLabelName, labelForm, type Report } from './field-report.ts'
 import type { Json } from './object.ts'
 import { parseQuantity } from './quantity.ts'
-import type { Report } from './validation.ts'
 
 type Options = {
   readonly restart: readonly string[]
   readonly old?: Json
   readonly claims?: readonly string[]
 }
-
-const labelForm = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/
-const labelWording =
-  "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
 
 export function validatePodSpec(spec: Json, at: string, report: Report, options: Options) {
   if (!spec?.containers?.length) return report.required(`${at}.containers`)
@@ -21,7 +17,7 @@ export function validatePodSpec(spec: Json, at: string, report: Report, options:
   }
   const volumes = new Set<string>()
   for (const [i, volume] of (spec.volumes ?? []).entries()) {
-    name(report, `${at}.volumes[${i}].name`, volume.name)
+    checkLabelName(report, `${at}.volumes[${i}].name`, volume.name)
     if (volumes.has(volume.name)) report.duplicate(`${at}.volumes[${i}].name`, volume.name)
     volumes.add(volume.name)
     if (volume.persistentVolumeClaim && !volume.persistentVolumeClaim.claimName) {
@@ -48,13 +44,8 @@ export function validatePodSpec(spec: Json, at: string, report: Report, options:
   }
 }
 
-function name(report: Report, field: string, value: Json) {
-  if (!value) report.required(field)
-  else if (!labelForm.test(value)) report.invalid(field, value, labelWording)
-}
-
 function container(one: Json, at: string, report: Report, volumes: ReadonlySet<string>) {
-  name(report, `${at}.name`, one.name)
+  checkLabelName(report, `${at}.name`, one.name)
   if (!one.image) report.required(`${at}.image`)
   else if (one.image !== one.image.trim()) {
     report.invalid(`${at}.image`, one.image, 'must not have leading or trailing whitespace')
@@ -63,40 +54,45 @@ function container(one: Json, at: string, report: Report, volumes: ReadonlySet<s
     report.unsupported(`${at}.imagePullPolicy`, one.imagePullPolicy, ['Always', 'IfNotPresent', 'Never'])
   }
   ports(one.ports ?? [], at, report)
-  for (const [i, env] of (one.env ?? []).entries()) {
-    const field = `${at}.env[${i}]`
-    if (!env.name) report.required(`${field}.name`)
-    else if (/=/.test(env.name))
-      report.invalid(
-        `${field}.name`,
-        env.name,
-        "a valid environment variable name must consist only of printable ASCII characters other than '='",
-      )
-    if (env.value && env.valueFrom)
-      report.invalid(`${field}.valueFrom`, '', 'may not be specified when `value` is not empty')
-  }
-  const mounted = new Set<string>()
-  for (const [i, mount] of (one.volumeMounts ?? []).entries()) {
-    const field = `${at}.volumeMounts[${i}]`
-    if (!volumes.has(mount.name)) report.notFound(`${field}.name`, mount.name)
-    if (!mount.mountPath) report.required(`${field}.mountPath`)
-    else if (mounted.has(mount.mountPath))
-      report.invalid(`${field}.mountPath`, mount.mountPath, 'must be unique')
-    mounted.add(mount.mountPath)
-  }
-  const { requests = {}, limits = {} } = one.resources ?? {}
-  for (const [resource, asked] of Object.entries(requests)) {
-    const limit = parseQuantity(limits[resource])
-    if (limit !== undefined && (parseQuantity(asked) ?? 0) > limit) {
-      report.invalid(
-        `${at}.resources.requests`,
-        asked,
-        `must be less than or equal to ${resource} limit of ${limits[resource]}`,
-      )
-    }
-  }
+  environment(one.env ?? [], at, report)
+  mounts(one.volumeMounts ?? [], at, { report, volumes })
+  resources(one.resources ?? {}, at, report)
   for (const kind of ['livenessProbe', 'readinessProbe', 'startupProbe'])
     probe(one[kind], `${at}.${kind}`, report, kind !== 'readinessProbe')
+}
+
+function environment(list: readonly Json[], at: string, report: Report) {
+  for (const [i, { name, value, valueFrom }] of list.entries()) {
+    const field = `${at}.env[${i}]`
+    if (!name) report.required(`${field}.name`)
+    else if (name.includes('=')) report.invalid(`${field}.name`, name, envWording)
+    if (value && valueFrom) {
+      report.invalid(`${field}.valueFrom`, '', 'may not be specified when `value` is not empty')
+    }
+  }
+}
+
+const envWording =
+  "a valid environment variable name must consist only of printable ASCII characters other than '='"
+
+function mounts(list: readonly Json[], at: string, of: { report: Report; volumes: ReadonlySet<string> }) {
+  const mounted = new Set<string>()
+  for (const [i, { name, mountPath }] of list.entries()) {
+    const field = `${at}.volumeMounts[${i}]`
+    if (!of.volumes.has(name)) of.report.notFound(`${field}.name`, name)
+    if (!mountPath) of.report.required(`${field}.mountPath`)
+    else if (mounted.has(mountPath)) of.report.invalid(`${field}.mountPath`, mountPath, 'must be unique')
+    mounted.add(mountPath)
+  }
+}
+
+function resources({ requests = {}, limits = {} }: Json, at: string, report: Report) {
+  for (const [resource, asked] of Object.entries(requests)) {
+    const limit = parseQuantity(limits[resource])
+    if (limit === undefined || (parseQuantity(asked) ?? 0) <= limit) continue
+    const why = `must be less than or equal to ${resource} limit of ${limits[resource]}`
+    report.invalid(`${at}.resources.requests`, asked, why)
+  }
 }
 
 function ports(list: readonly Json[], at: string, report: Report) {

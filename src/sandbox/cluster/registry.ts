@@ -5,19 +5,21 @@ import { randomUUID } from 'node:crypto'
 import { admissionOver } from './admission.ts'
 import { applyConfig, trackUpdate } from './apply.ts'
 import { setDefaults } from './defaults.ts'
+import { checkDeletion, type DeleteOptions, type Deletion, deletionOf, isDue } from './deletion.ts'
 import { apiVersion, type Kind } from './kinds.ts'
 import {
   clone,
   type Draft,
   type Json,
   type KubeObject,
+  type Meta,
   randomSuffix,
   same,
   timestamp,
   withoutNulls,
 } from './object.ts'
 import { jsonPatch, mergePatch, strategicMergePatch } from './patch.ts'
-import { alreadyExists, badRequest, conflict, forbidden, notFound } from './status-error.ts'
+import { alreadyExists, badRequest, conflict, notFound, otherUid } from './status-error.ts'
 import type { Store } from './store.ts'
 import { checkKind, templateOf, validate } from './validation.ts'
 
@@ -36,30 +38,11 @@ export type WriteOptions = {
   readonly trusted?: boolean
 }
 
-export type DeleteOptions = {
-  readonly dryRun?: boolean
-  readonly gracePeriodSeconds?: number
-  readonly propagationPolicy?: 'Orphan' | 'Background' | 'Foreground'
-  readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string }
-}
-
 export type PatchType = 'json' | 'merge' | 'strategic' | 'apply'
 
 type Target = { readonly kind: Kind; readonly namespace?: string; readonly name: string }
 
 const attempts = 20
-const permanent = ['default', 'kube-system', 'kube-public']
-
-/** Kinds whose DELETE answers the object instead of a Status. */
-const answersObject = [
-  'Pod',
-  'Service',
-  'PersistentVolume',
-  'PersistentVolumeClaim',
-  'ServiceAccount',
-  'ResourceQuota',
-  'Namespace',
-]
 
 export function registryOver(store: Store) {
   const admission = admissionOver(store)
@@ -83,7 +66,7 @@ export function registryOver(store: Store) {
 
   function prepare(kind: Kind, draft: Draft, namespace?: string): KubeObject {
     checkKind(kind, draft)
-    const { metadata = {} } = draft
+    const metadata: Partial<Meta> = { ...draft.metadata }
     if (kind.namespaced && namespace && metadata.namespace && metadata.namespace !== namespace) {
       throw badRequest(
         `the namespace of the provided object does not match the namespace sent on the request`,
@@ -132,61 +115,30 @@ export function registryOver(store: Store) {
     options: WriteOptions,
   ): Promise<KubeObject> {
     const { kind, name } = target
-    for (let attempt = 1; ; attempt++) {
+    for (let attempt = 1; attempt <= attempts; attempt++) {
       const live = get(target)
-      const wanted = change(live)
-      const next = settle(kind, live, wanted, options)
-      if (next === live) return live
-      if (options.dryRun) return next
-      const gone = next.metadata.deletionTimestamp && !next.metadata.finalizers?.length && isDue(next)
-      if (gone ? await store.remove(kind, live) : undefined) return next
-      const stored = gone ? undefined : await store.put(kind, next, live.metadata.resourceVersion)
-      if (stored) return stored
+      const next = settle(kind, live, change(live), options)
+      if (next === live || options.dryRun) return next
+      // The last finalizer of an object that is being deleted: it goes.
+      const due = isDue(kind, next)
+      const stored = due
+        ? await store.remove(kind, live)
+        : await store.put(kind, next, live.metadata.resourceVersion)
+      if (stored) return stored === true ? next : stored
       // Someone was faster. A wanted resourceVersion is compared again on the next turn, and refused there.
-      if (attempt >= attempts) throw conflict(kind, name)
     }
+    throw conflict(kind, name)
   }
-
-  // A pod that has been asked to end goes when its kubelet says so, by a delete without grace.
-  const isDue = (object: KubeObject) => !object.metadata.deletionGracePeriodSeconds
 
   /** What is stored for a wanted object; the live one itself when nothing changes. */
   function settle(kind: Kind, live: KubeObject, wanted: KubeObject, options: WriteOptions): KubeObject {
     checkKind(kind, wanted)
-    const { name } = live.metadata
-    const meta = wanted.metadata ?? {}
-    if (meta.name !== undefined && meta.name !== name) {
-      throw badRequest(`the name of the object (${meta.name}) does not match the name on the URL (${name})`)
-    }
-    if (meta.resourceVersion && meta.resourceVersion !== live.metadata.resourceVersion)
-      throw conflict(kind, name)
-    if (meta.uid && meta.uid !== live.metadata.uid) {
-      throw conflict(
-        kind,
-        name,
-        `Precondition failed: UID in precondition: ${meta.uid}, UID in object meta: ${live.metadata.uid}`,
-      )
-    }
+    checkIdentity(kind, live, wanted.metadata ?? {})
     const next = withoutNulls(narrow(kind, live, wanted, options.subresource))
-    const {
-      uid,
-      creationTimestamp,
-      namespace,
-      generation,
-      deletionTimestamp,
-      deletionGracePeriodSeconds,
-      generateName,
-    } = live.metadata
-    Object.assign(next.metadata, {
-      name,
-      namespace,
-      uid,
-      creationTimestamp,
-      generation,
-      deletionTimestamp,
-      deletionGracePeriodSeconds,
-      generateName,
-    })
+    for (const field of kept) {
+      if (live.metadata[field] === undefined) delete next.metadata[field]
+      else Object.assign(next.metadata, { [field]: live.metadata[field] })
+    }
     if (options.subresource !== 'status') {
       setDefaults(kind, next)
       if (!options.trusted) {
@@ -195,17 +147,11 @@ export function registryOver(store: Store) {
       }
       if (kind.generation && !same(withoutMeta(kind, next), withoutMeta(kind, live))) {
         next.metadata.generation = (live.metadata.generation ?? 0) + 1
-        options.warnings?.push(...(same(templateOf(next), templateOf(live)) ? [] : admission.warnings(next)))
+        if (!same(templateOf(next), templateOf(live))) options.warnings?.push(...admission.warnings(next))
       }
     }
-    next.metadata.resourceVersion = live.metadata.resourceVersion
-    const unmanaged = (object: KubeObject) => ({
-      ...object,
-      metadata: { ...object.metadata, managedFields: undefined },
-    })
-    const sameManagers = same(withoutTimes(next), withoutTimes(live))
-    if (same(unmanaged(next), unmanaged(live)) && sameManagers) return live
-    return next
+    // A later time alone is no change.
+    return same(withoutTimes(next), withoutTimes(live)) ? live : next
   }
 
   /** Of what is wanted, only what this subresource may change; managedFields kept up. */
@@ -227,9 +173,6 @@ export function registryOver(store: Store) {
     }
     return kind.subresources.includes('status') ? { ...object, status: live.status } : object
   }
-
-  const withoutTimes = (object: KubeObject) =>
-    (object.metadata.managedFields ?? []).map(({ time: _time, ...entry }) => entry)
 
   const withoutMeta = (kind: Kind, { metadata: _m, status, ...rest }: KubeObject) =>
     kind.subresources.includes('status') ? rest : { ...rest, status }
@@ -271,23 +214,15 @@ export function registryOver(store: Store) {
     checkKind(kind, config)
     const meta = config.metadata ?? {}
     if (meta.managedFields?.length) throw badRequest('metadata.managedFields must be nil')
-    if (meta.name !== undefined && meta.name !== name) {
-      throw badRequest(`the name of the object (${meta.name}) does not match the name on the URL (${name})`)
-    }
-    const draft: Draft = { ...config, metadata: { ...meta, name, namespace } }
+    // A version named for what does not exist yet is not looked at, as by the real server.
+    const { resourceVersion: _, ...rest } = meta
+    const draft: Draft = { ...config, metadata: { ...rest, name, namespace } }
     const merge = (live?: KubeObject) =>
       applyConfig(kind, live, draft, { ...options, force: options.force ?? false })
     if (!options.subresource && !store.get(kind, namespace, name)) {
-      if (meta.uid)
-        throw conflict(
-          kind,
-          name,
-          `Precondition failed: UID in precondition: ${meta.uid}, UID in object meta: `,
-        )
-      const { resourceVersion: _, ...metadata } = merge().metadata
+      if (meta.uid) throw otherUid(kind, name, meta.uid, '')
       try {
-        const object = prepare(kind, { ...merge(), metadata } as Draft, namespace)
-        return { object: await insert(kind, object, options), created: true }
+        return { object: await insert(kind, prepare(kind, merge(), namespace), options), created: true }
       } catch (error) {
         // Someone else made it in the meantime: apply onto that.
         if (!store.get(kind, namespace, name) || options.dryRun) throw error
@@ -297,8 +232,7 @@ export function registryOver(store: Store) {
       target,
       live => {
         // Checked before conflicts of fields: a stale version is not worth comparing.
-        if (meta.resourceVersion && meta.resourceVersion !== live.metadata.resourceVersion)
-          throw conflict(kind, name)
+        checkIdentity(kind, live, meta)
         const next = merge(live)
         return {
           ...next,
@@ -329,89 +263,29 @@ export function registryOver(store: Store) {
         ...live,
         metadata: { ...metadata, ...(type === 'json' ? { resourceVersion } : {}) },
       } as KubeObject
-      const next =
-        type === 'json'
-          ? jsonPatch(base, body)
-          : type === 'merge'
-            ? mergePatch(base, body)
-            : strategicMergePatch(kind, base, body)
-      if (type === 'json' && next.metadata?.resourceVersion === resourceVersion) {
-        return { ...next, metadata: { ...next.metadata, resourceVersion: '' } }
-      }
-      return next
+      const next = patched(kind, type, base, body)
+      if (type !== 'json' || next.metadata?.resourceVersion !== resourceVersion) return next
+      return { ...next, metadata: { ...next.metadata, resourceVersion: '' } }
     }
     return { object: await replace(target, change, options), created: false }
   }
 
-  /** Deletes, or marks as being deleted while finalizers or a pod's grace remain. `gone` tells which. */
-  async function remove(
-    target: Target,
-    options: DeleteOptions = {},
-  ): Promise<{ object: KubeObject; gone: boolean; asObject: boolean }> {
+  /** Deletes, or marks as being deleted while finalizers or a pod's grace remain. */
+  async function remove(target: Target, options: DeleteOptions = {}): Promise<Deletion> {
     const { kind, name } = target
     for (let attempt = 1; attempt <= attempts; attempt++) {
       const live = get(target)
-      if (kind.kind === 'Namespace' && permanent.includes(name)) {
-        throw forbidden(kind, name, 'this namespace may not be deleted')
-      }
-      const { uid, resourceVersion } = options.preconditions ?? {}
-      if (uid && uid !== live.metadata.uid) {
-        throw conflict(
-          kind,
-          name,
-          `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${live.metadata.uid}`,
-        )
-      }
-      if (resourceVersion && resourceVersion !== live.metadata.resourceVersion) {
-        throw conflict(
-          kind,
-          name,
-          `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${live.metadata.resourceVersion}`,
-        )
-      }
-      const next = marked(kind, live, options)
-      const { deletionGracePeriodSeconds: grace = 0, finalizers = [] } = next.metadata
-      const gone = grace === 0 && finalizers.length === 0 && kind.kind !== 'Namespace'
-      const asObject = !gone || answersObject.includes(kind.kind)
-      if (options.dryRun || (!gone && same(next, live))) return { object: next, gone, asObject }
-      if (
-        gone ? await store.remove(kind, live) : await store.put(kind, next, live.metadata.resourceVersion)
-      ) {
-        return { object: next, gone, asObject }
-      }
+      checkDeletion(kind, live, options)
+      const deletion = deletionOf(kind, live, {
+        ...options,
+        dependents: store.dependents(live.metadata.uid).length,
+      })
+      const { object, gone } = deletion
+      if (options.dryRun || (!gone && same(object, live))) return deletion
+      const written = gone ? store.remove(kind, live) : store.put(kind, object, live.metadata.resourceVersion)
+      if (await written) return deletion
     }
     throw conflict(kind, name)
-  }
-
-  /** The object as being deleted: its time, its grace and the collector's finalizers. */
-  function marked(kind: Kind, live: KubeObject, options: DeleteOptions): KubeObject {
-    const next = clone(live)
-    const meta = next.metadata
-    const policy =
-      options.propagationPolicy ?? (kind.orphans && !meta.deletionTimestamp ? 'Orphan' : undefined)
-    const collector = ['orphan', 'foregroundDeletion']
-    if (policy) {
-      meta.finalizers = (meta.finalizers ?? []).filter(one => !collector.includes(one))
-      if (policy === 'Orphan' && store.dependents(meta.uid).length > 0) meta.finalizers.push('orphan')
-      if (policy === 'Foreground') meta.finalizers.push('foregroundDeletion')
-      if (meta.finalizers.length === 0) delete meta.finalizers
-    }
-    const grace = graceOf(kind, live, options)
-    const first = !meta.deletionTimestamp
-    if (first || grace < (meta.deletionGracePeriodSeconds ?? 0)) {
-      meta.deletionTimestamp = timestamp(Date.now() + grace * 1000)
-      meta.deletionGracePeriodSeconds = grace
-    }
-    if (first && kind.generation) meta.generation = (meta.generation ?? 0) + 1
-    if (kind.kind === 'Namespace') next.status = { ...next.status, phase: 'Terminating' }
-    return next
-  }
-
-  /** Seconds a pod may take to end; other kinds take none, and so does a pod that never ran. */
-  function graceOf(kind: Kind, live: KubeObject, options: DeleteOptions): number {
-    if (kind.kind !== 'Pod') return 0
-    if (!live.spec.nodeName || ['Succeeded', 'Failed'].includes(live.status?.phase)) return 0
-    return options.gracePeriodSeconds ?? live.spec.terminationGracePeriodSeconds ?? 30
   }
 
   return {
@@ -443,3 +317,41 @@ export function registryOver(store: Store) {
     },
   }
 }
+
+// Set by the server, whatever a client sends.
+const kept = [
+  'name',
+  'namespace',
+  'uid',
+  'creationTimestamp',
+  'generation',
+  'generateName',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+  'resourceVersion',
+] as const
+
+/** Refuses what is meant for another object, or for another version of it. */
+function checkIdentity(kind: Kind, { metadata: live }: KubeObject, wanted: Partial<Meta>) {
+  if (wanted.name !== undefined && wanted.name !== live.name) {
+    throw badRequest(
+      `the name of the object (${wanted.name}) does not match the name on the URL (${live.name})`,
+    )
+  }
+  if (wanted.resourceVersion && wanted.resourceVersion !== live.resourceVersion)
+    throw conflict(kind, live.name)
+  if (wanted.uid && wanted.uid !== live.uid) throw otherUid(kind, live.name, wanted.uid, live.uid)
+}
+
+function patched(kind: Kind, type: Exclude<PatchType, 'apply'>, live: KubeObject, body: Json): KubeObject {
+  if (type === 'json') return jsonPatch(live, body)
+  return type === 'merge' ? mergePatch(live, body) : strategicMergePatch(kind, live, body)
+}
+
+const withoutTimes = (object: KubeObject) => ({
+  ...object,
+  metadata: {
+    ...object.metadata,
+    managedFields: (object.metadata.managedFields ?? []).map(({ time: _time, ...entry }) => entry),
+  },
+})

@@ -55,6 +55,9 @@ export const conflict = (kind: Kind, name: string, why = staleWording) =>
     details: about(kind, name),
   })
 
+export const otherUid = (kind: Kind, name: string, wanted: string, live: string) =>
+  conflict(kind, name, `Precondition failed: UID in precondition: ${wanted}, UID in object meta: ${live}`)
+
 const staleWording =
   'the object has been modified; please apply your changes to the latest version and try again'
 

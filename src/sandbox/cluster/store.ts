@@ -89,9 +89,7 @@ export async function openStore(client: Etcd3, options: { prefix: string; log: L
       oldest = (history[0]?.revision ?? revision) - 1
     }
     for (const wait of waiting) {
-      if (wait.revision > revision) continue
-      waiting.delete(wait)
-      wait.done()
+      if (wait.revision <= revision) wait.done()
     }
   }
 
@@ -153,15 +151,21 @@ export async function openStore(client: Etcd3, options: { prefix: string; log: L
     }
   }
 
+  /** Once the watch has shown this revision. */
   function settled(at: number): Promise<void> {
     if (at <= revision) return Promise.resolve()
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => wait.fail(new Error('etcd: the watch is late')), 10_000)
+      const end = (finish: () => void) => {
+        clearTimeout(timer)
+        waiting.delete(wait)
+        finish()
+      }
       const wait = {
         revision: at,
-        done: () => (clearTimeout(timer), resolve()),
-        fail: (error: Error) => (clearTimeout(timer), waiting.delete(wait), reject(error)),
+        done: () => end(resolve),
+        fail: (error: Error) => end(() => reject(error)),
       }
+      const timer = setTimeout(() => wait.fail(new Error('etcd: the watch is late')), 10_000)
       waiting.add(wait)
     })
   }

@@ -224,28 +224,33 @@ const columns: Readonly<Record<string, readonly Column[]>> = {
   ],
 }
 
-const modes = (list: readonly string[] = []) =>
-  list
-    .map(mode => mode.replace(/[a-z]/g, '').replace(/^R$/, 'R'))
-    .map(short => ({ RWO: 'RWO', ROM: 'ROX', RWM: 'RWX' })[short] ?? short)
-    .join(',')
+const shortModes: Readonly<Record<string, string>> = {
+  ReadWriteOnce: 'RWO',
+  ReadOnlyMany: 'ROX',
+  ReadWriteMany: 'RWX',
+  ReadWriteOncePod: 'RWOP',
+}
+const modes = (list: readonly string[] = []) => list.map(mode => shortModes[mode] ?? mode).join(',')
 
 /** The one word for a pod, as the API server prints it: `CrashLoopBackOff`, `Init:0/1`, `Running`. */
-export function podStatus({ metadata, spec, status }: KubeObject): string {
+function podStatus({ metadata, spec, status }: KubeObject): string {
   if (metadata.deletionTimestamp) return 'Terminating'
   const inits: Json[] = status?.initContainerStatuses ?? []
-  for (const [i, one] of inits.entries()) {
-    const sidecar = spec.initContainers?.[i]?.restartPolicy === 'Always'
-    if (one.state?.terminated?.exitCode === 0 || (sidecar && one.started)) continue
-    if (one.state?.terminated) return `Init:${one.state.terminated.reason ?? 'Error'}`
-    const why = one.state?.waiting?.reason
-    return why && why !== 'PodInitializing' ? `Init:${why}` : `Init:${i}/${inits.length}`
-  }
-  for (const one of status?.containerStatuses ?? []) {
-    if (one.state?.waiting?.reason) return one.state.waiting.reason
-    if (one.state?.terminated && status.phase !== 'Succeeded') return one.state.terminated.reason ?? 'Error'
-  }
-  return status?.phase === 'Succeeded' ? 'Completed' : (status?.phase ?? 'Unknown')
+  const at = inits.findIndex((one, i) => !isInitialized(one, spec.initContainers?.[i]))
+  if (at >= 0) return `Init:${troubleOf(inits[at]) ?? `${at}/${inits.length}`}`
+  if (status?.phase === 'Succeeded') return 'Completed'
+  const troubles = (status?.containerStatuses ?? []).map(troubleOf).filter(Boolean)
+  return troubles[0] ?? status?.phase ?? 'Unknown'
+}
+
+const isInitialized = ({ state, started }: Json, container: Json): boolean =>
+  state?.terminated?.exitCode === 0 || (container?.restartPolicy === 'Always' && started)
+
+/** Why a container does not run. */
+function troubleOf({ state }: Json): string | undefined {
+  const reason: string | undefined = state?.waiting?.reason
+  if (reason) return reason === 'PodInitializing' && !state.waiting.message ? undefined : reason
+  return state?.terminated ? (state.terminated.reason ?? 'Error') : undefined
 }
 
 function jobStatus({ spec, status }: KubeObject): string {

@@ -1,40 +1,21 @@
 // What the real API server refuses with 422 (or 400 for what it cannot even decode), as far as deploy tools
 // meet it, in its wording. Not a schema check: unknown fields pass. Admission by policy is in admission.ts.
+import {
+  checkLabelName,
+  checkLabels,
+  checkPort,
+  type Report,
+  reporter,
+  subdomainForm,
+  subdomainWording,
+  validateMeta,
+} from './field-report.ts'
 import { apiVersion, type Kind } from './kinds.ts'
 import { isMap, type Json, type KubeObject, same } from './object.ts'
 import { validatePodSpec } from './pod-validation.ts'
 import { parseQuantity } from './quantity.ts'
 import { selects } from './selectors.ts'
 import { badRequest, type Cause, invalid } from './status-error.ts'
-
-export type Report = {
-  required(field: string, why?: string): void
-  invalid(field: string, value: Json, why: string): void
-  duplicate(field: string, value: Json): void
-  forbidden(field: string, why: string): void
-  unsupported(field: string, value: Json, supported: readonly string[]): void
-  notFound(field: string, value: Json): void
-  tooLong(field: string, max: number): void
-}
-
-function reporter(causes: Cause[]): Report {
-  const add = (reason: string, field: string, message: string) => void causes.push({ reason, message, field })
-  const shown = (value: Json) => JSON.stringify(value ?? null)
-  return {
-    required: (field, why) => add('FieldValueRequired', field, `Required value${why ? `: ${why}` : ''}`),
-    invalid: (field, value, why) => add('FieldValueInvalid', field, `Invalid value: ${shown(value)}: ${why}`),
-    duplicate: (field, value) => add('FieldValueDuplicate', field, `Duplicate value: ${shown(value)}`),
-    forbidden: (field, why) => add('FieldValueForbidden', field, `Forbidden: ${why}`),
-    unsupported: (field, value, supported) =>
-      add(
-        'FieldValueNotSupported',
-        field,
-        `Unsupported value: ${shown(value)}: supported values: ${supported.map(one => `"${one}"`).join(', ')}`,
-      ),
-    notFound: (field, value) => add('FieldValueNotFound', field, `Not found: ${shown(value)}`),
-    tooLong: (field, max) => add('FieldValueTooLong', field, `Too long: may not be more than ${max} bytes`),
-  }
-}
 
 /** Throws 422 Invalid when the object, new or in place of `old`, is not acceptable. */
 export function validate(kind: Kind, object: KubeObject, old?: KubeObject) {
@@ -46,116 +27,43 @@ export function validate(kind: Kind, object: KubeObject, old?: KubeObject) {
   if (causes.length > 0) throw invalid(kind, object.metadata.name, causes)
 }
 
-const labelForm = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/
-const subdomainForm = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/
-const serviceForm = /^[a-z]([-a-z0-9]*[a-z0-9])?$/
-const qualifiedForm = /^([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$/
-
-const labelWording =
-  "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
-const subdomainWording =
-  "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
-const serviceWording =
-  "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')"
-const valueWording =
-  "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
-const keyWording =
-  "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
-
-/** A container, port or volume name. */
-export function checkLabelName(report: Report, field: string, name: Json) {
-  if (!name) report.required(field)
-  else if (!labelForm.test(name)) report.invalid(field, name, labelWording)
-  else if (name.length > 63) report.invalid(field, name, 'must be no more than 63 characters')
-}
-
-const labelNamed = ['Namespace']
-const pathNamed = ['Role', 'RoleBinding', 'ClusterRole', 'ClusterRoleBinding']
-
-function validateMeta(kind: Kind, { metadata }: KubeObject, report: Report) {
-  const { name } = metadata
-  const field = 'metadata.name'
-  if (!name) report.required(field, 'name or generateName is required')
-  else if (pathNamed.includes(kind.kind)) {
-    if (/[/%]|^\.\.?$/.test(name)) report.invalid(field, name, "may not contain '/' or '%'")
-  } else if (kind.kind === 'Service') {
-    if (!serviceForm.test(name)) report.invalid(field, name, serviceWording)
-    if (name.length > 63) report.invalid(field, name, 'must be no more than 63 characters')
-  } else if (labelNamed.includes(kind.kind)) checkLabelName(report, field, name)
-  else if (!subdomainForm.test(name)) report.invalid(field, name, subdomainWording)
-  else if (name.length > 253) report.invalid(field, name, 'must be no more than 253 characters')
-  checkLabels(report, 'metadata.labels', metadata.labels)
-  for (const key of Object.keys(metadata.annotations ?? {}))
-    checkQualified(report, 'metadata.annotations', key.toLowerCase())
-  const size = Object.entries(metadata.annotations ?? {}).reduce(
-    (sum, [key, value]) => sum + key.length + value.length,
-    0,
-  )
-  if (size > 262_144) report.tooLong('metadata.annotations', 262_144)
-  for (const [i, owner] of (metadata.ownerReferences ?? []).entries()) {
-    for (const part of ['apiVersion', 'kind', 'name', 'uid'] as const) {
-      if (!owner[part])
-        report.invalid(`metadata.ownerReferences[${i}].${part}`, '', `${part} must not be empty`)
-    }
-  }
-}
-
-function checkQualified(report: Report, field: string, key: string) {
-  const name = key.includes('/') ? key.slice(key.indexOf('/') + 1) : key
-  const prefix = key.includes('/') ? key.slice(0, key.indexOf('/')) : undefined
-  if (!qualifiedForm.test(name)) report.invalid(field, key, keyWording)
-  else if (name.length > 63) report.invalid(field, key, 'name part must be no more than 63 characters')
-  if (prefix !== undefined && !subdomainForm.test(prefix))
-    report.invalid(field, key, `prefix part ${subdomainWording}`)
-}
-
-export function checkLabels(report: Report, field: string, labels: Json) {
-  for (const [key, value] of Object.entries<Json>(labels ?? {})) {
-    checkQualified(report, field, key)
-    if (value !== '' && !qualifiedForm.test(value)) report.invalid(field, value, valueWording)
-    else if (value.length > 63) report.invalid(field, value, 'must be no more than 63 characters')
-  }
-}
-
 /** 400 for values that the real server cannot decode: they never reach validation there. */
 function decodable(kind: Kind, object: KubeObject) {
-  const fail = (why: string) => {
-    throw badRequest(`${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}: ${why}`)
-  }
-  for (const [of, map] of [
-    ['labels', object.metadata.labels],
-    ['annotations', object.metadata.annotations],
-    ['data', ['ConfigMap', 'Secret'].includes(kind.kind) ? object.data : undefined],
-  ]) {
-    if (map === undefined || map === null) continue
-    if (!isMap(map))
-      fail(`json: cannot unmarshal ${typeof map} into Go struct field .${of} of type map[string]string`)
-    const wrong = Object.values(map).find(value => typeof value !== 'string')
-    if (wrong !== undefined)
-      fail(`json: cannot unmarshal ${typeof wrong} into Go struct field .${of} of type string`)
-  }
-  const spec = templateOf(object)
-  for (const container of [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])]) {
-    const { requests, limits } = container.resources ?? {}
-    const wrong = [...Object.values(requests ?? {}), ...Object.values(limits ?? {})].some(
-      one => parseQuantity(one) === undefined,
-    )
-    if (wrong)
-      fail("quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'")
-    const env = (container.env ?? []).find(
-      (one: Json) => one.value !== undefined && typeof one.value !== 'string',
-    )
-    if (env)
-      fail(
-        `json: cannot unmarshal ${typeof env.value} into Go struct field EnvVar.${'env.value'} of type string`,
-      )
-  }
-  if (object.spec?.replicas !== undefined && !Number.isInteger(object.spec.replicas)) {
-    fail(
-      `json: cannot unmarshal ${typeof object.spec.replicas} into Go struct field .spec.replicas of type int32`,
-    )
-  }
+  const problem = undecodable(kind, object)
+  if (!problem) return
+  throw badRequest(
+    `${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}: ${problem}`,
+  )
 }
+
+function undecodable(kind: Kind, object: KubeObject): string | undefined {
+  const unfit = (value: Json, field: string, type: string) =>
+    `json: cannot unmarshal ${Array.isArray(value) ? 'array' : typeof value} into Go struct field .${field} of type ${type}`
+  const maps: Record<string, Json> = {
+    labels: object.metadata.labels,
+    annotations: object.metadata.annotations,
+  }
+  if (['ConfigMap', 'Secret'].includes(kind.kind)) maps.data = object.data
+  for (const [field, map] of Object.entries(maps)) {
+    if (map === undefined) continue
+    if (!isMap(map)) return unfit(map, field, 'map[string]string')
+    const wrong = Object.values(map).find(value => typeof value !== 'string')
+    if (wrong !== undefined) return unfit(wrong, field, 'string')
+  }
+  const replicas = object.spec?.replicas
+  if (replicas !== undefined && !Number.isInteger(replicas)) return unfit(replicas, 'spec.replicas', 'int32')
+  const spec = templateOf(object)
+  for (const { resources, env } of [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])]) {
+    const amounts = [...Object.values(resources?.requests ?? {}), ...Object.values(resources?.limits ?? {})]
+    if (amounts.some(one => parseQuantity(one) === undefined)) return quantityWording
+    const wrong = (env ?? []).find((one: Json) => one.value !== undefined && typeof one.value !== 'string')
+    if (wrong) return unfit(wrong.value, 'env.value', 'string')
+  }
+  return undefined
+}
+
+const quantityWording =
+  "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
 
 /** The pod spec inside of a pod or of a workload's template. */
 export const templateOf = (object: Json): Json =>
@@ -409,11 +317,6 @@ function service(object: KubeObject, report: Report, old?: KubeObject) {
   ) {
     report.invalid('spec.clusterIPs[0]', [spec.clusterIP], 'may not change once set')
   }
-}
-
-export function checkPort(report: Report, field: string, port: Json) {
-  if (!Number.isInteger(port) || port < 1 || port > 65535)
-    report.invalid(field, port ?? 0, 'must be between 1 and 65535, inclusive')
 }
 
 function podUpdate(object: KubeObject, report: Report, old: KubeObject) {

@@ -437,6 +437,15 @@ describe('server-side apply', () => {
     expect((await wire.get(path)).body.data).toEqual({ a: '2' })
   })
 
+  it('refuses a list that names the same item twice', async () => {
+    const name = fresh()
+    const twice = full(name)
+    twice.spec.template.spec.containers[0].ports.push({ containerPort: 8080, name: 'again' })
+    const reply = await wire.apply(`${apps}/deployments/${name}`, 'gkube', twice)
+    expect(reply.status).toBeGreaterThanOrEqual(400)
+    expect(reply.body.message).toContain('duplicate entries for key [containerPort=8080,protocol="TCP"]')
+  })
+
   it('keeps status and spec apart', async () => {
     const name = fresh()
     const path = `${apps}/deployments/${name}`

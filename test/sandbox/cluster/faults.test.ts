@@ -110,8 +110,11 @@ describe('an informer of @kubernetes/client-node', () => {
       'inf=1',
     )
     const seen: string[] = []
-    let wake = () => undefined as void
-    informer.on('add', object => (seen.push(object.metadata?.name ?? ''), wake()))
+    let wake: () => void = () => undefined
+    informer.on('add', object => {
+      seen.push(object.metadata?.name ?? '')
+      wake()
+    })
     await informer.start()
     const post = (name: string) =>
       wire.post(`${core}/configmaps`, { metadata: { name, labels: { inf: '1' } } })

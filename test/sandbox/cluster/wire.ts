@@ -130,13 +130,13 @@ export function wireTo(kubeconfig: string) {
               if (matches(event)) return event
               passed.push(event)
             }
-            if (ended || Date.now() > until)
-              throw new Error(
-                `no such event${ended ? ', the watch has ended' : ''}; seen: ${JSON.stringify(passed).slice(0, 500)}`,
-              )
+            if (ended || Date.now() > until) throw noEvent(ended, passed)
             await new Promise<void>(resolve => {
               const timer = setTimeout(resolve, until - Date.now() + 1)
-              waiting = () => (clearTimeout(timer), resolve())
+              waiting = () => {
+                clearTimeout(timer)
+                resolve()
+              }
             })
           }
         },
@@ -159,3 +159,8 @@ export function wireTo(kubeconfig: string) {
     },
   }
 }
+
+const noEvent = (ended: boolean, passed: readonly WatchEvent[]) =>
+  new Error(
+    `no such event${ended ? ', the watch has ended' : ''}; seen: ${JSON.stringify(passed).slice(0, 500)}`,
+  )

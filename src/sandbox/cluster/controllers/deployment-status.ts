@@ -44,65 +44,55 @@ export function deploymentStatus(facts: Facts): { status: Json; progress: boolea
 }
 
 function conditionsOf(facts: Facts, counts: Json): { conditions: Json[]; progress: boolean } {
-  const { deployment, sets, current, created } = facts
-  const { spec } = deployment
-  const moved = hasMoved(deployment.status ?? {}, counts) || created !== undefined
-  const complete = isComplete(deployment, counts)
-  const named = current?.metadata.name ?? deployment.metadata.name
-  const known = conditionOf(deployment, 'Progressing')
+  const { deployment, sets } = facts
+  const progress = hasMoved(deployment.status ?? {}, counts) || facts.created !== undefined
+  const progressing = progressOf(facts, { moved: progress, complete: isComplete(deployment, counts) })
   let conditions: Json[] = deployment.status?.conditions ?? []
-  const progressing = (status: string, reason: string, message: string, fresh: boolean) => {
-    conditions = setCondition(conditions, { type: 'Progressing', status, reason, message }, fresh)
+  if (progressing) {
+    const [status, reason, message] = progressing
+    conditions = setCondition(conditions, { type: 'Progressing', status, reason, message }, true)
   }
-  const wasComplete = known?.reason === 'NewReplicaSetAvailable'
-  if (spec.paused) {
-    if (known?.reason !== 'DeploymentPaused')
-      progressing('Unknown', 'DeploymentPaused', 'Deployment is paused', true)
-  } else if (known?.reason === 'DeploymentPaused')
-    progressing('Unknown', 'DeploymentResumed', 'Deployment is resumed', true)
-  else if (created) progressing('True', 'NewReplicaSetCreated', `Created new replica set "${created}"`, true)
-  else if (complete && current) {
-    if (!wasComplete || !known?.message?.includes(`"${named}"`))
-      progressing(
-        'True',
-        'NewReplicaSetAvailable',
-        `ReplicaSet "${named}" has successfully progressed.`,
-        true,
-      )
-  } else if (moved) progressing('True', 'ReplicaSetUpdated', `ReplicaSet "${named}" is progressing.`, true)
-  else if (!known) progressing('True', 'FoundNewReplicaSet', `Found new replica set "${named}"`, true)
-  else if (facts.late && !wasComplete && known.reason !== 'ProgressDeadlineExceeded') {
-    progressing('False', 'ProgressDeadlineExceeded', `ReplicaSet "${named}" has timed out progressing.`, true)
+  conditions = setCondition(conditions, availability(deployment, counts))
+  const failure = sets.map(set => conditionOf(set, 'ReplicaFailure')).find(Boolean)
+  if (!failure) return { conditions: without(conditions, 'ReplicaFailure'), progress }
+  const { status, reason, message } = failure
+  return {
+    conditions: setCondition(conditions, { type: 'ReplicaFailure', status, reason, message }),
+    progress,
   }
+}
+
+type Progress = readonly [status: string, reason: string, message: string]
+
+/** The next Progressing condition, or undefined when it stays as it is. */
+function progressOf(facts: Facts, now: { moved: boolean; complete: boolean }): Progress | undefined {
+  const { deployment, current, created } = facts
+  const known = conditionOf(deployment, 'Progressing')
+  const set = `ReplicaSet "${current?.metadata.name ?? deployment.metadata.name}"`
+  const done = known?.reason === 'NewReplicaSetAvailable' && known.message?.startsWith(`${set} `)
+  const paused = known?.reason === 'DeploymentPaused'
+  if (deployment.spec.paused)
+    return paused ? undefined : ['Unknown', 'DeploymentPaused', 'Deployment is paused']
+  if (paused) return ['Unknown', 'DeploymentResumed', 'Deployment is resumed']
+  if (created) return ['True', 'NewReplicaSetCreated', `Created new replica set "${created}"`]
+  if (now.complete && current) {
+    return done ? undefined : ['True', 'NewReplicaSetAvailable', `${set} has successfully progressed.`]
+  }
+  if (now.moved) return ['True', 'ReplicaSetUpdated', `${set} is progressing.`]
+  if (!known) return ['True', 'FoundNewReplicaSet', set.replace('ReplicaSet', 'Found new replica set')]
+  const late = facts.late && !done && known.reason !== 'ProgressDeadlineExceeded'
+  return late ? ['False', 'ProgressDeadlineExceeded', `${set} has timed out progressing.`] : undefined
+}
+
+function availability({ spec }: KubeObject, counts: Json) {
   const { maxUnavailable } = spec.strategy.rollingUpdate ?? { maxUnavailable: 0 }
   const enough = counts.availableReplicas >= spec.replicas - share(maxUnavailable, spec.replicas, 'down')
-  conditions = setCondition(
-    conditions,
-    enough
-      ? {
-          type: 'Available',
-          status: 'True',
-          reason: 'MinimumReplicasAvailable',
-          message: 'Deployment has minimum availability.',
-        }
-      : {
-          type: 'Available',
-          status: 'False',
-          reason: 'MinimumReplicasUnavailable',
-          message: 'Deployment does not have minimum availability.',
-        },
-    false,
-  )
-  const failure = sets.map(set => conditionOf(set, 'ReplicaFailure')).find(Boolean)
-  conditions = failure
-    ? setCondition(conditions, {
-        type: 'ReplicaFailure',
-        status: failure.status,
-        reason: failure.reason,
-        message: failure.message,
-      })
-    : without(conditions, 'ReplicaFailure')
-  return { conditions, progress: moved }
+  return {
+    type: 'Available',
+    status: enough ? 'True' : 'False',
+    reason: enough ? 'MinimumReplicasAvailable' : 'MinimumReplicasUnavailable',
+    message: `Deployment ${enough ? 'has' : 'does not have'} minimum availability.`,
+  }
 }
 
 /** More updated, ready or available ones than before, or fewer old ones. */

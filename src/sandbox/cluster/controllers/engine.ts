@@ -72,22 +72,28 @@ export function runControllers(controllers: readonly Controller[], store: Store,
       if (!state) return
       state.running = true
       state.dirty = false
-      let again: number | undefined
-      try {
-        again = stopped ? undefined : await controller.reconcile(key)
-        state.failures = 0
-      } catch (error) {
-        again = Math.min(50 * 2 ** state.failures++, 10_000)
-        const expected = error instanceof StatusError && [404, 409].includes(error.code)
-        if (!expected && !stopped)
-          log.warn({ err: error, controller: controller.name, key }, 'a controller will try again')
-      }
+      const again = stopped ? undefined : await attempt(key, state)
       state.running = false
       busy--
       if (state.dirty) waiting.push(key)
       else if (again !== undefined && !stopped) state.timer = setTimeout(() => add(key), Math.max(1, again))
       else works.delete(key)
       pump()
+    }
+
+    async function attempt(key: string, state: Work): Promise<number | undefined> {
+      try {
+        const again = await controller.reconcile(key)
+        state.failures = 0
+        return again
+      } catch (error) {
+        // Someone else was faster, or it is gone: part of every day.
+        const expected = error instanceof StatusError && [404, 409].includes(error.code)
+        if (!expected && !stopped) {
+          log.warn({ err: error, controller: controller.name, key }, 'a controller will try again')
+        }
+        return Math.min(50 * 2 ** state.failures++, 10_000)
+      }
     }
 
     return {

@@ -1,6 +1,6 @@
 // The garbage collector: what lost its last owner goes; Foreground waits for dependents, Orphan lets them be.
 // Works from the store's index of owners, so an object that nobody owns costs nothing.
-import { kindOf } from '../kinds.ts'
+import { type Kind, kindOf } from '../kinds.ts'
 import type { KubeObject } from '../object.ts'
 import { StatusError } from '../status-error.ts'
 import type { Change } from '../store.ts'
@@ -76,26 +76,25 @@ export function garbageCollector({ store, registry }: Context): Controller {
       if (!object.metadata.deletionTimestamp) await remove(object, 'Foreground')
   }
 
+  /** Owners that are being deleted and may wait for this one to be gone. */
+  function waitingOwners({ metadata }: KubeObject): { kind: Kind; object: KubeObject }[] {
+    return (metadata.ownerReferences ?? []).flatMap(owner => {
+      const kind = kindOf(owner)
+      const object = kind && store.get(kind, kind.namespaced ? metadata.namespace : undefined, owner.name)
+      return kind && object?.metadata.deletionTimestamp ? [{ kind, object }] : []
+    })
+  }
+
   return {
     name: 'garbage-collector',
     keys(change) {
       const { object, type } = change
-      const { metadata } = object
-      const ids: string[] = []
-      if (type === 'DELETED') {
-        for (const one of store.dependents(metadata.uid)) ids.push(idOf(one))
-        // Its owner may wait for it to be gone.
-        for (const owner of metadata.ownerReferences ?? []) {
-          const kind = kindOf(owner)
-          const found = kind && store.get(kind, kind.namespaced ? metadata.namespace : undefined, owner.name)
-          if (kind && found?.metadata.deletionTimestamp) ids.push(idOf({ kind, object: found }))
-        }
-      } else if (
-        metadata.deletionTimestamp ? metadata.finalizers?.length : metadata.ownerReferences?.length
-      ) {
-        if (type === 'ADDED' || metadata.deletionTimestamp) ids.push(idOf(change))
-      }
-      return ids
+      const { deletionTimestamp, finalizers, ownerReferences } = object.metadata
+      if (type === 'DELETED')
+        return [...store.dependents(object.metadata.uid), ...waitingOwners(object)].map(idOf)
+      if (deletionTimestamp) return finalizers?.length ? [idOf(change)] : []
+      // An owner that is missing already is noticed when its dependent comes.
+      return type === 'ADDED' && ownerReferences?.length ? [idOf(change)] : []
     },
     async reconcile(id) {
       const { object } = find(id)

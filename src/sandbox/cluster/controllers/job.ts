@@ -236,35 +236,37 @@ export function jobs(context: Context): Controller {
     const pods = await childrenOf(context, job, podKind)
     const counts = count(job, pods)
     if (job.spec.suspend) return suspend(job, counts)
-    if (!job.status?.startTime) {
-      began.set(job.metadata.uid, Date.now())
-      await write(job, status => {
-        status.startTime = timestamp()
-        if (status.conditions)
-          status.conditions = setCondition(status.conditions, {
-            type: 'Suspended',
-            status: 'False',
-            reason: 'JobResumed',
-            message: 'Job resumed',
-          })
-      })
-    }
+    if (!job.status?.startTime) await begin(job)
     const end = verdict(job, counts)
     if (end) return finish(job, counts, end)
-    const { parallelism, completions } = job.spec
-    const wanted = Math.min(
-      parallelism,
-      completions === undefined ? (counts.succeeded > 0 ? 0 : parallelism) : completions - counts.succeeded,
-    )
-    const missing = wanted - counts.active.length
+    return proceed(job, pods, counts)
+  }
+
+  async function begin(job: KubeObject) {
+    const resumed = { type: 'Suspended', status: 'False', reason: 'JobResumed', message: 'Job resumed' }
+    began.set(job.metadata.uid, Date.now())
+    await write(job, status => {
+      status.startTime = timestamp()
+      if (status.conditions) status.conditions = setCondition(status.conditions, resumed)
+    })
+  }
+
+  /** Makes or removes pods until as many run as are wanted. */
+  async function proceed(
+    job: KubeObject,
+    pods: readonly KubeObject[],
+    counts: Counts,
+  ): Promise<number | undefined> {
+    const { parallelism, completions, activeDeadlineSeconds } = job.spec
+    const open =
+      completions === undefined ? (counts.succeeded > 0 ? 0 : parallelism) : completions - counts.succeeded
+    const missing = Math.min(parallelism, open) - counts.active.length
     const wait = missing > 0 ? pause(job, counts.failed) : 0
     const made = missing > 0 && wait <= 0 ? await makePods(job, pods, missing) : []
     if (missing < 0) await removePods(job, counts.active.slice(missing))
     await write(job, status => counted(status, counts, [...counts.active, ...made]))
-    const left = [
-      wait,
-      job.spec.activeDeadlineSeconds === undefined ? 0 : deadlineOf(job) - Date.now(),
-    ].filter(ms => ms > 0)
+    const deadline = activeDeadlineSeconds === undefined ? 0 : deadlineOf(job) - Date.now()
+    const left = [wait, deadline].filter(ms => ms > 0)
     return left.length > 0 ? Math.min(...left) : undefined
   }
 

@@ -114,41 +114,51 @@ export function statefulSets(context: Context): Controller {
     })
   }
 
-  /** Makes the next step; nothing more to do when it answers false. */
-  async function step(plan: Plan): Promise<boolean> {
-    const { set, pods, update } = plan
-    const { spec } = set
-    const inOrder = spec.podManagementPolicy !== 'Parallel'
+  const healthy = ({ spec }: KubeObject, pod: KubeObject | undefined) =>
+    pod !== undefined &&
+    !pod.metadata.deletionTimestamp &&
+    untilAvailable(pod, spec.minReadySeconds ?? 0, speed) === 0
+
+  /** Makes the next step: missing pods first, then those too many, then those of an old revision. */
+  async function step(plan: Plan): Promise<void> {
+    const { spec } = plan.set
     const first = spec.ordinals?.start ?? 0
     const wanted = Array.from({ length: spec.replicas }, (_, i) => first + i)
-    const healthy = (pod: KubeObject | undefined) =>
-      pod !== undefined &&
-      !pod.metadata.deletionTimestamp &&
-      untilAvailable(pod, spec.minReadySeconds ?? 0, speed) === 0
+    if (await fill(plan, wanted)) return
+    if (await shrink(plan, wanted)) return
+    if (spec.updateStrategy.type === 'RollingUpdate') await replaceOld(plan, wanted)
+  }
+
+  // Each of these answers true when the rest has to wait for it.
+  async function fill(plan: Plan, wanted: readonly number[]): Promise<boolean> {
+    const { set, pods } = plan
+    const inOrder = set.spec.podManagementPolicy !== 'Parallel'
     for (const ordinal of wanted) {
       const pod = pods.get(ordinal)
       if (pod && isOver(pod) && !pod.metadata.deletionTimestamp) await remove(set, pod)
       else if (!pod) await makePod(plan, ordinal)
-      else if (!inOrder || healthy(pod)) continue
+      else if (!inOrder || healthy(set, pod)) continue
       if (inOrder) return true
-    }
-    const condemned = [...pods.keys()].filter(ordinal => !wanted.includes(ordinal)).sort((a, b) => b - a)
-    for (const ordinal of condemned) {
-      const pod = pods.get(ordinal)
-      if (pod && !pod.metadata.deletionTimestamp) await remove(set, pod)
-      if (inOrder) return true
-    }
-    if (spec.updateStrategy.type !== 'RollingUpdate') return false
-    const partition = spec.updateStrategy.rollingUpdate?.partition ?? 0
-    for (const ordinal of wanted.filter(one => one >= partition).reverse()) {
-      const pod = pods.get(ordinal)
-      if (pod && runs(pod) !== update.name && !pod.metadata.deletionTimestamp) {
-        await remove(set, pod)
-        return true
-      }
-      if (!healthy(pod)) return true
     }
     return false
+  }
+
+  async function shrink({ set, pods }: Plan, wanted: readonly number[]): Promise<boolean> {
+    const inOrder = set.spec.podManagementPolicy !== 'Parallel'
+    const extra = [...pods].filter(([ordinal]) => !wanted.includes(ordinal)).sort(([a], [b]) => b - a)
+    for (const [, pod] of inOrder ? extra.slice(0, 1) : extra) {
+      if (!pod.metadata.deletionTimestamp) await remove(set, pod)
+    }
+    return inOrder && extra.length > 0
+  }
+
+  async function replaceOld({ set, pods, update }: Plan, wanted: readonly number[]) {
+    const partition = set.spec.updateStrategy.rollingUpdate?.partition ?? 0
+    for (const ordinal of wanted.filter(one => one >= partition).reverse()) {
+      const pod = pods.get(ordinal)
+      if (pod && runs(pod) !== update.name && !pod.metadata.deletionTimestamp) return remove(set, pod)
+      if (!healthy(set, pod)) return
+    }
   }
 
   async function writeStatus(
