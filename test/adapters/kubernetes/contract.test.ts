@@ -79,11 +79,12 @@ describe('writing', () => {
     const object = deployment(here.namespace, 'fought')
     await cluster.create(object)
     const scaled = {
-      ...refOf(object),
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
       metadata: { name: 'fought', namespace: here.namespace },
       spec: { replicas: 5 },
     }
-    await cluster.apply(scaled as unknown as KubeObject, { manager: 'somebody', force: true })
+    await cluster.apply(scaled, { manager: 'somebody', force: true })
     const again = deployment(here.namespace, 'fought', { replicas: 3 })
     const error = await refusal(cluster.apply(again))
     expect(error).toMatchObject({
