@@ -1,12 +1,14 @@
 // The loop of a replica: looks at what is live, prepares what was asked, claims what is ready, takes over what lost
 // its owner, and drives it. It decides from its view and commits by compare-and-swap, so a stale view costs a retry.
 
+import { UserError } from '../errors.ts'
 import { claim, type Owned, ownerPut, takeOver, whatHolds } from './claim.ts'
 import { backoff } from './clock.ts'
+import { ClusterError } from './cluster.ts'
 import { ownerSchema } from './coordination.ts'
-import type { Deploy } from './deploy.ts'
+import type { Cause, Deploy } from './deploy.ts'
 import { type DriveDeps, drive } from './drive.ts'
-import type { Lease } from './kv.ts'
+import { type Lease, OutcomeUnknown } from './kv.ts'
 import { IllegalEvent, LostRace } from './ledger.ts'
 import { type PrepareDeps, prepare } from './prepare.ts'
 import { decide } from './queue.ts'
@@ -31,6 +33,9 @@ export type Runner = {
   /** Deploys in hand. */
   busy(): number
 }
+
+/** Preparing ends within this time, one way or the other. */
+const prepareMs = 30_000
 
 type InHand = { readonly cancel: AbortController; readonly done: Promise<void> }
 
@@ -70,14 +75,16 @@ export function createRunner(deps: RunnerDeps): Runner {
       if (phase === 'running' || phase === 'rolling_back')
         take(id, lease, signals => resume(stored, lease, signals))
     }
-    for (const group of readyGroups().values()) lookAtQueue(group, lease)
+    for (const group of queues().values()) lookAtQueue(group, lease)
   }
 
-  function readyGroups(): Map<string, Stored<Deploy>[]> {
+  /** By app and environment: what is ready, and what is on its way there. */
+  function queues(): Map<string, Stored<Deploy>[]> {
     const groups = new Map<string, Stored<Deploy>[]>()
     for (const stored of view.live.deploys.values()) {
-      const { phase, id, environment, app } = stored.value
-      if (phase !== 'ready' || !view.live.queue.has(id)) continue
+      const { phase, environment, app } = stored.value
+      const comes = phase === 'requested' || phase === 'preparing'
+      if (!comes && phase !== 'ready') continue
       const key = keys.active(environment, app)
       groups.set(key, [...(groups.get(key) ?? []), stored])
     }
@@ -88,10 +95,7 @@ export function createRunner(deps: RunnerDeps): Runner {
     const first = group[0]
     const environment = first && deps.environment(first.value.environment)
     if (!environment) return
-    const waiting = group.map(({ value }) => ({
-      deploy: value,
-      position: view.live.queue.get(value.id)?.createRevision ?? '0',
-    }))
+    const waiting = group.map(({ value, createRevision }) => ({ deploy: value, position: createRevision }))
     const { next, superseded } = decide(waiting, environment.queue)
     const storedOf = (deploy: Deploy) => group.find(stored => stored.value.id === deploy.id)
     for (const { deploy, by } of superseded) {
@@ -166,7 +170,7 @@ export function createRunner(deps: RunnerDeps): Runner {
     )
     view.learn(begun)
     const ownership = { createRevision: begun.modRevision, active: null }
-    const { event, writes } = await prepare(deps, begun.value)
+    const { event, writes } = await prepareWithin(begun.value)
     const intent = cancelled.aborted ? view.live.intents.get(`${id}/cancel`)?.value : undefined
     const final = intent ? ({ kind: 'cancel', by: intent.by, clean: true, good: null } as const) : event
     learned(
@@ -176,6 +180,24 @@ export function createRunner(deps: RunnerDeps): Runner {
         by: intent?.by,
       }),
     )
+  }
+
+  /** What is not prepared in time is refused: others wait behind it. Failures of etcd are not its fault. */
+  async function prepareWithin(deploy: Deploy): ReturnType<typeof prepare> {
+    const until = clock.now() + prepareMs
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await prepare(deps, deploy)
+      } catch (error) {
+        const away = error instanceof ClusterError
+        if (error instanceof UserError || error instanceof OutcomeUnknown || stopping.signal.aborted)
+          throw error
+        if (!away) deps.log(`deploy ${deploy.id} could not be prepared`, error)
+        if (!away || clock.now() > until)
+          return { event: { kind: 'refuse', cause: unprepared(deploy, error) }, writes: [] }
+        await clock.sleep(backoff(attempt, { base: 200, most: 5_000, random: deps.random }), stopping.signal)
+      }
+    }
   }
 
   async function claimOne(stored: Stored<Deploy>, lease: Lease, cancelled: AbortSignal): Promise<void> {
@@ -227,3 +249,11 @@ export function createRunner(deps: RunnerDeps): Runner {
     },
   }
 }
+
+const unprepared = (deploy: Deploy, error: unknown): Cause =>
+  error instanceof ClusterError
+    ? {
+        reason: 'cluster_unavailable',
+        message: `The cluster did not answer: ${error.message}`.slice(0, 1000),
+      }
+    : { reason: 'internal', message: `gkube itself failed to prepare deploy ${deploy.id}; its log says why.` }
