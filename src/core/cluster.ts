@@ -64,6 +64,10 @@ export class ClusterError extends Error {
   }
 }
 
+/** Trying again can help. */
+export const isTransient = (error: unknown): error is ClusterError =>
+  error instanceof ClusterError && ['unavailable', 'too_many_requests', 'gone'].includes(error.kind)
+
 /** The state of one container of a pod, projected. */
 export type ContainerFacts = {
   readonly name: string

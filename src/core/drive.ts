@@ -3,7 +3,7 @@
 
 import type { Owned } from './claim.ts'
 import { backoff, type Clock } from './clock.ts'
-import { type Cluster, ClusterError } from './cluster.ts'
+import { type Cluster, ClusterError, isTransient } from './cluster.ts'
 import { type Intent, intentSchema } from './coordination.ts'
 import { type Deploy, type Diagnosis, isTerminal, type Progress, type Step, type StepName } from './deploy.ts'
 import type { Environment } from './environment.ts'
@@ -12,15 +12,15 @@ import type { Keys } from './keys.ts'
 import type { Kv, Lease, Write } from './kv.ts'
 import type { Ledger, More } from './ledger.ts'
 import { put, read, remove, type Stored, unchanged } from './records.ts'
+import { redactText } from './redact.ts'
 import { assertHeld, Fenced } from './replica.ts'
-import { apply, restore } from './steps/apply.ts'
+import { apply, halfWritten, restore } from './steps/apply.ts'
 import { environment as environmentStep } from './steps/environment.ts'
 import { record } from './steps/record.ts'
 import { remove as removeStep } from './steps/remove.ts'
 import { recover, rollout } from './steps/rollout.ts'
 import { failed, type StepBody, type StepContext, type StepOutcome } from './steps/step.ts'
-import type { DeployEvent } from './transition.ts'
-import { type Workload, workloadSchema } from './workload.ts'
+import { type Frozen, type Workload, workloadSchema } from './workload.ts'
 
 /** A cluster that does not answer is asked again for this long before the step fails. */
 const clusterPatienceMs = 120_000
@@ -63,24 +63,32 @@ export type DriveSignals = {
 export async function drive(deps: DriveDeps, owned: Owned, signals: DriveSignals): Promise<Deploy> {
   let stored = owned.stored
   let takenOver = owned.takenOver
-  let workload = await read(
-    deps.kv,
-    workloadSchema,
-    deps.keys.workload(stored.value.environment, stored.value.app),
-  )
+  const key = deps.keys.workload(stored.value.environment, stored.value.app)
+  let workload = await read(deps.kv, workloadSchema, key)
   while (!isTerminal(stored.value.phase)) {
     assertHeld(signals.lease)
-    if (!workload) throw new Error(`deploy ${stored.value.id} has lost its workload record`)
-    const context = await situation(deps, { stored, owned, signals, takenOver, workload: workload.value })
-    const outcome = await attempt(deps, bodies[running(stored.value).name], context, signals)
+    const at = { stored, workload, owned, signals, takenOver }
+    const ended = await oneStep(deps, at)
     assertHeld(signals.lease)
-    stored = await conclude(deps, { stored, workload, owned, outcome })
+    stored = await conclude(deps, at, ended)
     deps.learned(stored)
-    if (outcome.workload) workload = { ...workload, value: outcome.workload, modRevision: stored.modRevision }
+    if (workload && ended.workload)
+      workload = { ...workload, value: ended.workload, modRevision: stored.modRevision }
     takenOver = false
   }
   return stored.value
 }
+
+type At = {
+  readonly stored: Stored<Deploy>
+  readonly workload: Stored<Workload> | null
+  readonly owned: Owned
+  readonly signals: DriveSignals
+  readonly takenOver: boolean
+}
+
+/** What a step came to, and what of it may be on the cluster. */
+type Ended = { readonly outcome: StepOutcome; readonly wrote: boolean; readonly workload?: Workload }
 
 function running(deploy: Deploy): Step {
   const step = deploy.steps.find(candidate => candidate.state === 'running')
@@ -88,31 +96,51 @@ function running(deploy: Deploy): Step {
   return step
 }
 
+/** Runs the step that is due. What it needs and is gone for good ends the deploy: waiting would not bring it back. */
+async function oneStep(deps: DriveDeps, at: At): Promise<Ended> {
+  const deploy = at.stored.value
+  const going = deploy.phase === 'rolling_back' ? deploy.rollback : deploy.prepared
+  const frozen = await deps.specs.get(going?.spec ?? '')
+  if (!at.workload || !frozen) {
+    const what = at.workload ? 'snapshot' : 'workload record'
+    const lost = failed('app_gone', `The ${what} that this deploy was made from is not there any more.`)
+    return { outcome: lost, wrote: at.takenOver }
+  }
+  const { context, wrote } = await situation(deps, at, { workload: at.workload.value, frozen })
+  const { name } = running(deploy)
+  const outcome = await attempt(deps, bodies[name], context)
+  if (outcome.kind === 'done') return { outcome, wrote: wrote(), workload: outcome.workload }
+  const half = writing.includes(name) && wrote() ? await halfWritten(context) : undefined
+  return { outcome, wrote: wrote(), workload: half }
+}
+
+/** Steps that write what the deploy renders. */
+const writing: readonly StepName[] = ['apply', 'restore']
+
 async function situation(
   deps: DriveDeps,
-  at: { stored: Stored<Deploy>; owned: Owned; signals: DriveSignals; takenOver: boolean; workload: Workload },
-): Promise<StepContext> {
-  const { owned, signals, takenOver, workload } = at
-  const deploy = at.stored.value
+  { stored, owned, signals, takenOver }: At,
+  { workload, frozen }: { workload: Workload; frozen: Frozen },
+): Promise<{ context: StepContext; wrote: () => boolean }> {
+  const deploy = stored.value
   const environment = deps.environment(deploy.environment)
   const cluster = deps.cluster(deploy.prepared?.cluster ?? '')
   if (!environment || !cluster) throw new Error(`deploy ${deploy.id} has lost its environment or cluster`)
-  const ahead = deploy.prepared?.spec ?? ''
-  const back = deploy.phase === 'rolling_back' ? deploy.rollback?.spec : undefined
-  const frozen = await deps.specs.get(back ?? ahead)
-  if (!frozen) throw new Error(`deploy ${deploy.id} has lost its frozen spec`)
+  const back = deploy.phase === 'rolling_back'
   // Going back, what was just applied is what there is to leave.
-  const before = back ? ahead : deploy.prepared?.base.spec
+  const before = back ? deploy.prepared?.spec : deploy.prepared?.base.spec
   // A rollback is not cancelled.
   const cancelled = back ? never : signals.cancelled
-  return {
+  const step = running(deploy)
+  const fenced = fencedCluster(cluster, signals)
+  const context: StepContext = {
     deploy,
     workload,
     frozen,
     base: before ? await deps.specs.get(before) : null,
     environment,
-    cluster: fencedCluster(cluster, signals),
-    startedAt: running(deploy).startedAt ?? deps.clock.now(),
+    cluster: fenced.cluster,
+    startedAt: step.startedAt ?? deps.clock.now(),
     now: deps.clock.now,
     sleep: (ms, wake) =>
       deps.clock.sleep(ms, AbortSignal.any([signals.stopped, cancelled, ...(wake ? [wake] : [])])),
@@ -121,26 +149,38 @@ async function situation(
     takenOver,
     progress: progressWriter(deps, owned, deploy.id),
   }
+  // What the owner before wrote in this step is not known.
+  return { context, wrote: () => fenced.wrote() || (takenOver && writing.includes(step.name)) }
 }
 
 const never = new AbortController().signal
 
-/** Writes pass only while this replica surely is the owner; reads always. */
-function fencedCluster(cluster: Cluster, { lease, stopped }: DriveSignals): Cluster {
+/** Writes pass only while this replica surely is the owner; reads always. `wrote`: one of them may have happened. */
+function fencedCluster(cluster: Cluster, { lease, stopped }: DriveSignals) {
+  let wrote = false
   const guard =
     <A extends readonly unknown[], R>(write: (...args: A) => Promise<R>) =>
     async (...args: A): Promise<R> => {
       if (stopped.aborted) throw new Fenced('it is shutting down')
       assertHeld(lease)
-      return write(...args)
+      try {
+        const result = await write(...args)
+        wrote = true
+        return result
+      } catch (error) {
+        // Only an answer of the server says that nothing happened.
+        wrote ||= !(error instanceof ClusterError) || error.kind === 'unavailable'
+        throw error
+      }
     }
-  return {
+  const fenced: Cluster = {
     ...cluster,
     create: guard(cluster.create),
     apply: guard(cluster.apply),
     stamp: guard(cluster.stamp),
     remove: guard(cluster.remove),
   }
+  return { cluster: fenced, wrote: () => wrote }
 }
 
 /** At most one write every 2 s; a lost one is no loss. */
@@ -168,96 +208,65 @@ async function attempt(
   deps: DriveDeps,
   body: StepBody | undefined,
   context: StepContext,
-  signals: DriveSignals,
 ): Promise<StepOutcome> {
-  const name = running(context.deploy).name
-  if (!body) return failed('not_supported', `This version of gkube has no ${name} step.`, { clean: true })
+  const { name } = running(context.deploy)
+  if (!body) return failed('not_supported', `This version of gkube has no ${name} step.`)
   const since = deps.clock.now()
   for (let tries = 0; ; tries++) {
-    if (signals.stopped.aborted) throw new Fenced('it is shutting down')
-    if (context.cancelled.aborted) return { kind: 'cancelled', clean: false }
+    if (context.stopped.aborted) throw new Fenced('it is shutting down')
+    if (context.cancelled.aborted) return { kind: 'cancelled' }
     try {
       return await body(context)
     } catch (error) {
       if (error instanceof Fenced) throw error
-      const transient =
-        error instanceof ClusterError && ['unavailable', 'too_many_requests', 'gone'].includes(error.kind)
-      if (!transient) {
-        deps.log(`step ${name} of ${context.deploy.id} broke`, error)
-        if (error instanceof ClusterError) return failed('forbidden', error.message)
-        return failed(
-          'internal',
-          `gkube itself failed in step ${name} (deploy ${context.deploy.id}); its log says why.`,
-        )
-      }
+      if (!isTransient(error)) return broken(deps, context, error)
       const waited = deps.clock.now() - since
-      context.progress({
-        ready: 0,
-        wanted: 0,
-        message: `the cluster does not answer (${error.message}), trying again`,
-      })
-      if (waited > clusterPatienceMs) {
-        return failed(
-          'cluster_unavailable',
-          `The cluster did not answer for ${Math.round(waited / 1000)} s: ${error.message}`,
-        )
-      }
+      if (waited > clusterPatienceMs) return unreachable(waited, error)
+      const message = `the cluster does not answer (${redactText(error.message)}), trying again`
+      context.progress({ ready: 0, wanted: 0, message })
       await context.sleep(backoff(tries, { base: 200, most: 5_000, random: deps.random }))
     }
   }
 }
 
-type Conclusion = {
-  readonly stored: Stored<Deploy>
-  readonly workload: Stored<Workload>
-  readonly owned: Owned
-  readonly outcome: StepOutcome
+const unreachable = (waited: number, error: ClusterError): StepOutcome =>
+  failed(
+    'cluster_unavailable',
+    `The cluster did not answer for ${Math.round(waited / 1000)} s: ${error.message}`,
+  )
+
+/** Trying again does not help: a refusal of the cluster, or a mistake of ours. */
+function broken(deps: DriveDeps, { deploy }: StepContext, error: unknown): StepOutcome {
+  const { name } = running(deploy)
+  deps.log(`step ${name} of ${deploy.id} broke`, error)
+  if (error instanceof ClusterError) return failed('forbidden', error.message)
+  return failed('internal', `gkube itself failed in step ${name} (deploy ${deploy.id}); its log says why.`)
 }
 
 /** Writes what the step came to: the deploy's next state and the workload in one transaction. */
-async function conclude(
-  deps: DriveDeps,
-  { stored, workload, owned, outcome }: Conclusion,
-): Promise<Stored<Deploy>> {
+async function conclude(deps: DriveDeps, at: At, ended: Ended): Promise<Stored<Deploy>> {
+  const { stored, workload, owned } = at
+  const { outcome } = ended
   const deploy = stored.value
-  const { keys } = deps
-  const good = knownGood(deploy, workload.value)
-  const applied = deploy.steps.some(step => step.name === 'apply' && step.state === 'done')
+  const key = deps.keys.workload(deploy.environment, deploy.app)
   const writes: Write[] = []
-  if (outcome.kind === 'done' && outcome.removeWorkload) writes.push(remove(workload.key))
-  else if (outcome.workload) writes.push(put(workload.key, outcome.workload))
-  const more: More = {
-    owner: owned.ownership,
-    compares: [unchanged(workload.key, workload)],
-    writes,
+  if (outcome.kind === 'done' && outcome.removeWorkload) writes.push(remove(key))
+  else if (ended.workload) writes.push(put(key, workloadSchema.parse(ended.workload)))
+  const more: More = { owner: owned.ownership, compares: [unchanged(key, workload)], writes }
+  if (outcome.kind === 'done')
+    return deps.ledger.advance(stored, { kind: 'step_done', message: outcome.message }, more)
+  const good = workload && knownGood(deploy, workload.value)
+  const applied = deploy.steps.some(step => step.name === 'apply' && step.state === 'done')
+  const clean = !ended.wrote && !applied
+  if (outcome.kind === 'failed') {
+    const { cause, message, diagnosis } = outcome
+    if (diagnosis) writes.push(put(deps.keys.diagnosis(deploy.id), diagnosis satisfies Diagnosis))
+    return deps.ledger.advance(stored, { kind: 'step_failed', cause, message, clean, good }, more)
   }
-  switch (outcome.kind) {
-    case 'done':
-      return deps.ledger.advance(stored, { kind: 'step_done', message: outcome.message }, more)
-    case 'failed': {
-      const clean = outcome.clean && !applied
-      const event: DeployEvent = {
-        kind: 'step_failed',
-        cause: outcome.cause,
-        message: outcome.message,
-        clean,
-        good,
-      }
-      if (outcome.diagnosis)
-        writes.push(put(keys.diagnosis(deploy.id), outcome.diagnosis satisfies Diagnosis))
-      return deps.ledger.advance(stored, event, more)
-    }
-    case 'cancelled': {
-      const intent = await cancelIntent(deps, deploy.id)
-      const by = intent?.by ?? { id: 'gkube', name: 'gkube', via: 'gkube' as const }
-      const clean = outcome.clean && !applied
-      return deps.ledger.advance(
-        stored,
-        { kind: 'cancel', by, clean, good },
-        { ...more, by, detail: intent?.reason },
-      )
-    }
-  }
+  const intent = await cancelIntent(deps, deploy.id)
+  const by = intent?.by ?? { id: 'gkube', name: 'gkube', via: 'gkube' as const }
+  const detail = intent?.reason
+  return deps.ledger.advance(stored, { kind: 'cancel', by, clean, good }, { ...more, by, detail })
 }
 
 async function cancelIntent(deps: DriveDeps, id: string): Promise<Intent | null> {

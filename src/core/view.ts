@@ -92,7 +92,8 @@ export function createView(deps: {
 
   function keepDeploy(entry: Entry): void {
     const stored = parse(() => decode(deploySchema, entry))
-    if (!stored) return
+    // What cannot be read is not worked on: a newer gkube may have written it.
+    if (!stored) return void live.deploys.delete(rest(entry.key, keys.deploys))
     if (isTerminal(stored.value.phase)) {
       live.deploys.delete(stored.value.id)
       // Kept in `seen` only while it could come again out of order: the feed never repeats, so it can go.
@@ -118,18 +119,17 @@ export function createView(deps: {
   }
 
   async function readAll(): Promise<string> {
-    for (const part of Object.values(live)) part.clear()
-    seen.clear()
     const open = await kv.list(keys.open)
     const ids = open.entries.map(entry => rest(entry.key, keys.open))
-    for (let at = 0; at < ids.length; at += pageSize) {
-      const found = await kv.getMany(ids.slice(at, at + pageSize).map(keys.deploy))
-      for (const entry of found.values()) keep(entry)
-    }
-    for (const prefix of [keys.queues, keys.actives, keys.slotsAll, keys.owners, keys.intents, keys.locks]) {
-      const { entries } = await kv.list(prefix)
-      for (const entry of entries) keep(entry)
-    }
+    const found: Entry[] = []
+    for (let at = 0; at < ids.length; at += pageSize)
+      found.push(...(await kv.getMany(ids.slice(at, at + pageSize).map(keys.deploy))).values())
+    for (const prefix of [keys.queues, keys.actives, keys.slotsAll, keys.owners, keys.intents, keys.locks])
+      found.push(...(await kv.list(prefix)).entries)
+    // All at once: half a mirror would show deploys without their owners, and locks as gone.
+    for (const part of Object.values(live)) part.clear()
+    seen.clear()
+    for (const entry of found) keep(entry)
     return open.revision
   }
 

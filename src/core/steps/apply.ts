@@ -4,7 +4,6 @@ import { ClusterError, type KubeObject, nameOf, type ObjectRef, refOf } from '..
 import type { Cause } from '../deploy.ts'
 import { objectHash } from '../hash.ts'
 import { sameObject } from '../inventory.ts'
-import { appLabel, environmentLabel, managedBy } from '../objects/labels.ts'
 import { render } from '../objects.ts'
 import { Fenced } from '../replica.ts'
 import type { InventoryItem, Overrides, Workload } from '../workload.ts'
@@ -13,28 +12,27 @@ import {
   epochOf,
   failed,
   fenceAnnotation,
+  mostStale,
   type StepBody,
   type StepContext,
   type StepOutcome,
 } from './step.ts'
-
-/** Another writer got in between this many times: give up with its name. */
-const mostStale = 6
+import { applied, isOurs, isUnchanged, itemOf, takeStock } from './written.ts'
 
 /** Writes what the deploy renders. */
-export const apply: StepBody = context =>
-  write(context, context.deploy.prepared?.overrides ?? context.workload.overrides)
+export const apply: StepBody = context => write(context)
 
 /** Writes the known-good snapshot back, with what people had set by hand before this deploy. */
-export const restore: StepBody = context =>
-  write(context, context.deploy.prepared?.base.overrides ?? context.workload.overrides)
+export const restore: StepBody = context => write(context)
 
-async function write(context: StepContext, overrides: Overrides): Promise<StepOutcome> {
+/** What people have set by hand, as this step renders it. */
+const overridesOf = ({ deploy, workload }: StepContext): Overrides =>
+  (deploy.rollback ? deploy.prepared?.base.overrides : deploy.prepared?.overrides) ?? workload.overrides
+
+async function write(context: StepContext): Promise<StepOutcome> {
   const { workload } = context
-  // The namespace is the environment step's.
-  const wanted = (await renderFor(context, overrides)).filter(
-    object => object.kind !== 'Namespace' || object.metadata.name !== workload.namespace,
-  )
+  const overrides = overridesOf(context)
+  const wanted = await wantedBy(context, overrides)
   if (context.takenOver) await stampAll(context, wanted)
   const live = await Promise.all(wanted.map(object => read(context, refOf(object))))
   const inventory: InventoryItem[] = []
@@ -50,17 +48,34 @@ async function write(context: StepContext, overrides: Overrides): Promise<StepOu
     try {
       if (current) await handOverReplicas(context, object, current)
       const result = await writeOne(context, object, current)
-      inventory.push(item(result, hash))
+      inventory.push(itemOf(result, hash))
       written++
     } catch (error) {
       const refusal = error instanceof ClusterError ? whyNot(error, object) : null
       if (!refusal) throw error
-      return partly(context, { inventory, written, overrides, ...refusal })
+      return failed(refusal.reason, refusal.message)
     }
   }
   const leftOver = workload.inventory.filter(old => !inventory.some(kept => sameObject(kept, old)))
   const message = written === 0 ? 'nothing to change' : `${written} of ${wanted.length} objects written`
   return done(message, applied(context, [...inventory, ...leftOver], overrides))
+}
+
+/** The namespace is the environment step's. */
+async function wantedBy(context: StepContext, overrides: Overrides): Promise<KubeObject[]> {
+  const objects = await renderFor(context, overrides)
+  return objects.filter(
+    ({ kind, metadata }) => kind !== 'Namespace' || metadata.name !== context.workload.namespace,
+  )
+}
+
+/** The record when this step ended in the middle: what it wrote, or may have. */
+export async function halfWritten(context: StepContext): Promise<Workload> {
+  const overrides = overridesOf(context)
+  // Only names are needed, and they are the same on every server: one that does not answer need not be asked.
+  const server = () => context.cluster.server().catch(() => ({ version: '', minor: 0 }))
+  const wanted = await wantedBy({ ...context, cluster: { ...context.cluster, server } }, overrides)
+  return applied(context, await takeStock(context, wanted.map(refOf)), overrides)
 }
 
 /** After a take-over nothing that was cached is believed. */
@@ -117,13 +132,11 @@ async function writeOne(
   object: KubeObject,
   first: KubeObject | null,
 ): Promise<KubeObject> {
-  const { cluster, deploy, workload } = context
+  const { cluster } = context
   let current = first
-  let force = deploy.params.force
+  let { force } = context.deploy.params
   for (let attempt = 0; ; attempt++) {
-    if (current && epochOf(current) > deploy.epoch)
-      throw new Fenced(`${nameOf(object)} was written by a newer epoch`)
-    if (current && !isOurs(current, workload)) throw notOurs(object)
+    checkMayWrite(context, object, current)
     try {
       const { object: result } = current
         ? await cluster.apply(fenced(object, current), { force })
@@ -131,15 +144,31 @@ async function writeOne(
       return result
     } catch (error) {
       if (!(error instanceof ClusterError) || attempt >= mostStale) throw error
-      if (error.kind === 'invalid' && deploy.params.replace && current && object.kind === 'StatefulSet') {
-        await removeKeepingPods(context, current)
-      } else if (error.kind === 'field_conflict' && !force && backFromAutoscaler(context, error)) {
+      if (error.kind === 'field_conflict' && !force && backFromAutoscaler(context, error)) {
         force = true
         continue
-      } else if (!canReadAgain(error, current)) throw error
+      }
+      await makeWay(context, { object, current, error })
       current = await cluster.get(refOf(object))
     }
   }
+}
+
+/** Fenced where a newer epoch wrote it; refused where it is somebody else's. */
+function checkMayWrite({ deploy, workload }: StepContext, object: KubeObject, current: KubeObject | null) {
+  if (!current) return
+  if (epochOf(current) > deploy.epoch) throw new Fenced(`${nameOf(object)} was written by a newer epoch`)
+  if (!isOurs(current, workload)) throw notOurs(object)
+}
+
+/** After a refused write: returns where reading again can help, else throws the refusal. */
+async function makeWay(
+  context: StepContext,
+  { object, current, error }: { object: KubeObject; current: KubeObject | null; error: ClusterError },
+): Promise<void> {
+  const replaces = error.kind === 'invalid' && context.deploy.params.replace && object.kind === 'StatefulSet'
+  if (replaces && current) return removeKeepingPods(context, current)
+  if (!canReadAgain(error, current)) throw error
 }
 
 const canReadAgain = (error: ClusterError, current: KubeObject | null): boolean =>
@@ -172,35 +201,6 @@ const fenced = (object: KubeObject, current: KubeObject): KubeObject => ({
   metadata: { ...object.metadata, resourceVersion: current.metadata.resourceVersion },
 })
 
-/** Ours: in the inventory by UID, or labelled as ours for this app (a crash may have come before the record). */
-function isOurs(object: KubeObject, workload: Workload): boolean {
-  const labels = object.metadata.labels ?? {}
-  return (
-    workload.inventory.some(known => known.uid === object.metadata.uid) ||
-    object.kind === 'Namespace' ||
-    (labels[managedBy] === 'gkube' &&
-      labels[appLabel] === workload.app &&
-      labels[environmentLabel] === workload.environment)
-  )
-}
-
-/** Nobody touched it since we wrote the same content: no request. */
-const isUnchanged = (live: KubeObject, known: InventoryItem, hash: string): boolean =>
-  known.hash === hash && known.uid === live.metadata.uid && known.seen === seenOf(live)
-
-const item = (object: KubeObject, hash: string): InventoryItem => ({
-  ...refOf(object),
-  uid: object.metadata.uid ?? '',
-  hash,
-  seen: seenOf(object),
-})
-
-/** generation moves with the spec only; kinds without one are compared by resourceVersion. */
-const seenOf = (object: KubeObject): string =>
-  object.metadata.generation === undefined
-    ? `rv${object.metadata.resourceVersion ?? ''}`
-    : `g${object.metadata.generation}`
-
 /** A take-over writes its epoch on everything first: what the old owner still sends is then refused as stale. */
 async function stampAll(context: StepContext, wanted: readonly KubeObject[]): Promise<void> {
   const { cluster, deploy, workload } = context
@@ -226,37 +226,7 @@ async function stamp(cluster: StepContext['cluster'], ref: ObjectRef, epoch: num
   }
 }
 
-function applied(context: StepContext, inventory: readonly InventoryItem[], overrides: Overrides): Workload {
-  const { deploy, frozen, workload } = context
-  return {
-    ...workload,
-    revision: frozen.revision,
-    image: frozen.image,
-    digest: frozen.digest,
-    spec: deploy.rollback ? deploy.rollback.spec : (deploy.prepared?.spec ?? workload.spec),
-    overrides,
-    inventory: [...inventory],
-    deploy: deploy.id,
-    deployedBy: deploy.requestedBy.name,
-    updatedAt: context.now(),
-  }
-}
-
 type Refusal = { readonly reason: Cause['reason']; readonly message: string }
-
-/** Failed in the middle: what was written is recorded, so that a rollback or a later deploy knows it. */
-function partly(
-  context: StepContext,
-  at: Refusal & { inventory: readonly InventoryItem[]; written: number; overrides: Overrides },
-): StepOutcome {
-  if (at.written === 0) return failed(at.reason, at.message, { clean: true })
-  const untouched = context.workload.inventory.filter(
-    old => !at.inventory.some(kept => sameObject(kept, old)),
-  )
-  return failed(at.reason, at.message, {
-    workload: applied(context, [...at.inventory, ...untouched], at.overrides),
-  })
-}
 
 /** A refusal in words; null where trying again can help. */
 function whyNot(error: ClusterError, object: KubeObject): Refusal | null {

@@ -12,7 +12,6 @@ export const environment: StepBody = async ({ cluster, environment: env, workloa
     return failed(
       'namespace_missing',
       `Namespace ${name} does not exist in cluster ${workload.cluster}. Create it, or set environments.${env.name}.createNamespace in gkube.yaml.`,
-      { clean: true },
     )
   }
   try {
@@ -21,7 +20,7 @@ export const environment: StepBody = async ({ cluster, environment: env, workloa
     if (error instanceof ClusterError && error.kind === 'already_exists')
       return done(`namespace ${name} is there`)
     if (error instanceof ClusterError && error.kind === 'forbidden') {
-      return failed('forbidden', `gkube may not create namespace ${name}: ${error.message}`, { clean: true })
+      return failed('forbidden', `gkube may not create namespace ${name}: ${error.message}`)
     }
     throw error
   }

@@ -1,9 +1,11 @@
 // The remove step of a delete: everything gkube wrote, by UID, the workload first. Data stays: claims go only when
 // their names were typed; volumes and namespaces never.
 import { ClusterError, nameOf } from '../cluster.ts'
-import { appLabel } from '../objects/labels.ts'
+import { appLabel, environmentLabel } from '../objects/labels.ts'
+import { Fenced } from '../replica.ts'
 import type { InventoryItem } from '../workload.ts'
-import { done, failed, type StepBody, type StepContext } from './step.ts'
+import { done, epochOf, failed, mostStale, type StepBody, type StepContext } from './step.ts'
+import { isOurs } from './written.ts'
 
 const neverRemoved = ['PersistentVolume', 'Namespace']
 /** Objects that take traffic away or keep pods alive go first. */
@@ -29,7 +31,9 @@ export const remove: StepBody = async context => {
     await removeClaim(context, name)
   const kept = workload.inventory.filter(item => !goes(item) && item.kind === 'PersistentVolumeClaim')
   for (const item of items) {
-    if (!(await waitGone(context, item))) {
+    const gone = await waitGone(context, item)
+    if (gone === 'cancelled') return { kind: 'cancelled' }
+    if (gone === 'late') {
       return failed(
         'deadline',
         `${item.kind} ${item.name} is still there after ${goneWithinMs / 1000} s: something holds it (a finalizer?).`,
@@ -45,14 +49,25 @@ const rank = (item: InventoryItem): number => {
   return at === -1 ? order.length : at
 }
 
-/** Deletes one object of the inventory, by UID: an object of the same name that someone else made is left alone. */
-export async function removeItem(context: Pick<StepContext, 'cluster'>, item: InventoryItem): Promise<void> {
-  try {
-    await context.cluster.remove(item, { uid: item.uid, propagation: 'Background' })
-  } catch (error) {
-    const goneOrOther =
-      error instanceof ClusterError && (error.kind === 'not_found' || error.kind === 'stale')
-    if (!goneOrOther) throw error
+/**
+ * Deletes one object of the inventory as it is now, if it is still ours: one of the same name that someone else made
+ * is left alone, and one that a newer epoch wrote is not this owner's to delete.
+ */
+export async function removeItem(
+  { cluster, deploy, workload }: Pick<StepContext, 'cluster' | 'deploy' | 'workload'>,
+  item: InventoryItem,
+): Promise<void> {
+  for (let attempt = 0; ; attempt++) {
+    const live = await cluster.get(item)
+    if (!live || (item.uid ? live.metadata.uid !== item.uid : !isOurs(live, workload))) return
+    if (epochOf(live) > deploy.epoch) throw new Fenced(`${nameOf(item)} was written by a newer epoch`)
+    const { uid, resourceVersion } = live.metadata
+    try {
+      return await cluster.remove(item, { uid, resourceVersion, propagation: 'Background' })
+    } catch (error) {
+      const changed = error instanceof ClusterError && error.kind === 'stale'
+      if (!changed || attempt >= mostStale) throw error
+    }
   }
 }
 
@@ -61,17 +76,22 @@ async function removeClaim(context: StepContext, name: string): Promise<void> {
   const { cluster, workload } = context
   const ref = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', namespace: workload.namespace, name }
   const live = await cluster.get(ref)
-  if (!live || live.metadata.labels?.[appLabel] !== workload.app) return
+  const labels = live?.metadata.labels ?? {}
+  const elsewhere =
+    labels[environmentLabel] !== undefined && labels[environmentLabel] !== workload.environment
+  if (!live || labels[appLabel] !== workload.app || elsewhere) return
   await cluster.remove(ref, { uid: live.metadata.uid })
 }
 
-async function waitGone(context: StepContext, item: InventoryItem): Promise<boolean> {
-  if (item.kind === 'PersistentVolumeClaim') return true
+async function waitGone(context: StepContext, item: InventoryItem): Promise<'gone' | 'late' | 'cancelled'> {
+  if (item.kind === 'PersistentVolumeClaim' || item.uid === '') return 'gone'
   const until = context.now() + goneWithinMs
   for (let pause = 50; ; pause = Math.min(2_000, pause * 2)) {
     const live = await context.cluster.get(item)
-    if (!live || live.metadata.uid !== item.uid) return true
-    if (context.now() > until) return false
+    if (!live || live.metadata.uid !== item.uid) return 'gone'
+    if (context.now() > until) return 'late'
+    if (context.stopped.aborted) throw new Fenced('it is shutting down')
+    if (context.cancelled.aborted) return 'cancelled'
     context.progress({ ready: 0, wanted: 0, message: `waiting for ${nameOf(item)} to go` })
     await context.sleep(pause)
   }

@@ -5,6 +5,7 @@ import type { Cause, Deploy, Diagnosis, Progress } from '../deploy.ts'
 import type { Environment } from '../environment.ts'
 import { ownAnnotations } from '../hash.ts'
 import { epochAnnotation } from '../objects/labels.ts'
+import { redactText } from '../redact.ts'
 import type { Frozen, Workload } from '../workload.ts'
 
 export type StepContext = {
@@ -43,28 +44,29 @@ export type StepOutcome =
       readonly kind: 'failed'
       readonly cause: Cause
       readonly message: string
-      /** Nothing was written to the cluster by this step. */
-      readonly clean: boolean
       readonly diagnosis?: Diagnosis
-      readonly workload?: Workload
     }
-  | { readonly kind: 'cancelled'; readonly clean: boolean; readonly workload?: Workload }
+  | { readonly kind: 'cancelled' }
 
 export type StepBody = (context: StepContext) => Promise<StepOutcome>
 
-/** A failure whose words are short enough for the record. */
-export const failed = (
+/** A failure, in words that are fit for the record: short, and without what a server quoted of a secret. */
+export function failed(
   reason: Cause['reason'],
   message: string,
-  more: { clean?: boolean; diagnosis?: Diagnosis; workload?: Workload } = {},
-): StepOutcome => ({
-  kind: 'failed',
-  cause: { reason, message: message.slice(0, 1000) },
-  message: message.slice(0, 500),
-  clean: more.clean ?? false,
-  diagnosis: more.diagnosis,
-  workload: more.workload,
-})
+  more: { diagnosis?: Diagnosis } = {},
+): StepOutcome {
+  const words = redactText(message)
+  return {
+    kind: 'failed',
+    cause: { reason, message: words.slice(0, 1000) },
+    message: words.slice(0, 500),
+    diagnosis: more.diagnosis,
+  }
+}
+
+/** Another writer got in between this many times: give up with its name. */
+export const mostStale = 6
 
 export const done = (message: string, workload?: Workload): StepOutcome => ({
   kind: 'done',
