@@ -27,10 +27,14 @@ function expectation(object: KubeObject, more: Partial<Expectation> = {}): Expec
   }
 }
 
-/** What the rollout step does: judge at each change until it ends; then the diagnosis. */
+/**
+ * What the rollout step does: judge at each change until it ends; then the diagnosis. With `stuckBy` the limit is
+ * over as soon as that is the probable cause, however fast or slow this machine is.
+ */
 async function follow(
   cluster: KubernetesCluster,
   expected: Expectation,
+  stuckBy?: string,
 ): Promise<{ verdict: Verdict; messages: string[]; explain: () => Promise<Diagnosis> }> {
   const { namespace } = here
   const app = expected.name
@@ -41,11 +45,17 @@ async function follow(
   )
   const messages: string[] = []
   let memo: Verdict['memo'] | undefined
+  let stuck = false
   try {
     for (;;) {
       const observed = observer.current()
-      const verdict = judge(observed, { ...expected, memo }, Date.now())
+      const now = stuck ? expected.startedAt + expected.limitSeconds * 1_000 : Date.now()
+      const verdict = judge(observed, { ...expected, memo }, now)
       memo = verdict.memo
+      if (verdict.status === 'progressing' && stuckBy && verdict.probable?.reason === stuckBy) {
+        stuck = true
+        continue
+      }
       if (messages.at(-1) !== verdict.message) messages.push(verdict.message)
       if (verdict.status !== 'progressing') {
         const explain = () =>
@@ -92,7 +102,7 @@ describe.skipIf(realCluster).concurrent('a rollout', () => {
     const cluster = here.client()
     const { object } = await cluster.create(deployment(here.namespace, 'unserved'))
     const servicePorts = [{ service: 'unserved', port: 'http' }]
-    const { verdict } = await follow(cluster, expectation(object, { servicePorts, limitSeconds: 1 }))
+    const { verdict } = await follow(cluster, expectation(object, { servicePorts }), 'no_endpoints')
     expect(verdict).toMatchObject({
       status: 'failed',
       cause: { reason: 'deadline' },
@@ -114,7 +124,7 @@ describe.skipIf(realCluster).concurrent('a rollout', () => {
     expect(diagnosis.cause.reason).toBe('crash_loop')
     expect(diagnosis.seen.join('\n')).toMatch(/old pods untouched, [12]\/[12] ready/)
     expect(diagnosis.log?.lines.join('\n')).toContain('ECONNREFUSED 10.0.0.7:5432')
-    expect(diagnosis.events.map(event => event.reason)).toContain('BackOff')
+    expect(diagnosis.events.map(event => event.object)).toContainEqual(expect.stringMatching(/^Pod crashes-/))
     expect(diagnosis.tries.join()).toContain('gkube logs crashes --previous')
   })
 
@@ -166,14 +176,14 @@ describe.skipIf(realCluster).concurrent('a rollout', () => {
     const { object } = await cluster.create(
       deployment(here.namespace, 'large', { image: `${registry}:huge` }),
     )
-    const { verdict, explain } = await follow(cluster, expectation(object, { limitSeconds: 1 }))
+    const { verdict, explain } = await follow(cluster, expectation(object), 'unschedulable')
     expect(verdict).toMatchObject({
       status: 'failed',
       cause: { reason: 'deadline' },
       probable: { reason: 'unschedulable' },
     })
     const diagnosis = await explain()
-    expect(diagnosis.cause.message).toMatch(/Not done after 1 s\. Ready: 0\/2.*have no node/)
+    expect(diagnosis.cause.message).toMatch(/Not done after 30 m\. Ready: 0\/2.*have no node/)
     expect(diagnosis.tries.join()).toContain('gkube cluster')
   })
 
@@ -182,7 +192,7 @@ describe.skipIf(realCluster).concurrent('a rollout', () => {
     const { object } = await cluster.create(
       deployment(here.namespace, 'unready', { image: `${registry}:unready` }),
     )
-    const { verdict, explain } = await follow(cluster, expectation(object, { limitSeconds: 1 }))
+    const { verdict, explain } = await follow(cluster, expectation(object), 'not_ready')
     expect(verdict).toMatchObject({ cause: { reason: 'deadline' }, probable: { reason: 'not_ready' } })
     expect((await explain()).log?.lines.join()).toContain('waiting for the message broker')
   })

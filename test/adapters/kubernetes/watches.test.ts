@@ -111,9 +111,9 @@ describe.skipIf(realCluster)('a shared watch', () => {
   })
 
   it('stays open when nothing changes: bookmarks show that it lives', async () => {
-    const cluster = here.client({ tuning: { ...quick, quietMs: 400 } })
+    const cluster = here.client({ tuning: { ...quick, quietMs: 1_500 } })
     await cluster.warm(here.namespace, ['ConfigMap'])
-    await sleep(1_000)
+    await sleep(2_000)
     expect(cluster.counts()['watch configmaps']).toBe(1)
   })
 

@@ -90,7 +90,7 @@ describe('a busy server', () => {
     const began = performance.now()
     const cluster = client(api.url, { callTimeoutMs: 1_000 })
     expect((await failureOf(cluster.get(ref))).kind).toBe('too_many_requests')
-    expect(performance.now() - began).toBeLessThan(500)
+    expect(performance.now() - began).toBeLessThan(950)
   })
 })
 
