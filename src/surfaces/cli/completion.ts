@@ -97,7 +97,7 @@ function zsh(nodes: readonly Node[]): string {
   }
   const body = (node: Node): string => {
     const options = [...node.options.map(option), "'(- *)--help[show help]'"]
-    if (node.words.length === 0) return `  _arguments -s ${options.join(' \\\n    ')} '*::argument:'\n`
+    if (node.words.length === 0) return `  _arguments -s ${options.join(' \\\n    ')} '*:argument:'\n`
     const words = node.words.map(one => `'${zshText(one.word)}:${zshText(one.description)}'`).join('\n      ')
     const children = node.words
       .map(
