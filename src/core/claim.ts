@@ -41,7 +41,9 @@ export async function claim(
   if (whatHolds(deps, deploy, environment)) return 'held'
   const activeKey = keys.active(env, app)
   const active = view.live.active.get(activeKey) ?? null
-  const slot = freeSlot(takenSlots(view, keys, env), environment.parallel)
+  // Deploys that are claimed at the same moment begin to look at different slots.
+  const from = Number.parseInt(id.slice(-4), 36) || 0
+  const slot = freeSlot(takenSlots(view, keys, env), environment.parallel, from)
   if (slot === null) return 'held'
   const epoch = (active?.value.epoch ?? 0) + 1
   const basis: Compare[] = [
@@ -92,13 +94,16 @@ export function whatHolds(
   return full ? { kind: 'slots' } : null
 }
 
-/** Takes a deploy over whose owner is gone: a higher epoch first, then everything else. */
-export async function takeOver(deps: ClaimDeps, stored: Stored<Deploy>, lease: Lease): Promise<Owned | null> {
+/**
+ * Takes a deploy over whose owner is gone: a higher epoch first, then everything else. LostRace while the view does
+ * not show it as the active one: it is behind, or `active` cannot be read (an operator can release it).
+ */
+export async function takeOver(deps: ClaimDeps, stored: Stored<Deploy>, lease: Lease): Promise<Owned> {
   const { keys, ledger, view } = deps
   const { app, environment: env, id } = stored.value
   const activeKey = keys.active(env, app)
   const active = view.live.active.get(activeKey)
-  if (active?.value.deploy !== id) return null
+  if (active?.value.deploy !== id) throw new LostRace([activeKey])
   const epoch = active.value.epoch + 1
   const taken = await ledger.advance(
     stored,

@@ -8,8 +8,14 @@ import { newer } from './kv.ts'
 /** A deploy that is ready or will be; `position` is the create revision of its record. */
 export type Waiting = { readonly deploy: Deploy; readonly position: string }
 
-/** Deploys that a newer one replaces while they wait; scale, restart, delete and rollback are kept. */
-const supersedable = ['deploy', 'redeploy']
+/**
+ * What a newer one of these kinds replaces while it waits. A redeploy runs the revision of then with the newest
+ * configuration, so it replaces no deploy: a revision that somebody asked for would be lost.
+ */
+const replaced: Partial<Record<Deploy['kind'], readonly Deploy['kind'][]>> = {
+  deploy: ['deploy', 'redeploy'],
+  redeploy: ['redeploy'],
+}
 
 export type Decision = {
   readonly next: Deploy | null
@@ -21,12 +27,17 @@ export function decide(waiting: readonly Waiting[], policy: 'supersede' | 'keep'
   const inOrder = [...waiting].sort((a, b) => (newer(a.position, b.position) ? 1 : -1)).map(w => w.deploy)
   const ready = inOrder.filter(deploy => deploy.phase === 'ready')
   const rollback = ready.find(deploy => deploy.kind === 'rollback')
-  const newest = ready.findLast(deploy => supersedable.includes(deploy.kind))
-  const old = ready.filter(deploy => supersedable.includes(deploy.kind) && deploy !== newest)
-  const superseded = policy === 'supersede' && newest ? old.map(deploy => ({ deploy, by: newest })) : []
+  const superseded =
+    policy === 'supersede' ? ready.flatMap((deploy, at) => replacedBy(deploy, ready, at)) : []
   if (rollback) return { next: rollback, superseded }
   const [first] = inOrder.filter(deploy => !superseded.some(s => s.deploy === deploy))
   return { next: first?.phase === 'ready' ? first : null, superseded }
+}
+
+/** The newest later one that takes its place, if any. */
+function replacedBy(deploy: Deploy, ready: readonly Deploy[], at: number): Decision['superseded'] {
+  const by = ready.slice(at + 1).findLast(later => replaced[later.kind]?.includes(deploy.kind))
+  return by ? [{ deploy, by }] : []
 }
 
 /** The lock that holds a deploy now: of everything, of the environment, or of the app there. */
@@ -44,8 +55,11 @@ export function heldBy(
   return null
 }
 
-/** The first free slot of an environment; null when `parallel` deploys run. */
-export function freeSlot(taken: ReadonlySet<number>, parallel: number): number | null {
-  for (let n = 0; n < parallel; n++) if (!taken.has(n)) return n
+/** A free slot of an environment, looked for from number `from` on; null when `parallel` deploys run. */
+export function freeSlot(taken: ReadonlySet<number>, parallel: number, from = 0): number | null {
+  for (let n = 0; n < parallel; n++) {
+    const slot = (from + n) % parallel
+    if (!taken.has(slot)) return slot
+  }
   return null
 }

@@ -1,16 +1,15 @@
 // The loop of a replica: looks at what is live, prepares what was asked, claims what is ready, takes over what lost
 // its owner, and drives it. It decides from its view and commits by compare-and-swap, so a stale view costs a retry.
 
-import { UserError } from '../errors.ts'
 import { claim, type Owned, ownerPut, takeOver, whatHolds } from './claim.ts'
 import { backoff } from './clock.ts'
-import { ClusterError } from './cluster.ts'
 import { ownerSchema } from './coordination.ts'
-import type { Cause, Deploy } from './deploy.ts'
+import type { Deploy } from './deploy.ts'
 import { type DriveDeps, drive } from './drive.ts'
-import { type Lease, OutcomeUnknown } from './kv.ts'
+import { type Lease, newer, type Revision } from './kv.ts'
 import { IllegalEvent, LostRace } from './ledger.ts'
-import { type PrepareDeps, prepare } from './prepare.ts'
+import type { PrepareDeps } from './prepare.ts'
+import { finishPreparing } from './preparing.ts'
 import { decide } from './queue.ts'
 import { read, remove, type Stored } from './records.ts'
 import { Fenced, type Replica } from './replica.ts'
@@ -34,25 +33,38 @@ export type Runner = {
   busy(): number
 }
 
-/** Preparing ends within this time, one way or the other. */
-const prepareMs = 30_000
+/** A deploy of an environment that is not configured here is left to other replicas for this long, then refused. */
+const unknownMs = 10 * 60_000
 
-type InHand = { readonly cancel: AbortController; readonly done: Promise<void> }
+type InHand = {
+  readonly cancel: AbortController
+  /** Its owner key was taken away: an operator released it. */
+  readonly lost: AbortController
+  /** Create revision of the owner key while it is driven. */
+  owns: Revision | null
+  readonly done: Promise<void>
+}
 
 export function createRunner(deps: RunnerDeps): Runner {
   const { keys, view, replica, clock } = deps
   const inHand = new Map<string, InHand>()
   const failures = new Map<string, number>()
   const stopping = new AbortController()
+  const strangers = new Set<string>()
   let scheduled = false
   const claimDeps = { keys, ledger: deps.ledger, view, clock, replica: replica.name }
 
-  function changed(key: string): void {
-    if (key.startsWith(keys.intents)) {
-      const id = key.slice(keys.intents.length).split('/')[0] ?? ''
-      if (view.live.intents.has(`${id}/cancel`)) inHand.get(id)?.cancel.abort()
-    }
+  function changed(key: string, revision: Revision | null): void {
+    // After a reset any intent may be new.
+    if (key.startsWith(keys.intents) || key === keys.root)
+      for (const [id, { cancel }] of inHand) if (view.live.intents.has(`${id}/cancel`)) cancel.abort()
+    if (key.startsWith(keys.owners) && revision) ownerChanged(key.slice(keys.owners.length), revision)
     wake()
+  }
+
+  function ownerChanged(id: string, revision: Revision): void {
+    const hand = inHand.get(id)
+    if (hand?.owns && newer(revision, hand.owns) && !view.live.owners.has(id)) hand.lost.abort()
   }
 
   function wake(): void {
@@ -69,13 +81,25 @@ export function createRunner(deps: RunnerDeps): Runner {
     if (!lease || stopping.signal.aborted) return
     for (const stored of view.live.deploys.values()) {
       const { id, phase } = stored.value
-      if (inHand.has(id) || view.live.owners.has(id)) continue
+      if (inHand.has(id) || view.live.owners.has(id) || leaves(stored.value)) continue
       if (phase === 'requested' || phase === 'preparing')
         take(id, lease, signals => prepareOne(stored, lease, signals))
       if (phase === 'running' || phase === 'rolling_back')
         take(id, lease, signals => resume(stored, lease, signals))
     }
     for (const group of queues().values()) lookAtQueue(group, lease)
+  }
+
+  /** Replicas are not configured anew at the same moment: what this one does not know, another may. */
+  function leaves({ id, environment, prepared, phase, requestedAt }: Deploy): boolean {
+    const known = deps.environment(environment) && (!prepared || deps.cluster(prepared.cluster))
+    if (known) return false
+    const runs = phase === 'running' || phase === 'rolling_back'
+    if (!runs) return clock.now() - requestedAt < unknownMs
+    if (!strangers.has(id))
+      deps.log(`deploy ${id} runs in ${environment}, which is not configured here: it is left alone`, null)
+    strangers.add(id)
+    return true
   }
 
   /** By app and environment: what is ready, and what is on its way there. */
@@ -94,7 +118,10 @@ export function createRunner(deps: RunnerDeps): Runner {
   function lookAtQueue(group: readonly Stored<Deploy>[], lease: Lease): void {
     const first = group[0]
     const environment = first && deps.environment(first.value.environment)
-    if (!environment) return
+    if (!environment) {
+      for (const stored of group) refuseStranger(stored, lease)
+      return
+    }
     const waiting = group.map(({ value, createRevision }) => ({ deploy: value, position: createRevision }))
     const { next, superseded } = decide(waiting, environment.queue)
     const storedOf = (deploy: Deploy) => group.find(stored => stored.value.id === deploy.id)
@@ -105,6 +132,12 @@ export function createRunner(deps: RunnerDeps): Runner {
     const chosen = next && storedOf(next)
     if (!chosen || whatHolds(claimDeps, chosen.value, environment)) return
     take(chosen.value.id, lease, signals => claimOne(chosen, lease, signals))
+  }
+
+  /** Its environment is gone for good: planning it again refuses it, in words. */
+  function refuseStranger(stored: Stored<Deploy>, lease: Lease): void {
+    if (stored.value.phase !== 'ready' || leaves(stored.value)) return
+    take(stored.value.id, lease, async () => learned(await deps.ledger.advance(stored, { kind: 'replan' })))
   }
 
   /** Runs work on one deploy, once at a time; what fails is logged and looked at again after a pause. */
@@ -119,7 +152,7 @@ export function createRunner(deps: RunnerDeps): Runner {
         inHand.delete(id)
         wake()
       })
-    inHand.set(id, { cancel, done })
+    inHand.set(id, { cancel, lost: new AbortController(), owns: null, done })
   }
 
   async function pauseAfter(id: string, error: unknown, lease: Lease): Promise<void> {
@@ -127,13 +160,14 @@ export function createRunner(deps: RunnerDeps): Runner {
     const tries = (failures.get(id) ?? 0) + 1
     failures.set(id, tries)
     const expected = error instanceof LostRace || error instanceof Fenced || error instanceof IllegalEvent
-    if (!expected || tries > 20) deps.log(`deploy ${id} is tried again (${tries})`, error)
+    if (!expected || tries % 20 === 0) deps.log(`deploy ${id} is tried again (${tries})`, error)
     const base = expected ? 10 : 250
     await clock.sleep(
       backoff(Math.min(tries, 8), { base, most: 5_000, random: deps.random }),
       stopping.signal,
     )
     await disown(id, lease)
+    if (!view.live.deploys.has(id)) failures.delete(id)
   }
 
   /** The work was dropped but the owner key may still be ours: let go of it, so that it is taken over. */
@@ -154,50 +188,19 @@ export function createRunner(deps: RunnerDeps): Runner {
     }
   }
 
-  const signalsFor = (lease: Lease, cancelled: AbortSignal) => ({
-    lease,
-    cancelled,
-    stopped: AbortSignal.any([stopping.signal, lease.lost]),
-  })
-
   async function prepareOne(stored: Stored<Deploy>, lease: Lease, cancelled: AbortSignal): Promise<void> {
     const { id } = stored.value
-    const owner = ownerPut(claimDeps, id, lease)
     const begun = await deps.ledger.advance(
       stored,
       { kind: 'prepare' },
-      { compares: [{ kind: 'absent', key: keys.owner(id) }], writes: [owner] },
+      {
+        compares: [{ kind: 'absent', key: keys.owner(id) }],
+        writes: [ownerPut(claimDeps, id, lease)],
+      },
     )
     view.learn(begun)
-    const ownership = { createRevision: begun.modRevision, active: null }
-    const { event, writes } = await prepareWithin(begun.value)
-    const intent = cancelled.aborted ? view.live.intents.get(`${id}/cancel`)?.value : undefined
-    const final = intent ? ({ kind: 'cancel', by: intent.by, clean: true, good: null } as const) : event
-    learned(
-      await deps.ledger.advance(begun, final, {
-        owner: ownership,
-        writes: intent ? [] : writes,
-        by: intent?.by,
-      }),
-    )
-  }
-
-  /** What is not prepared in time is refused: others wait behind it. Failures of etcd are not its fault. */
-  async function prepareWithin(deploy: Deploy): ReturnType<typeof prepare> {
-    const until = clock.now() + prepareMs
-    for (let attempt = 0; ; attempt++) {
-      try {
-        return await prepare(deps, deploy)
-      } catch (error) {
-        const away = error instanceof ClusterError
-        if (error instanceof UserError || error instanceof OutcomeUnknown || stopping.signal.aborted)
-          throw error
-        if (!away) deps.log(`deploy ${deploy.id} could not be prepared`, error)
-        if (!away || clock.now() > until)
-          return { event: { kind: 'refuse', cause: unprepared(deploy, error) }, writes: [] }
-        await clock.sleep(backoff(attempt, { base: 200, most: 5_000, random: deps.random }), stopping.signal)
-      }
-    }
+    const owner = { createRevision: begun.modRevision, active: null }
+    learned(await finishPreparing(deps, { begun, owner, cancelled, stopped: stopping.signal }))
   }
 
   async function claimOne(stored: Stored<Deploy>, lease: Lease, cancelled: AbortSignal): Promise<void> {
@@ -210,13 +213,16 @@ export function createRunner(deps: RunnerDeps): Runner {
   }
 
   async function resume(stored: Stored<Deploy>, lease: Lease, cancelled: AbortSignal): Promise<void> {
-    const taken = await takeOver(claimDeps, stored, lease)
-    if (taken) await driveOwned(taken, lease, cancelled)
+    await driveOwned(await takeOver(claimDeps, stored, lease), lease, cancelled)
   }
 
   async function driveOwned(owned: Owned, lease: Lease, cancelled: AbortSignal): Promise<void> {
     learned(owned.stored)
-    const ended = await drive({ ...deps, learned }, owned, signalsFor(lease, cancelled))
+    const hand = inHand.get(owned.stored.value.id)
+    if (hand) hand.owns = owned.ownership.createRevision
+    const stops = [stopping.signal, lease.lost, ...(hand ? [hand.lost.signal] : [])]
+    const signals = { lease, cancelled, stopped: AbortSignal.any(stops) }
+    const ended = await drive({ ...deps, learned }, owned, signals)
     deps.ended?.(ended)
   }
 
@@ -242,18 +248,11 @@ export function createRunner(deps: RunnerDeps): Runner {
     },
     async stop(limitMs) {
       stopping.abort()
+      const ended = new AbortController()
       const all = Promise.allSettled([...inHand.values()].map(work => work.done))
-      await Promise.race([all, clock.sleep(limitMs)])
+      await Promise.race([all.then(() => ended.abort()), clock.sleep(limitMs, ended.signal)])
       view.stop()
       await replica.stop()
     },
   }
 }
-
-const unprepared = (deploy: Deploy, error: unknown): Cause =>
-  error instanceof ClusterError
-    ? {
-        reason: 'cluster_unavailable',
-        message: `The cluster did not answer: ${error.message}`.slice(0, 1000),
-      }
-    : { reason: 'internal', message: `gkube itself failed to prepare deploy ${deploy.id}; its log says why.` }

@@ -12,7 +12,7 @@ import {
 import { type Lock, lockSchema } from './core.ts'
 import { type Deploy, deploySchema, isTerminal } from './deploy.ts'
 import type { Keys } from './keys.ts'
-import { type Change, type Entry, type Kv, newer } from './kv.ts'
+import { type Change, type Entry, type Kv, newer, type Revision } from './kv.ts'
 import { decode, type Stored, UnreadableRecord } from './records.ts'
 
 type Live = {
@@ -26,10 +26,13 @@ type Live = {
   readonly locks: Map<string, Stored<Lock>>
 }
 
+/** Called after each change, with its revision; with the root and null after everything was read again. */
+type Changed = (key: string, revision: Revision | null) => void
+
 export type View = {
   readonly live: Live
-  /** Reads everything, then follows the feed; `changed` is called after each change. */
-  start(changed: (key: string) => void): Promise<void>
+  /** Reads everything, then follows the feed. */
+  start(changed: Changed): Promise<void>
   /** Takes over a record this replica just wrote, so that it need not wait for the feed. */
   learn(stored: Stored<Deploy>): void
   stop(): void
@@ -133,20 +136,21 @@ export function createView(deps: {
     return open.revision
   }
 
-  async function follow(changed: (key: string) => void): Promise<void> {
+  async function follow(changed: Changed): Promise<void> {
     const from = await readAll()
     if (stopped) return
     const apply = (change: Change) => {
       if (change.kind === 'put') keep(change.entry)
       else drop(change.key)
-      changed(change.kind === 'put' ? change.entry.key : change.key)
+      if (change.kind === 'put') changed(change.entry.key, change.entry.modRevision)
+      else changed(change.key, change.modRevision)
     }
     unsubscribe = kv.subscribe(keys.root, { change: apply, reset: () => void restart(changed) }, { from })
-    changed(keys.root)
+    changed(keys.root, null)
   }
 
   /** etcd may not answer just now: try until it does or the view stops. */
-  async function restart(changed: (key: string) => void): Promise<void> {
+  async function restart(changed: Changed): Promise<void> {
     unsubscribe()
     for (let attempt = 0; !stopped; attempt++) {
       try {
