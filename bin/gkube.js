@@ -3,7 +3,6 @@
 // Plain JavaScript, so that an older Node can still say what to do.
 import { existsSync } from 'node:fs'
 import module from 'node:module'
-import { homedir } from 'node:os'
 import { join } from 'node:path'
 
 const major = Number(process.versions.node.split('.')[0])
@@ -18,8 +17,9 @@ if (major < 24) {
 
 // A command compiles the same files each time: kept, that is half of its start. Below the user's own home, never in
 // a shared /tmp, because what is read from there is run.
-const cache = process.env.XDG_CACHE_HOME || join(homedir(), '.cache')
-module.enableCompileCache?.(join(cache, 'gkube', 'compile'))
+const { HOME, XDG_CACHE_HOME } = process.env
+const cache = XDG_CACHE_HOME || (HOME && join(HOME, '.cache'))
+if (cache) module.enableCompileCache?.(join(cache, 'gkube', 'compile'))
 
 const sources = new URL('../src/main.ts', import.meta.url)
 const program = existsSync(sources) ? sources : new URL('../dist/main.js', import.meta.url)

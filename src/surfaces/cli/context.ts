@@ -1,7 +1,6 @@
 // Where the server is and who asks: flags, then GKUBE_URL and GKUBE_TOKEN, then the context file that the sandbox
 // writes. A token is never taken from argv, and never sent to another server than the one it was written for.
 import { readFileSync } from 'node:fs'
-import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { UserError } from '../../errors.ts'
 
@@ -79,8 +78,9 @@ function contextFile(env: Env, cwd: string): ContextFile | undefined {
     if (found) return found
     if (dirname(folder) === folder) break
   }
-  const home = env.XDG_CONFIG_HOME || join(env.HOME || homedir(), '.config')
-  return readContext(join(home, 'gkube', 'context.json'))
+  // A container may run as somebody without a home.
+  const home = env.XDG_CONFIG_HOME || (env.HOME && join(env.HOME, '.config'))
+  return home ? readContext(join(home, 'gkube', 'context.json')) : undefined
 }
 
 function readContext(path: string): ContextFile | undefined {

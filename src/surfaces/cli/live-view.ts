@@ -4,7 +4,7 @@ import type { Step } from '../../core/deploy.ts'
 import type { Seen, View } from './follow.ts'
 import type { Output } from './output.ts'
 import { clean, clip } from './terminal-text.ts'
-import { bar, isOver, isWaiting, phaseText, stepMark, titleOf, took } from './words.ts'
+import { bar, isOver, isWaiting, phaseText, progressText, stepMark, titleOf, took } from './words.ts'
 
 const redrawMs = 200
 const hideCursor = '\u001b[?25l'
@@ -74,6 +74,6 @@ function stepWords(step: Step, progress: Seen['progress']): string {
   const time = step.endedAt !== null && step.startedAt !== null ? took(step.endedAt - step.startedAt) : ''
   const ready =
     progress && ['rollout', 'recover'].includes(step.name) ? bar(progress.ready, progress.wanted) : ''
-  const message = step.message || (ready ? (progress?.message ?? '') : '')
+  const message = step.message || progressText(ready ? (progress?.message ?? '') : '')
   return [step.name, ready, time, message].filter(Boolean).join(' ')
 }

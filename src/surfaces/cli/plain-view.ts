@@ -1,9 +1,9 @@
 // A deploy in lines, for logs and Jenkins: one when something changes, a heartbeat when nothing does. No colours, no
 // times of its own (Jenkins adds them), nothing redrawn. The other view is live-view.ts.
-import type { Step } from '../../core/deploy.ts'
+import type { Phase, Progress, Step } from '../../core/deploy.ts'
 import type { Seen, View } from './follow.ts'
 import { clean } from './terminal-text.ts'
-import { isOver, isWaiting, phaseText, stepMark, titleOf, took } from './words.ts'
+import { isOver, isWaiting, phaseText, progressText, stepMark, titleOf, took } from './words.ts'
 
 /** `say` writes one line; `now` is in milliseconds. A line at least every `heartbeatMs`. */
 export function plainView(options: {
@@ -38,25 +38,31 @@ export function plainView(options: {
     update: seen => {
       const before = last
       last = { ...seen }
-      const { deploy } = seen
-      if (!before)
-        line(
-          `${titleOf(deploy)} · ${deploy.environment} · asked by ${deploy.requestedBy.name} · ${deploy.id}`,
-        )
-      if (seen.lost !== (before?.lost ?? false))
-        line(seen.lost ? 'connection lost, trying again' : 'connected again')
-      if (before && before.deploy.phase !== deploy.phase && !isOver(deploy.phase))
-        line(phaseText(deploy.phase))
-      if (seen.waiting && isWaiting(deploy.phase)) once(seen.waiting)
+      const { deploy, progress, diagnosis } = seen
+      tellState(seen, before)
       tellSteps(seen)
-      const { progress } = seen
-      if (progress && progress !== before?.progress && !isOver(deploy.phase))
-        once([`${progress.ready}/${progress.wanted} ready`, progress.message].filter(Boolean).join(' · '))
-      if (seen.diagnosis && !before?.diagnosis) line(`why: ${seen.diagnosis.cause.message}`)
+      if (progress && progress !== before?.progress && !isOver(deploy.phase)) once(progressLine(progress))
+      if (diagnosis && !before?.diagnosis) line(`why: ${diagnosis.cause.message}`)
     },
     end: () => clearInterval(timer),
   }
+
+  function tellState({ deploy, lost, waiting }: Seen, before: Seen | undefined): void {
+    const { phase } = deploy
+    if (!before)
+      line(`${titleOf(deploy)} · ${deploy.environment} · asked by ${deploy.requestedBy.name} · ${deploy.id}`)
+    if (lost !== (before?.lost ?? false)) line(lost ? 'connection lost, trying again' : 'connected again')
+    if ((before?.deploy.phase ?? 'requested') !== phase && worthALine(phase)) line(phaseText(phase))
+    if (waiting && isWaiting(phase)) once(waiting)
+  }
 }
+
+/** Before the first facts there is nothing to count. */
+const progressLine = ({ ready, wanted, message }: Progress): string =>
+  [wanted > 0 ? `${ready}/${wanted} ready` : '', progressText(message)].filter(Boolean).join(' · ')
+
+/** Its turn usually comes at once; that it waits, and why, is said by `waiting` and the heartbeat. */
+const worthALine = (phase: Phase): boolean => phase !== 'ready' && !isOver(phase)
 
 const doing = ({ deploy, progress, waiting }: Seen): string => {
   if (isWaiting(deploy.phase)) return waiting ?? phaseText(deploy.phase)

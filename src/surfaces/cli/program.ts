@@ -283,7 +283,7 @@ function decisions(root: Command, add: Add, does: Does): void {
   does(
     add(root, 'follow', 'Follow a deploy live; leaving it leaves the deploy alone', [
       'gkube follow web',
-      'gkube follow 01J8ZQ4T9V8Y5M3N2P1R0S7XWE',
+      'gkube follow 01j8zq4t9v8y5m3n2p1r0s7xwe',
     ])
       .argument('<deploy>', one)
       .addOption(onlyEnvironment()),
@@ -292,7 +292,7 @@ function decisions(root: Command, add: Add, does: Does): void {
   does(
     add(root, 'cancel', 'Cancel a deploy that waits or runs', [
       'gkube cancel web -E staging',
-      'gkube cancel 01J8ZQ4T9V8Y5M3N2P1R0S7XWE --reason "wrong branch"',
+      'gkube cancel 01j8zq4t9v8y5m3n2p1r0s7xwe --reason "wrong branch"',
     ])
       .argument('<deploy>', one)
       .addOption(onlyEnvironment())
@@ -363,7 +363,7 @@ function access(root: Command, add: Add, does: Does): void {
     async () => (await import('./commands/access.ts')).listTokens,
   )
   does(
-    add(token, 'revoke', 'Revoke a token at once', ['gkube token revoke 01J8ZQ4T9V']).argument('<id>'),
+    add(token, 'revoke', 'Revoke a token at once', ['gkube token revoke 01j8zq4t9v8y5m3n']).argument('<id>'),
     async () => (await import('./commands/access.ts')).revokeToken,
   )
   does(

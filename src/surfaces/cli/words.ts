@@ -80,6 +80,9 @@ export function bar(ready: number, wanted: number): string {
   return `${'▰'.repeat(full)}${'▱'.repeat(wanted - full)} ${count}`
 }
 
+/** What a rollout says about itself, without the count that stands before it anyway. */
+export const progressText = (message: string): string => message.replace(/^Ready: \d+\/\d+(, |$)/, '')
+
 /** `web 1.4.1 → 1.4.2`, `web scale to 3`: what is asked for. */
 export function titleOf(deploy: Deploy): string {
   const { app, kind, revision, params, prepared } = deploy

@@ -8,7 +8,7 @@ import { UserError } from '../../errors.ts'
 import { deployEvents, deployState } from './answers.ts'
 import { count, json, type Route, route, type SseMessage } from './route.ts'
 
-const deployId = z.string().regex(/^[0-9A-Za-z_-]{1,40}$/, 'a deploy id such as 01J8ZQ4T9V8Y5M3N2P1R0S7XWE')
+const deployId = z.string().regex(/^[0-9A-Za-z_-]{1,40}$/, 'a deploy id such as 01j8zq4t9v8y5m3n2p1r0s7xwe')
 const params = z.strictObject({ id: deployId })
 const tag = 'deploys'
 const reason = z.string().max(500).default('')

@@ -54,7 +54,7 @@ export async function follow(cli: Cli, [which = '']: Args, options: Of): Promise
 
 /** A deploy by its id, or the one that an app has under way. */
 async function idOf(client: Client, which: string, environment: string | undefined): Promise<string> {
-  if (/^[0-9A-HJKMNP-TV-Z]{26}$/.test(which)) return which
+  if (/^[0-7][0-9a-hjkmnp-tv-z]{25}$/i.test(which)) return which
   const { status } = await client.ask<{ status: Status[] }>('GET', '/v1/status', {
     query: { app: which, environment },
   })

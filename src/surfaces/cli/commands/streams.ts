@@ -117,7 +117,7 @@ function show({ out }: Cli, data: string): number | null {
   if (out.json) out.raw(`${data}\n`)
   else if (one.kind === 'output') out.raw(out.tty ? safe(one.text) : one.text, one.stream)
   if (one.kind !== 'ended') return null
-  if (one.message) out.warn(`gkube: ${logLine(one.message, false)}`)
+  if (one.message && one.exitCode !== 0) out.warn(`gkube: ${logLine(one.message, false)}`)
   return one.exitCode & 0xff
 }
 
