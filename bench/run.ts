@@ -1,5 +1,6 @@
 // `npm run bench`: measures gkube beside its baselines and prints one table. What each figure means, and the last
 // ones, are in docs/benchmarks.md. It never fails because of a time: a busy machine is no defect.
+import { availableParallelism, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { cliCost } from './cli-cost.ts'
 import { type Figure, judge, table } from './figures.ts'
@@ -30,8 +31,26 @@ const say = (text: string) => void process.stderr.write(`${text}\n`)
 
 if (values.help) process.stdout.write(help)
 else {
-  const judged = (await measure(Number(values.updates), Number(values.rounds))).map(judge)
-  process.stdout.write(`${values.json ? JSON.stringify(judged, null, 2) : table(judged)}\n`)
+  const before = load()
+  const figures = (await measure(number(values.updates), number(values.rounds))).map(judge)
+  const machine = { node: process.version, cores: availableParallelism(), load: [before, load()] }
+  const words = `Node ${machine.node}, ${machine.cores} cores, load ${machine.load.join(' → ')}`
+  process.stdout.write(
+    values.json ? `${JSON.stringify({ machine, figures }, null, 2)}\n` : `${table(figures)}\n\n${words}\n`,
+  )
+  if (Math.max(...machine.load) > machine.cores)
+    say('Others were busy on this machine: times are longer than they need be.')
+}
+
+/** Processes that wanted a core in the last minute. */
+function load(): number {
+  return Math.round((loadavg()[0] ?? 0) * 10) / 10
+}
+
+function number(text: string): number {
+  const value = Number(text)
+  if (Number.isInteger(value) && value > 0) return value
+  throw new Error(`${text} is not a number of rounds, such as 15`)
 }
 
 async function measure(updates: number, rounds: number): Promise<Figure[]> {

@@ -1,9 +1,11 @@
 // What `gkube serve` costs above its packages: start to ready, and memory when idle. The baseline imports the same
 // entry points of the same packages and does nothing: the list is recorded from a real server, so it is never stale.
-import { writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { cpSync, symlinkSync, writeFileSync } from 'node:fs'
 import { get } from 'node:http'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { freePort } from '../src/sandbox/free-port.ts'
 import type { Figure } from './figures.ts'
 import { monotonic } from './monotonic.ts'
@@ -14,17 +16,24 @@ const idleMs = 5_000
 
 export async function serveCost(rig: Rig, rounds: number): Promise<Figure[]> {
   const port = await freePort()
-  const serve = [gkube, 'serve', '--config', rig.configFile('/bench/serve/', port)]
+  const options = ['serve', '--config', rig.configFile('/bench/serve/', port)]
+  const serve = [gkube, ...options]
+  const built = [buildPackage(rig.folder), ...options]
   const modules = await modulesOf(serve, { folder: rig.folder, sign: () => ready(port, monotonic()) })
   const entries = modules.filter(module => module.entry).map(module => module.url)
   const bare = join(rig.folder, 'bare.mjs')
   writeFileSync(bare, bareProgram(entries))
   const figures: Figure[] = []
-  for (const [words, env] of caches) {
+  const ways = [
+    { words: 'sources, compile cache warm', args: serve, env: {} },
+    { words: 'sources, no compile cache', args: serve, env: noCache },
+    { words: 'built, no compile cache', args: built, env: noCache },
+  ]
+  for (const { words, args, env } of ways) {
     const times = { gkube: [] as number[], bare: [] as number[] }
     // The first of each fills the cache.
     for (let i = 0; i <= rounds; i++) {
-      const own = await started(serve, env, running => ready(port, running.started))
+      const own = await started(args, env, running => ready(port, running.started))
       const theirs = await started([bare], env, firstOutput)
       if (i === 0) continue
       times.gkube.push(own)
@@ -38,15 +47,31 @@ export async function serveCost(rig: Rig, rounds: number): Promise<Figure[]> {
       aim: { kind: 'above', limit: 200 },
     })
   }
-  figures.push(await idleMemory(serve, bare, { port, rounds: Math.min(rounds, 3) }))
+  const few = Math.min(rounds, 3)
+  for (const { words, args, env } of ways)
+    figures.push(await idleMemory(words, { args, bare, env, port, rounds: few }))
   return figures
 }
 
 /** Node keeps compiled code on disk where it can write; a container with a read-only root starts without. */
-const caches: readonly (readonly [string, NodeJS.ProcessEnv])[] = [
-  ['compile cache warm', {}],
-  ['no compile cache', { NODE_DISABLE_COMPILE_CACHE: '1' }],
-]
+const noCache = { NODE_DISABLE_COMPILE_CACHE: '1' }
+
+/** What `npm run build` makes, laid out as the npm package is; the path of its command. */
+function buildPackage(folder: string): string {
+  const root = fileURLToPath(new URL('..', import.meta.url))
+  const target = join(folder, 'package')
+  const tsc = join(root, 'node_modules/.bin/tsc')
+  const { status, stdout } = spawnSync(
+    tsc,
+    ['-p', join(root, 'tsconfig.build.json'), '--outDir', join(target, 'dist')],
+    { encoding: 'utf8' },
+  )
+  if (status !== 0) throw new Error(`the sources could not be built:\n${stdout}`)
+  for (const name of ['bin', 'package.json'])
+    cpSync(join(root, name), join(target, name), { recursive: true })
+  symlinkSync(join(root, 'node_modules'), join(target, 'node_modules'))
+  return join(target, 'bin/gkube.js')
+}
 
 const bareProgram = (entries: readonly string[]): string =>
   [
@@ -71,27 +96,27 @@ async function started(
 }
 
 async function idleMemory(
-  serve: readonly string[],
-  bare: string,
-  { port, rounds }: { port: number; rounds: number },
+  words: string,
+  of: { args: readonly string[]; bare: string; env: NodeJS.ProcessEnv; port: number; rounds: number },
 ): Promise<Figure> {
   const memory = { gkube: [] as number[], bare: [] as number[] }
   const looked = ['--expose-gc', '--import', collector]
-  for (let i = 0; i < rounds; i++) {
-    const both = [startNode([...looked, ...serve]), startNode([...looked, bare])] as const
+  for (let i = 0; i < of.rounds; i++) {
+    const own = startNode([...looked, ...of.args], of.env)
+    const bare = startNode([...looked, of.bare], of.env)
     try {
-      await Promise.all([ready(port, monotonic()), firstOutput(both[1])])
+      await Promise.all([ready(of.port, own.started), firstOutput(bare)])
       await sleep(idleMs)
-      for (const { child } of both) child.kill('SIGUSR2')
+      for (const { child } of [own, bare]) child.kill('SIGUSR2')
       await sleep(500)
-      memory.gkube.push(residentMb(both[0].child.pid ?? 0))
-      memory.bare.push(residentMb(both[1].child.pid ?? 0))
+      memory.gkube.push(residentMb(own.child.pid ?? 0))
+      memory.bare.push(residentMb(bare.child.pid ?? 0))
     } finally {
-      await Promise.all(both.map(running => running.stop()))
+      await Promise.all([own.stop(), bare.stop()])
     }
   }
   return {
-    what: `memory after ${idleMs / 1000} s idle`,
+    what: `memory after ${idleMs / 1000} s idle, ${words}`,
     unit: 'MB',
     values: memory.gkube,
     baseline: { what: 'bare import of the same', values: memory.bare },
