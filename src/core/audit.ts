@@ -4,6 +4,7 @@ import type { Actor } from './deploy.ts'
 import type { Keys } from './keys.ts'
 import type { Write } from './kv.ts'
 import { newId, put } from './records.ts'
+import { redactText } from './redact.ts'
 
 export const noEnvironment = '-'
 
@@ -30,7 +31,8 @@ export function auditPut(
     environment,
     deploy: entry.deploy ?? null,
     outcome: entry.outcome,
-    detail: (entry.detail ?? '').slice(0, 500),
+    // A command line or a reason may hold what must not be kept.
+    detail: redactText(entry.detail ?? '').slice(0, 500),
   }
   return put(keys.audit(environment, newId(now)), value)
 }

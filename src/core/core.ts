@@ -7,7 +7,7 @@ import type { Actor, Deploy, Diagnosis, Progress } from './deploy.ts'
 import { kinds } from './deploy.ts'
 import { environmentName, type Grant, grantSchema } from './environment.ts'
 import type { Revision } from './kv.ts'
-import { duration, jobPath, label, revision } from './units.ts'
+import { duration, jobPath, label, objectName, revision } from './units.ts'
 import type { Workload } from './workload.ts'
 
 /** Who calls and what they may: resolved by a surface from a token or a Slack user, judged by policy.ts. */
@@ -30,7 +30,7 @@ export const requestInput = z.strictObject({
     .describe('deploy: what to run; rollback: where to (default: the last good one)'),
   replicas: z.int().min(0).max(10_000).optional().describe('scale'),
   claims: z
-    .array(z.string())
+    .array(objectName)
     .max(20)
     .default([])
     .describe('delete: volume claims to delete too, typed by name'),

@@ -1,11 +1,13 @@
 // Writes a deploy's next state to etcd: one transition, one transaction, with all its effects. Whoever is not the
 // owner of a running deploy is refused by the compares, not by good manners.
+import { auditPut } from './audit.ts'
 import type { Clock } from './clock.ts'
-import type { Active, Audit } from './coordination.ts'
+import type { Active } from './coordination.ts'
 import { type Actor, type Deploy, isTerminal } from './deploy.ts'
+import { withinSize } from './deploy-size.ts'
 import type { Keys } from './keys.ts'
 import type { Compare, Kv, Write } from './kv.ts'
-import { newId, put, remove, type Stored, unchanged } from './records.ts'
+import { put, remove, type Stored, unchanged } from './records.ts'
 import { type DeployEvent, type Effect, transition } from './transition.ts'
 
 /** The right to write a running deploy: the owner key as this replica created it, and `active` as it left it. */
@@ -52,19 +54,17 @@ export function createLedger(deps: {
     const worthTelling =
       more.by || isTerminal(after.phase) || event.kind === 'claim' || event.kind === 'take_over'
     if (!worthTelling) return []
-    const now = clock.now()
-    const entry: Audit = {
-      schema: 1,
-      at: now,
-      by: more.by ?? { id: 'gkube', name: 'gkube', via: 'gkube' },
-      action: event.kind,
-      app: before.app,
-      environment: before.environment,
-      deploy: before.id,
-      outcome: after.phase,
-      detail: (more.detail ?? after.cause?.message ?? '').slice(0, 500),
-    }
-    return [put(keys.audit(before.environment, newId(now)), entry)]
+    return [
+      auditPut(keys, clock.now(), {
+        by: more.by ?? { id: 'gkube', name: 'gkube', via: 'gkube' },
+        action: event.kind,
+        app: before.app,
+        environment: before.environment,
+        deploy: before.id,
+        outcome: after.phase,
+        detail: more.detail ?? after.cause?.message,
+      }),
+    ]
   }
 
   /**
@@ -79,7 +79,7 @@ export function createLedger(deps: {
     const before = stored.value
     const result = transition(before, event, clock.now())
     if (result.kind === 'refused') throw new IllegalEvent(result.why)
-    const after = result.deploy
+    const after = withinSize(result.deploy)
     const activeKey = keys.active(before.environment, before.app)
     const ownerCompares: Compare[] = more.owner
       ? [

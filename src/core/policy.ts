@@ -42,9 +42,14 @@ export const roleActions: Readonly<Record<Role, readonly Action[]>> = {
 }
 
 export type Place = {
+  /** `*`: all of them at once. Left out: any that the grant names will do. */
   readonly app?: string
-  readonly environment?: Pick<Environment, 'name' | 'protected'>
+  /** `all`: all of them at once. Left out: any that the grant names will do. */
+  readonly environment?: Pick<Environment, 'name' | 'protected'> | 'all'
 }
+
+/** What concerns every app everywhere at once, such as tokens. */
+export const everywhere: Place = { app: '*', environment: 'all' }
 
 const words: Readonly<Record<Action, string>> = {
   view: 'see',
@@ -68,6 +73,7 @@ export function covers(grant: Grant, action: Action, place: Place): boolean {
   if (place.app !== undefined && !matches(grant.apps, place.app)) return false
   const { environment } = place
   if (!environment) return true
+  if (environment === 'all') return grant.environments.includes('*')
   if (grant.environments.includes(environment.name)) return true
   return grant.environments.includes('*') && (!environment.protected || grant.role === 'admin')
 }
@@ -85,8 +91,10 @@ export type Person = { readonly name: string; readonly grants: readonly Grant[] 
 /** Throws UserError `forbidden`, which names who may. */
 export function demand(caller: Caller, action: Action, place: Place, people: readonly Person[]): void {
   if (may(caller, action, place)) return
-  const where = place.environment ? ` in ${place.environment.name}` : ''
-  const what = place.app ? ` ${place.app}` : ''
+  const { app, environment } = place
+  const name = environment === 'all' ? 'all environments' : environment?.name
+  const where = name ? ` in ${name}` : ''
+  const what = app ? ` ${app === '*' ? 'all apps' : app}` : ''
   const able = people
     .filter(person => person.grants.some(grant => covers(grant, action, place)))
     .map(p => `@${p.name}`)
@@ -94,6 +102,6 @@ export function demand(caller: Caller, action: Action, place: Place, people: rea
   const who =
     able.length > 0 ? `Who may: ${able.join(', ')}.` : `Ask an admin for the role ${roles[0]}${where}.`
   throw new UserError('forbidden', `${caller.actor.name} may not ${words[action]}${what}${where}. ${who}`, {
-    details: { action, app: place.app, environment: place.environment?.name, roles },
+    details: { action, app, environment: name, roles },
   })
 }

@@ -17,6 +17,7 @@ import type { Entry, Kv, Write } from './kv.ts'
 import { render } from './objects.ts'
 import { planKind, planOverrides, planSteps } from './plan.ts'
 import { decode, put, type Stored } from './records.ts'
+import { redactText } from './redact.ts'
 import type { DeployEvent } from './transition.ts'
 import { seconds } from './units.ts'
 import { type Frozen, type Workload, workloadSchema } from './workload.ts'
@@ -62,9 +63,9 @@ export type Prepared = {
 export class Refusal extends Error {
   override readonly cause: Cause
   constructor(reason: Cause['reason'], message: string) {
-    super(message)
+    super(redactText(message))
     this.name = 'Refusal'
-    this.cause = { reason, message: message.slice(0, 1000) }
+    this.cause = { reason, message: this.message.slice(0, 1000) }
   }
 }
 
@@ -76,12 +77,14 @@ export async function workOut(deps: PrepareDeps, deploy: Wanted, given?: Frozen[
   const environment = deps.environment(deploy.environment)
   if (!environment)
     throw new Refusal('app_gone', `Environment ${deploy.environment} is not configured any more.`)
-  const cluster = deps.cluster(environment.cluster)
-  if (!cluster) throw new Refusal('cluster_unavailable', `Cluster ${environment.cluster} is not configured.`)
   const [appKey, workloadKey] = [keys.app(deploy.app), keys.workload(deploy.environment, deploy.app)]
   const found = await deps.kv.getMany([appKey, workloadKey])
   const entry = found.get(workloadKey)
   const workload = entry ? decode(workloadSchema, entry) : null
+  // What runs stays where it is, with its namespace, until it is deleted: an environment may get another cluster.
+  const clusterName = workload?.value.cluster ?? environment.cluster
+  const cluster = deps.cluster(clusterName)
+  if (!cluster) throw new Refusal('cluster_unavailable', `Cluster ${clusterName} is not configured.`)
   const base = workload ? await deps.specs.get(workload.value.spec) : null
   const app = found.get(appKey)
   const usesApp = deploy.kind === 'deploy' || deploy.kind === 'redeploy'
@@ -100,7 +103,7 @@ export async function workOut(deps: PrepareDeps, deploy: Wanted, given?: Frozen[
   })
   const place = {
     name: environment.name,
-    cluster: environment.cluster,
+    cluster: clusterName,
     namespace,
     createNamespace: environment.createNamespace,
   }
@@ -299,7 +302,7 @@ function settle(
     digest: frozen.digest,
     artifact: null,
     environment: environment.name,
-    cluster: environment.cluster,
+    cluster: worked.cluster.name,
     namespace,
     requester: deploy.requestedBy.id,
     base: workload?.value.revision ?? '',
@@ -312,7 +315,7 @@ function settle(
     steps: worked.steps,
     approval,
     prepared: {
-      cluster: environment.cluster,
+      cluster: worked.cluster.name,
       namespace,
       spec,
       image: frozen.image,

@@ -156,6 +156,7 @@ export function createView(deps: {
       try {
         return await follow(changed)
       } catch (error) {
+        if (stopped) return
         deps.failed(error)
         await deps.clock.sleep(backoff(attempt, { base: 100, most: 5000, random: deps.random }), stop.signal)
       }

@@ -46,8 +46,10 @@ export function registration(
   const compares = [unchanged(keys.app(app.app), before)]
   if (before && canonical(before.value) === canonical(app))
     return { outcome: 'unchanged', compares, writes: [] }
-  const gone = (before?.value.jobs ?? []).filter(job => !app.jobs.includes(job))
-  const added = app.jobs.filter(job => !before?.value.jobs.includes(job))
+  const jobs = new Set(app.jobs)
+  const old = new Set(before?.value.jobs)
+  const gone = [...old].filter(job => !jobs.has(job))
+  const added = [...jobs].filter(job => !old.has(job))
   return {
     outcome: before ? 'changed' : 'created',
     compares,
@@ -59,13 +61,22 @@ export function registration(
   }
 }
 
-/** Registering touches every environment that the app lists: all of them must be the caller's. */
-export function demandRegister(deps: Pick<Deps, 'environments' | 'people'>, caller: Caller, app: App): void {
+/** Registering touches every environment that the app lists, or listed before: all of them must be the caller's. */
+export function demandRegister(
+  deps: Pick<Deps, 'environments' | 'people'>,
+  caller: Caller,
+  { app, before }: { app: App; before: App | null },
+): void {
   demand(caller, 'apply_app', { app: app.app }, deps.people)
-  for (const name of Object.keys(app.environments)) {
-    demand(caller, 'apply_app', { app: app.app, environment: environmentNamed(deps, name) }, deps.people)
-  }
+  const listed = Object.keys(app.environments).map(name => environmentNamed(deps, name))
+  // One that is not configured any more is nobody's.
+  const old = Object.keys(before?.environments ?? {}).flatMap(name => deps.environments.get(name) ?? [])
+  for (const environment of [...listed, ...old])
+    demand(caller, 'apply_app', { app: app.app, environment }, deps.people)
 }
+
+/** etcd takes 128 operations a transaction. */
+const mostPlaces = 100
 
 type Apps = Pick<Core, 'applyApp' | 'listApps' | 'showApp' | 'renderApp' | 'deleteApp'>
 
@@ -74,10 +85,12 @@ export function apps(deps: Deps): Omit<Apps, 'renderApp'> {
   return {
     async applyApp(caller, given, { dryRun }) {
       const app = parseApp(given)
-      demandRegister(deps, caller, app)
+      demandRegister(deps, caller, { app, before: null })
       for (const name of Object.keys(app.environments)) specFor(app, name)
       const entry = await kv.get(keys.app(app.app))
-      const { outcome, compares, writes } = registration(deps, app, entry ? decode(appSchema, entry) : null)
+      const before = entry ? decode(appSchema, entry) : null
+      demandRegister(deps, caller, { app, before: before?.value ?? null })
+      const { outcome, compares, writes } = registration(deps, app, before)
       if (dryRun || outcome === 'unchanged') return { app, outcome }
       const audit = auditPut(keys, clock.now(), {
         by: caller.actor,
@@ -104,6 +117,10 @@ export function apps(deps: Deps): Omit<Apps, 'renderApp'> {
     async deleteApp(caller, name) {
       demand(caller, 'delete_app', { app: name }, deps.people)
       const stored = await appNamed(deps, name)
+      for (const listed of Object.keys(stored.value.environments)) {
+        const environment = deps.environments.get(listed)
+        if (environment) demand(caller, 'delete_app', { app: name, environment }, deps.people)
+      }
       const { entries } = await kv.list(keys.workloads, { keysOnly: true })
       const running = entries.map(entry => entry.key.split('/').slice(-2)).filter(([, app]) => app === name)
       if (running.length > 0) {
@@ -113,15 +130,19 @@ export function apps(deps: Deps): Omit<Apps, 'renderApp'> {
           `${name} still runs in ${places}. Delete it there first: gkube delete ${name} --environment ${running[0]?.[0]}`,
         )
       }
-      const writes = [remove(stored.key), ...stored.value.jobs.map(job => remove(keys.job(job, name)))]
+      const jobs = [...new Set(stored.value.jobs)]
+      const writes = [remove(stored.key), ...jobs.map(job => remove(keys.job(job, name)))]
       const audit = auditPut(keys, clock.now(), {
         by: caller.actor,
         action: 'delete_app',
         outcome: 'deleted',
         app: name,
       })
+      // A deploy that begins at this moment makes the workload: the app must not go from under it.
+      const places = [...deps.environments.keys()].slice(0, mostPlaces)
+      const absent = places.map(env => ({ kind: 'absent' as const, key: keys.workload(env, name) }))
       const result = await kv.commit({
-        compares: [unchanged(stored.key, stored)],
+        compares: [unchanged(stored.key, stored), ...absent],
         writes: [...writes, audit],
       })
       if (!result.committed) throw changedMeanwhile(name)

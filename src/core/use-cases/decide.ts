@@ -7,7 +7,7 @@ import type { Core } from '../core.ts'
 import { type Actor, type Deploy, deploySchema, isTerminal } from '../deploy.ts'
 import { IllegalEvent, LostRace } from '../ledger.ts'
 import { demand } from '../policy.ts'
-import { decode, put, type Stored } from '../records.ts'
+import { decode, put, type Stored, unchanged } from '../records.ts'
 import type { DeployEvent } from '../transition.ts'
 import { type Deps, environmentNamed } from './deps.ts'
 
@@ -45,7 +45,7 @@ export function decisions(deps: Deps): Pick<Core, 'cancel' | 'vote'> {
             caller.actor,
             reason,
           )
-        await leaveIntent(deps, deploy, caller.actor, reason)
+        await leaveIntent(deps, stored, caller.actor, reason)
         return deploy
       })
     },
@@ -104,9 +104,10 @@ async function advance(
   return next.value
 }
 
-/** Only while someone owns it: an intent that nobody reads must not be left. */
-async function leaveIntent(deps: Deps, deploy: Deploy, by: Actor, reason: string): Promise<void> {
+/** Only in a phase that has an owner: an intent that nobody reads must not be left. */
+async function leaveIntent(deps: Deps, stored: Stored<Deploy>, by: Actor, reason: string): Promise<void> {
   const { kv, keys, clock } = deps
+  const deploy = stored.value
   const key = keys.intent(deploy.id, 'cancel')
   const intent: Intent = { schema: 1, kind: 'cancel', by, reason, at: clock.now() }
   const audit = auditPut(keys, clock.now(), {
@@ -118,13 +119,9 @@ async function leaveIntent(deps: Deps, deploy: Deploy, by: Actor, reason: string
     deploy: deploy.id,
     detail: reason,
   })
-  const openKey = keys.openEntry(deploy.id)
   const result = await kv.commit({
-    compares: [
-      { kind: 'present', key: openKey },
-      { kind: 'absent', key },
-    ],
+    compares: [unchanged(stored.key, stored), { kind: 'absent', key }],
     writes: [put(key, intent), audit],
   })
-  if (!result.committed && !result.seen.has(key)) throw new LostRace([openKey])
+  if (!result.committed && !result.seen.has(key)) throw new LostRace([stored.key])
 }

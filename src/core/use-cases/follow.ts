@@ -6,9 +6,9 @@ import type { Core, DeployEvent } from '../core.ts'
 import { type Deploy, deploySchema, diagnosisSchema, isTerminal, progressSchema } from '../deploy.ts'
 import type { Change, Entry, Revision } from '../kv.ts'
 import { demand } from '../policy.ts'
-import { decode, read } from '../records.ts'
+import { decode, read, type Stored } from '../records.ts'
 import { deployNamed } from './decide.ts'
-import { type Deps, environmentNamed } from './deps.ts'
+import type { Deps } from './deps.ts'
 import { lockWords } from './locks.ts'
 
 /** Why it waits may change without a change of the deploy itself. */
@@ -34,59 +34,88 @@ export function follow(deps: Deps): Pick<Core, 'showDeploy' | 'watchDeploy'> {
     async *watchDeploy(caller, id, { after, signal }) {
       const first = await deployNamed(deps, id)
       demand(caller, 'view', { app: first.value.app }, deps.people)
-      const events: DeployEvent[] = []
-      let wake = new AbortController()
-      let again = false
-      const tell = (change: Change) => {
-        if (change.kind === 'delete') return
-        const event = eventOf(deps, id, change.entry)
-        if (!event) return
-        events.push(event)
-        wake.abort()
-      }
-      const reset = () => {
-        again = true
-        wake.abort()
-      }
-      const unsubscribe = kv.subscribe(
-        keys.root,
-        { change: tell, reset },
-        { from: after ?? first.modRevision },
-      )
+      const box = inbox(deps, id, after ?? first.modRevision)
+      // Who comes back gets what is new, and the end in any case.
+      if (!after || isTerminal(first.value.phase)) box.add(deployEvent(first))
       let latest: Deploy = first.value
       let waiting: string | null = null
-      if (!after) events.push({ kind: 'deploy', revision: first.modRevision, deploy: first.value })
-      else if (isTerminal(latest.phase))
-        events.push({ kind: 'deploy', revision: first.modRevision, deploy: latest })
       try {
         while (!signal.aborted) {
-          if (again) {
-            again = false
-            const now = await deployNamed(deps, id)
-            events.push({ kind: 'deploy', revision: now.modRevision, deploy: now.value })
-          }
-          for (let event = events.shift(); event; event = events.shift()) {
-            if (event.kind === 'deploy') latest = event.deploy
-            if (event.kind === 'deploy' && isTerminal(latest.phase)) {
-              const why = await read(kv, diagnosisSchema, keys.diagnosis(id))
-              if (why) yield { kind: 'diagnosis', revision: event.revision, diagnosis: why.value }
-              yield event
-              return
-            }
-            if (event.kind !== 'diagnosis') yield event
-          }
+          if (box.missed()) box.add(deployEvent(await deployNamed(deps, id)))
+          latest = yield* passOn(deps, box, latest)
+          if (isTerminal(latest.phase)) return
           const words = waitingWords(deps, latest)
           if (words && words !== waiting)
             yield { kind: 'waiting', revision: first.modRevision, message: words }
           waiting = words
-          if (events.length > 0) continue
-          await deps.clock.sleep(lookAgainMs, AbortSignal.any([signal, wake.signal]))
-          wake = new AbortController()
+          await box.next(signal)
         }
       } finally {
-        unsubscribe()
+        box.close()
       }
     },
+  }
+}
+
+type DeployChange = Extract<DeployEvent, { kind: 'deploy' }>
+
+const deployEvent = ({ modRevision, value }: Stored<Deploy>): DeployChange => ({
+  kind: 'deploy',
+  revision: modRevision,
+  deploy: value,
+})
+
+/** What came, up to the end of the deploy, which is told with why it failed; returns the deploy as it is now. */
+async function* passOn(
+  { kv, keys }: Deps,
+  box: Pick<ReturnType<typeof inbox>, 'take'>,
+  before: Deploy,
+): AsyncGenerator<DeployEvent, Deploy> {
+  let latest = before
+  for (let event = box.take(); event; event = box.take()) {
+    if (event.kind === 'diagnosis') continue
+    if (event.kind === 'deploy') latest = event.deploy
+    const ends = event.kind === 'deploy' && isTerminal(event.deploy.phase)
+    const why = ends ? await read(kv, diagnosisSchema, keys.diagnosis(latest.id)) : null
+    if (why) yield { kind: 'diagnosis', revision: event.revision, diagnosis: why.value }
+    yield event
+    if (ends) break
+  }
+  return latest
+}
+
+/** What the feed says of one deploy from a revision on, until it is closed. */
+function inbox(deps: Deps, id: string, from: Revision) {
+  const events: DeployEvent[] = []
+  let wake = new AbortController()
+  let gap = false
+  const change = (one: Change) => {
+    const event = one.kind === 'put' ? eventOf(deps, id, one.entry) : null
+    if (!event) return
+    events.push(event)
+    wake.abort()
+  }
+  const reset = () => {
+    gap = true
+    wake.abort()
+  }
+  const unsubscribe = deps.kv.subscribe(deps.keys.root, { change, reset }, { from })
+  return {
+    add: (event: DeployEvent) => void events.push(event),
+    take: () => events.shift(),
+    /** Changes may have been missed since it was last asked. */
+    missed() {
+      const was = gap
+      gap = false
+      return was
+    },
+    /** Waits for more, or until it is time to look again at what it waits for. */
+    async next(signal: AbortSignal) {
+      if (events.length === 0 && !gap)
+        await deps.clock.sleep(lookAgainMs, AbortSignal.any([signal, wake.signal]))
+      wake = new AbortController()
+    },
+    close: unsubscribe,
   }
 }
 
@@ -117,7 +146,9 @@ export function waitingWords(deps: Deps, deploy: Deploy): string | null {
     return `waiting for ${deploy.approval.required - given} of ${deploy.approval.required} approvals`
   }
   if (deploy.phase !== 'ready') return null
-  const held = whatHolds(deps, deploy, environmentNamed(deps, deploy.environment))
+  const environment = deps.environments.get(deploy.environment)
+  if (!environment) return `waiting: ${deploy.environment} is not configured on this replica`
+  const held = whatHolds(deps, deploy, environment)
   switch (held?.kind) {
     case undefined:
       return null

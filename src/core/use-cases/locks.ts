@@ -2,7 +2,7 @@
 // by it (claim.ts compares the keys); one that runs goes on.
 import { UserError } from '../../errors.ts'
 import { auditPut } from '../audit.ts'
-import { type Core, type Lock, lockSchema } from '../core.ts'
+import { type Caller, type Core, type Lock, lockSchema } from '../core.ts'
 import type { Keys } from '../keys.ts'
 import { demand } from '../policy.ts'
 import { decode, decodeAll, put, remove, unchanged } from '../records.ts'
@@ -24,14 +24,16 @@ function lockKey(keys: Keys, { app, environment }: { app?: string; environment?:
 
 export function locks(deps: Deps): Pick<Core, 'lock' | 'unlock' | 'locks'> {
   const { kv, keys, clock } = deps
-  const placeOf = (input: { app?: string; environment?: string }) => ({
-    app: input.app,
-    environment: input.environment ? environmentNamed(deps, input.environment) : undefined,
-  })
+  /** A lock of everything is asked for as if each environment were locked whole. */
+  const demandLock = (caller: Caller, input: { app?: string; environment?: string }) => {
+    const named = input.environment ? [environmentNamed(deps, input.environment)] : deps.environments.values()
+    for (const environment of named)
+      demand(caller, 'lock', { app: input.app ?? '*', environment }, deps.people)
+  }
   return {
     async lock(caller, input) {
       const key = lockKey(keys, input)
-      demand(caller, 'lock', placeOf(input), deps.people)
+      demandLock(caller, input)
       const entry = await kv.get(key)
       const before = entry ? decode(lockSchema, entry) : null
       const now = clock.now()
@@ -53,7 +55,7 @@ export function locks(deps: Deps): Pick<Core, 'lock' | 'unlock' | 'locks'> {
       const audit = auditPut(keys, now, {
         by: caller.actor,
         action: 'lock',
-        outcome: before ? 'stolen' : 'locked',
+        outcome: before && before.value.by.id !== caller.actor.id ? 'stolen' : 'locked',
         ...input,
         detail: input.reason,
       })
@@ -67,11 +69,10 @@ export function locks(deps: Deps): Pick<Core, 'lock' | 'unlock' | 'locks'> {
     },
     async unlock(caller, input) {
       const key = lockKey(keys, input)
-      const place = placeOf(input)
       const entry = await kv.get(key)
       if (!entry) throw new UserError('not_found', 'There is no such lock. See: gkube locks')
       const before = decode(lockSchema, entry)
-      if (before.value.by.id !== caller.actor.id) demand(caller, 'lock', place, deps.people)
+      if (before.value.by.id !== caller.actor.id) demandLock(caller, input)
       const audit = auditPut(keys, clock.now(), {
         by: caller.actor,
         action: 'unlock',

@@ -33,7 +33,9 @@ export async function workloadNamed(
       `${place.app} does not run in ${place.environment}. Deploy it: gkube deploy ${place.app} <revision> --environment ${place.environment}`,
     )
   }
-  return { workload: decode(workloadSchema, entry).value, cluster: clusterOf(deps, environment) }
+  const workload = decode(workloadSchema, entry).value
+  // Where it runs, even if the environment has another cluster by now.
+  return { workload, cluster: clusterOf(deps, { ...environment, cluster: workload.cluster }) }
 }
 
 /** One look through the shared watch; null if the cluster does not answer in time. */

@@ -22,8 +22,11 @@ export function planning(deps: Deps): Pick<Core, 'plan' | 'renderApp' | 'diff'> 
   return {
     async plan(caller, input) {
       const environment = environmentNamed(deps, input.environment)
+      const asked = input.spec?.app ?? input.app
+      // A plan shows what runs there now, so it asks for the right to see that, and before it says anything.
+      const shown = { ...environment, protected: false }
+      demand(caller, 'view', { app: asked, environment: shown }, deps.people)
       const { name, spec } = await specOf(deps, input)
-      demand(caller, 'view', { app: name }, deps.people)
       const current = await runningRevision(deps, environment.name, name)
       const revision = input.revision ?? current
       if (!revision)

@@ -4,105 +4,142 @@
 import type { z } from 'zod'
 import { UserError } from '../../errors.ts'
 import { auditPut } from '../audit.ts'
-import { activeSchema } from '../coordination.ts'
+import { type Active, activeSchema } from '../coordination.ts'
 import type { Core } from '../core.ts'
-import { deploySchema, isTerminal } from '../deploy.ts'
+import { type Actor, deploySchema, isTerminal } from '../deploy.ts'
 import type { Compare, Entry, Write } from '../kv.ts'
 import { demand } from '../policy.ts'
-import { decode, newId, put, remove, type Stored, UnreadableRecord } from '../records.ts'
+import { decode, newId, put, remove, type Stored, UnreadableRecord, unchanged } from '../records.ts'
 import { transition } from '../transition.ts'
 import { workloadSchema } from '../workload.ts'
 import { type Deps, environmentNamed } from './deps.ts'
 
+/** Deploys freed in one transaction; etcd takes 128 operations. */
+const batch = 15
+
+type Place = { readonly app: string; readonly environment: string }
+type Asked = Place & { readonly by: Actor; readonly reason: string; readonly now: number }
+
+/** What is done to one record, in the transaction of its batch. */
+type Part = {
+  readonly key: string
+  readonly compares: readonly Compare[]
+  readonly writes: readonly Write[]
+}
+
 export function release(deps: Deps): Core['release'] {
-  const { kv, keys, clock } = deps
+  const { keys } = deps
   return async (caller, { app, environment, reason }) => {
     const env = environmentNamed(deps, environment)
     demand(caller, 'release', { app, environment: env }, deps.people)
     if (!reason.trim()) throw new UserError('bad_input', 'Say why: --reason "…"')
-    const now = clock.now()
-    const history = await kv.list(keys.history(environment, app), { keysOnly: true })
-    const ids = history.entries.map(entry => entry.key.slice(keys.history(environment, app).length))
-    const entries = await readAll(deps, [
-      keys.active(environment, app),
-      keys.workload(environment, app),
-      ...ids.map(keys.deploy),
-    ])
-    const slots = await kv.list(keys.slots(environment))
-    const compares: Compare[] = []
-    const writes: Write[] = []
-    const released: string[] = []
-    const quarantine = (entry: Entry) => {
-      released.push(entry.key)
-      compares.push({ kind: 'unchanged', key: entry.key, modRevision: entry.modRevision })
-      writes.push(
-        put(keys.quarantine(environment, app, newId(now)), {
-          schema: 1,
-          key: entry.key,
-          value: entry.value,
-          reason,
-          at: now,
-        }),
-      )
-      if (entry.key !== keys.active(environment, app)) writes.push(remove(entry.key))
-    }
-    const workload = entries.get(keys.workload(environment, app))
-    if (workload && !parse(workloadSchema, workload)) quarantine(workload)
-    for (const id of ids) {
-      const entry = entries.get(keys.deploy(id))
-      if (!entry) continue
-      const stored = parse(deploySchema, entry)
-      if (stored && isTerminal(stored.value.phase)) continue
-      if (!stored) quarantine(entry)
-      else {
-        const moved = transition(
-          stored.value,
-          { kind: 'release', by: caller.actor, message: `Released by ${caller.actor.name}: ${reason}` },
-          now,
-        )
-        if (moved.kind !== 'moved') continue
-        compares.push({ kind: 'unchanged', key: entry.key, modRevision: entry.modRevision })
-        writes.push(put(entry.key, moved.deploy))
-        released.push(entry.key)
-      }
-      writes.push(
-        ...traces(deps, environment, app, id),
-        ...slots.entries.filter(slot => slot.value.includes(`"${id}"`)).map(slot => remove(slot.key)),
-      )
-    }
-    const activeEntry = entries.get(keys.active(environment, app))
-    const active = activeEntry ? parse(activeSchema, activeEntry) : null
-    if (activeEntry && !active) quarantine(activeEntry)
-    else if (activeEntry)
-      compares.push({ kind: 'unchanged', key: activeEntry.key, modRevision: activeEntry.modRevision })
-    if (released.length === 0 && !active?.value.deploy) {
+    const asked: Asked = { app, environment, by: caller.actor, reason, now: deps.clock.now() }
+    const found = await survey(deps, asked)
+    const { active, slots } = found
+    if (found.parts.length === 0 && slots.length === 0 && !active.holds)
       throw new UserError(
         'not_found',
         `Nothing of ${app} in ${environment} is stuck: every record can be read and every deploy has ended.`,
       )
-    }
-    // An epoch that cannot be read is replaced by one that is surely higher: no team deploys once a millisecond.
-    const epoch = active ? active.value.epoch + 1 : now
-    writes.push(put(keys.active(environment, app), { schema: 1, epoch, deploy: null }))
-    writes.push(
-      auditPut(keys, now, {
-        by: caller.actor,
-        action: 'release',
-        outcome: 'released',
-        app,
-        environment,
-        detail: `${reason} (${released.length} records)`,
-      }),
-    )
-    if (compares.length === 0) compares.push({ kind: 'absent', key: keys.active(environment, app) })
-    const result = await kv.commit({ compares, writes })
-    if (!result.committed)
-      throw new UserError(
-        'conflict',
-        'Something moved at the same moment. Look again: gkube status, then try again.',
-      )
+    for (let at = 0; at < found.parts.length; at += batch)
+      await write(deps, found.parts.slice(at, at + batch))
+    const released = [...found.parts.map(part => part.key), ...(active.part ? [active.part.key] : [])]
+    const audit = auditPut(keys, asked.now, {
+      by: caller.actor,
+      action: 'release',
+      outcome: 'released',
+      app,
+      environment,
+      detail: `${reason} (${released.length} records)`,
+    })
+    // Last: what stopped half-way is found again, because `active` still holds.
+    await write(deps, [active.raise, ...(active.part ? [active.part] : [])], [...slots.map(remove), audit])
     return { released }
   }
+}
+
+/** All that is stuck, as what would be done to it. */
+async function survey(deps: Deps, asked: Asked) {
+  const { kv, keys } = deps
+  const { app, environment } = asked
+  const prefix = keys.history(environment, app)
+  const history = await kv.list(prefix, { keysOnly: true })
+  const ids = history.entries.map(entry => entry.key.slice(prefix.length))
+  const workloadKey = keys.workload(environment, app)
+  const activeKey = keys.active(environment, app)
+  const entries = await readAll(deps, [activeKey, workloadKey, ...ids.map(keys.deploy)])
+  const workload = entries.get(workloadKey)
+  const broken = workload && !parse(workloadSchema, workload) ? [quarantined(deps, asked, workload)] : []
+  const deploys = ids.flatMap(id => {
+    const entry = entries.get(keys.deploy(id))
+    return (entry && freed(deps, asked, { id, entry })) ?? []
+  })
+  const { entries: slots } = await kv.list(keys.slots(environment))
+  return {
+    parts: [...broken, ...deploys],
+    active: raised(deps, asked, entries.get(activeKey)),
+    slots: slots.filter(({ value }) => ids.some(id => value.includes(`"${id}"`))).map(slot => slot.key),
+  }
+}
+
+/** A deploy that has not ended is ended; one that cannot be read is moved away; null where nothing is to be done. */
+function freed(deps: Deps, asked: Asked, { id, entry }: { id: string; entry: Entry }): Part[] | null {
+  const left = traces(deps, asked.environment, asked.app, id)
+  const stored = parse(deploySchema, entry)
+  if (!stored) {
+    const part = quarantined(deps, asked, entry)
+    return [{ ...part, writes: [...part.writes, ...left] }]
+  }
+  if (isTerminal(stored.value.phase)) return null
+  const message = `Released by ${asked.by.name}: ${asked.reason}`.slice(0, 1000)
+  const moved = transition(stored.value, { kind: 'release', by: asked.by, message }, asked.now)
+  if (moved.kind !== 'moved') return null
+  return [
+    {
+      key: entry.key,
+      compares: [unchanged(entry.key, entry)],
+      writes: [put(entry.key, moved.deploy), ...left],
+    },
+  ]
+}
+
+/** Moved, never dropped: a newer gkube may read it. */
+function quarantined({ keys }: Deps, { app, environment, reason, now }: Asked, entry: Entry): Part {
+  const { key, value } = entry
+  const copy = { schema: 1, key, value, reason, at: now }
+  return {
+    key,
+    compares: [unchanged(key, entry)],
+    writes: [put(keys.quarantine(environment, app, newId(now)), copy), remove(key)],
+  }
+}
+
+/** `active` with a higher epoch and nobody on it. One that cannot be read is replaced, and kept in quarantine. */
+function raised(deps: Deps, asked: Asked, entry: Entry | undefined) {
+  const key = deps.keys.active(asked.environment, asked.app)
+  const active = entry ? parse(activeSchema, entry) : null
+  const [copy] = entry && !active ? quarantined(deps, asked, entry).writes : []
+  // An epoch that cannot be read is replaced by one that is surely higher: no team deploys once a millisecond.
+  const epoch = active ? active.value.epoch + 1 : asked.now
+  const raise: Part = {
+    key,
+    compares: [unchanged(key, entry ?? null)],
+    writes: [put(key, { schema: 1, epoch, deploy: null } satisfies Active)],
+  }
+  const part: Part | null = copy ? { key, compares: [], writes: [copy] } : null
+  return { raise, part, holds: Boolean(copy) || Boolean(active?.value.deploy) }
+}
+
+async function write({ kv }: Deps, parts: readonly Part[], more: readonly Write[] = []): Promise<void> {
+  const { committed } = await kv.commit({
+    compares: parts.flatMap(part => part.compares),
+    writes: [...parts.flatMap(part => part.writes), ...more],
+  })
+  if (!committed)
+    throw new UserError(
+      'conflict',
+      'Something moved at the same moment. Look again: gkube status, then try again.',
+    )
 }
 
 const traces = ({ keys }: Pick<Deps, 'keys'>, env: string, app: string, id: string): Write[] => [

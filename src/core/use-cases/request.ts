@@ -1,15 +1,17 @@
 // Asking for a deploy of any kind. One transaction writes the record, its audit entry, the history index and the
 // dedup key; only then is the request answered: an answer means it is durable.
+import { z } from 'zod'
 import { UserError } from '../../errors.ts'
 import { type App, appSchema } from '../app.ts'
 import { parseApp, specFor } from '../app-environment.ts'
 import { auditPut } from '../audit.ts'
 import type { Caller, Core, RequestInput } from '../core.ts'
 import { type Deploy, deploySchema, type Kind } from '../deploy.ts'
+import { withinSize } from '../deploy-size.ts'
 import type { Environment } from '../environment.ts'
 import { sha256 } from '../hash.ts'
 import type { Compare, Entry, Write } from '../kv.ts'
-import { demand } from '../policy.ts'
+import { demand, may } from '../policy.ts'
 import { heldBy } from '../queue.ts'
 import { decode, newId, put, type Stored } from '../records.ts'
 import { unknownName } from '../suggest.ts'
@@ -19,6 +21,8 @@ import { type Deps, environmentNamed } from './deps.ts'
 import { snapshotOf } from './history.ts'
 import { lockWords } from './locks.ts'
 
+const seenSchema = z.object({ schema: z.literal(1), deploy: z.string() })
+
 /** How long the same idempotency key answers the same deploy. */
 const dedupSeconds = 24 * 3600
 
@@ -26,7 +30,7 @@ export function request(deps: Deps): Core['request'] {
   const { kv, keys, clock } = deps
   return async (caller, input) => {
     const environment = environmentNamed(deps, input.environment)
-    const app = await appOf(deps, input)
+    const app = await appOf(deps, caller, input)
     demand(caller, input.kind === 'delete' ? 'delete' : 'deploy', { app, environment }, deps.people)
     const now = clock.now()
     const id = newId(now)
@@ -39,10 +43,10 @@ export function request(deps: Deps): Core['request'] {
       ...(seenKey ? [seenKey] : []),
     ])
     const repeated = seenKey && found.get(seenKey)
-    if (repeated) return { deploy: await deployBehind(deps, repeated), repeated: true }
+    if (repeated) return { deploy: await deployBehind(deps, repeated, { input, app }), repeated: true }
     const facts = await check(deps, caller, { input, app, environment, found })
     if (!input.wait) refuseIfHeld(deps, input, environment, app, now)
-    const deploy = newDeploy(id, now, caller, { input, app, ...facts })
+    const deploy = withinSize(newDeploy(id, now, caller, { input, app, ...facts }))
     const writes: Write[] = [
       put(keys.deploy(id), deploy),
       put(keys.openEntry(id), { schema: 1 }),
@@ -75,13 +79,13 @@ export function request(deps: Deps): Core['request'] {
       return { deploy, repeated: false }
     }
     const first = seenKey && result.seen.get(seenKey)
-    if (first) return { deploy: await deployBehind(deps, first), repeated: true }
+    if (first) return { deploy: await deployBehind(deps, first, { input, app }), repeated: true }
     throw new UserError('conflict', `${app} was changed by someone else at the same moment. Try again.`)
   }
 }
 
 /** Whose deploy it is: named, in the spec, or the one app of the Jenkins job. */
-async function appOf(deps: Deps, input: RequestInput): Promise<string> {
+async function appOf(deps: Deps, caller: Caller, input: RequestInput): Promise<string> {
   if (input.spec && input.app && input.spec.app !== input.app) {
     throw new UserError(
       'bad_input',
@@ -102,9 +106,10 @@ async function appOf(deps: Deps, input: RequestInput): Promise<string> {
       `No app is registered for the Jenkins job ${input.job}. Add it to \`jobs\` of an app and run gkube app apply -f app.yaml, or deploy with -f app.yaml.`,
     )
   }
+  const seen = found.filter(app => may(caller, 'view', { app }))
   throw new UserError(
     'bad_input',
-    `The Jenkins job ${input.job} feeds several apps: ${found.join(', ')}. Name one of them.`,
+    `The Jenkins job ${input.job} feeds several apps: ${seen.join(', ') || 'none that you may see'}. Name one of them.`,
   )
 }
 
@@ -185,8 +190,9 @@ async function checkDeploy(
       compares: [{ kind: 'present', key: deps.keys.app(app) }],
       writes: [],
     }
-  demandRegister(deps, caller, parseApp(input.spec))
-  const { compares, writes } = registration(deps, parseApp(input.spec), before)
+  const sent = parseApp(input.spec)
+  demandRegister(deps, caller, { app: sent, before: before?.value ?? null })
+  const { compares, writes } = registration(deps, sent, before)
   return { revision: input.revision, snapshot: null, compares, writes }
 }
 
@@ -214,15 +220,33 @@ function refuseIfHeld(
   }
 }
 
-async function deployBehind(deps: Deps, seen: Entry): Promise<Deploy> {
-  const id = (JSON.parse(seen.value) as { deploy?: string }).deploy ?? ''
+/** The deploy that was asked for with the same key; UserError `conflict` where the key was used for something else. */
+async function deployBehind(
+  deps: Deps,
+  seen: Entry,
+  { input, app }: { input: RequestInput; app: string },
+): Promise<Deploy> {
+  const { deploy: id } = decode(seenSchema, seen).value
   const entry = await deps.kv.get(deps.keys.deploy(id))
   if (!entry)
     throw new UserError(
       'conflict',
       'That request was made before and its record is not kept any more. Ask again with another key.',
     )
-  return decode(deploySchema, entry).value
+  const deploy = decode(deploySchema, entry).value
+  const same =
+    deploy.kind === input.kind &&
+    deploy.app === app &&
+    deploy.environment === input.environment &&
+    (input.kind !== 'deploy' || deploy.revision === input.revision) &&
+    deploy.params.replicas === (input.replicas ?? null)
+  if (!same)
+    throw new UserError(
+      'conflict',
+      `That idempotency key was used before, for ${deploy.kind} ${deploy.app} ${deploy.revision} in ${deploy.environment}. Use a new key for another request.`,
+      { details: { deploy: id } },
+    )
+  return deploy
 }
 
 function newDeploy(

@@ -6,7 +6,7 @@ import { UserError } from '../../errors.ts'
 import { auditPut } from '../audit.ts'
 import type { Core, TokenInfo } from '../core.ts'
 import { grantSchema } from '../environment.ts'
-import { demand } from '../policy.ts'
+import { demand, everywhere } from '../policy.ts'
 import { decode, decodeAll, newId, put, remove, unchanged } from '../records.ts'
 import { seconds } from '../units.ts'
 import type { Deps } from './deps.ts'
@@ -66,7 +66,7 @@ export function tokens(
   const { kv, keys, clock } = deps
   return {
     async createToken(caller, input) {
-      demand(caller, 'tokens', {}, deps.people)
+      demand(caller, 'tokens', everywhere, deps.people)
       const most = deps.maxTokenSeconds ?? Number.POSITIVE_INFINITY
       if (seconds(input.expiresIn) > most)
         throw new UserError(
@@ -91,14 +91,14 @@ export function tokens(
       return { token, info: infoOf(record) }
     },
     async listTokens(caller) {
-      demand(caller, 'tokens', {}, deps.people)
+      demand(caller, 'tokens', everywhere, deps.people)
       const { entries } = await kv.list(keys.tokens)
       return decodeAll(tokenSchema, entries, error =>
         deps.log('a token was left out of the list', error),
       ).map(stored => infoOf(stored.value))
     },
     async revokeToken(caller, id) {
-      demand(caller, 'tokens', {}, deps.people)
+      demand(caller, 'tokens', everywhere, deps.people)
       const entry = /^[0-9a-z]{26}$/.test(id) ? await kv.get(keys.token(id)) : null
       if (!entry) throw new UserError('not_found', `There is no token ${id}. See: gkube token list`)
       const audit = auditPut(keys, clock.now(), {
@@ -107,7 +107,13 @@ export function tokens(
         outcome: 'revoked',
         detail: id,
       })
-      await kv.commit({ compares: [unchanged(entry.key, entry)], writes: [remove(entry.key), audit] })
+      // By its creation: that its last use is noted at the same moment must not keep it alive.
+      const { key, createRevision } = entry
+      const { committed } = await kv.commit({
+        compares: [{ kind: 'created', key, createRevision }],
+        writes: [remove(key), audit],
+      })
+      if (!committed) throw new UserError('not_found', `Someone revoked token ${id} at the same moment.`)
     },
     async authenticate(token, via) {
       if (deps.bootstrap && equal(hashOf(token), hashOf(deps.bootstrap))) {
