@@ -4,14 +4,14 @@ import type { Clock } from './clock.ts'
 import { type Deploy, deploySchema, isTerminal } from './deploy.ts'
 import type { Environment } from './environment.ts'
 import type { Keys } from './keys.ts'
-import { type Kv, newer } from './kv.ts'
+import { type Entry, type Kv, newer, type Revision } from './kv.ts'
 import { IllegalEvent, type Ledger, LostRace } from './ledger.ts'
-import { decodeAll, remove, unchanged } from './records.ts'
+import { decodeAll, remove, type UnreadableRecord, unchanged } from './records.ts'
 import type { View } from './view.ts'
-import { workloadSchema } from './workload.ts'
+import { type Workload, workloadSchema } from './workload.ts'
 
 const everyMs = 2_000
-/** etcd takes 128 operations a transaction. */
+/** Deploys in one transaction, each with four keys and a snapshot: etcd takes 128 operations. */
 const batch = 25
 
 export type Sweeper = { start(): void; stop(): Promise<void>; prune(deploy: Deploy): Promise<void> }
@@ -57,51 +57,71 @@ export function createSweeper(deps: {
   async function prune(deploy: Deploy): Promise<void> {
     const { environment: env, app } = deploy
     const keep = deps.environment(env)?.history ?? 100
-    const { entries } = await kv.list(keys.history(env, app))
+    const prefix = keys.history(env, app)
+    const { entries, revision } = await kv.list(prefix, { keysOnly: true })
     if (entries.length <= keep + Math.ceil(keep / 10)) return
     const oldestFirst = entries.toSorted((a, b) => (newer(a.createRevision, b.createRevision) ? 1 : -1))
-    const ids = oldestFirst.map(entry => entry.key.slice(keys.history(env, app).length))
+    const ids = oldestFirst.map(entry => entry.key.slice(prefix.length))
     const found = await kv.getMany([keys.workload(env, app)])
     const [workload] = decodeAll(workloadSchema, found.values(), deps.failed)
-    const all = await deploysOf(ids)
-    const goes = all
-      .slice(0, ids.length - keep)
-      .filter(old => isTerminal(old.phase) && old.id !== workload?.value.good?.deploy)
-    const kept = all.filter(old => !goes.includes(old))
-    const specsKept = new Set([
-      ...kept.map(old => old.prepared?.spec),
-      workload?.value.spec,
-      workload?.value.good?.spec,
-    ])
+    // One that cannot be read says nothing about the snapshots that it needs.
+    if (!workload && found.size > 0) return
+    const { known, unreadable } = await deploysOf(ids)
+    const goes = ids.slice(0, ids.length - keep).flatMap(id => {
+      const old = known.get(id)
+      return old && isTerminal(old.phase) && id !== workload?.value.good?.deploy ? [old] : []
+    })
+    const needed = snapshotsNeeded(
+      [...known.values()].filter(old => !goes.includes(old)),
+      workload?.value,
+    )
+    const loose = goes.flatMap(old => old.prepared?.spec ?? []).filter(spec => !needed.has(spec))
+    const specs = unreadable ? [] : await notNewer([...new Set(loose)].map(keys.spec), revision)
     for (let at = 0; at < goes.length; at += batch) {
-      const writes = goes.slice(at, at + batch).flatMap(old => {
-        const spec = old.prepared?.spec
-        const ownSpec = spec && !specsKept.has(spec) ? [keys.spec(spec)] : []
-        if (spec) specsKept.add(spec)
-        return [
-          keys.deploy(old.id),
-          keys.progress(old.id),
-          keys.diagnosis(old.id),
-          keys.historyEntry(env, app, old.id),
-          ...ownSpec,
-        ]
-      })
-      const first = goes[at]
-      if (!first) return
-      // The workload must not have moved to a snapshot that is being deleted.
-      const compares = [unchanged(keys.workload(env, app), workload ?? null)]
-      const { committed } = await kv.commit({ compares, writes: writes.map(remove), repeatable: true })
+      const some = goes.slice(at, at + batch)
+      const snapshots = specs.filter(({ key }) =>
+        some.some(old => key === keys.spec(old.prepared?.spec ?? '')),
+      )
+      specs.splice(0, specs.length, ...specs.filter(entry => !snapshots.includes(entry)))
+      // The workload must not have moved to a snapshot that is deleted here, nor a deploy written one again.
+      const compares = [
+        unchanged(keys.workload(env, app), workload ?? null),
+        ...snapshots.map(entry => unchanged(entry.key, entry)),
+      ]
+      const gone = some.flatMap(({ id }) => [
+        keys.deploy(id),
+        keys.progress(id),
+        keys.diagnosis(id),
+        keys.historyEntry(env, app, id),
+      ])
+      const writes = [...gone, ...snapshots.map(entry => entry.key)].map(remove)
+      const { committed } = await kv.commit({ compares, writes, repeatable: true })
       if (!committed) return
     }
   }
 
-  async function deploysOf(ids: readonly string[]): Promise<Deploy[]> {
-    const records: Deploy[] = []
+  /** Entries that were not written after `revision`: a deploy that was asked for since may need those. */
+  async function notNewer(specKeys: readonly string[], revision: Revision): Promise<Entry[]> {
+    const old: Entry[] = []
+    for (let at = 0; at < specKeys.length; at += 100)
+      old.push(...(await kv.getMany(specKeys.slice(at, at + 100))).values())
+    return old.filter(entry => !newer(entry.modRevision, revision))
+  }
+
+  async function deploysOf(
+    ids: readonly string[],
+  ): Promise<{ known: Map<string, Deploy>; unreadable: boolean }> {
+    const known = new Map<string, Deploy>()
+    let unreadable = false
+    const report = (error: UnreadableRecord) => {
+      unreadable = true
+      deps.failed(error)
+    }
     for (let at = 0; at < ids.length; at += 100) {
       const found = await kv.getMany(ids.slice(at, at + 100).map(keys.deploy))
-      for (const stored of decodeAll(deploySchema, found.values(), deps.failed)) records.push(stored.value)
+      for (const { value } of decodeAll(deploySchema, found.values(), report)) known.set(value.id, value)
     }
-    return records
+    return { known, unreadable }
   }
 
   return {
@@ -122,4 +142,15 @@ async function unlessRaced(work: () => Promise<unknown>): Promise<void> {
   } catch (error) {
     if (!(error instanceof LostRace || error instanceof IllegalEvent)) throw error
   }
+}
+
+/** Snapshots that what runs, what could be rolled back to, and deploys on their way refer to. */
+function snapshotsNeeded(deploys: readonly Deploy[], workload: Workload | undefined): Set<string> {
+  const ofOpen = ({ prepared, params, rollback }: Deploy) => [
+    params.spec,
+    prepared?.base.spec,
+    rollback?.spec,
+  ]
+  const all = deploys.flatMap(old => [old.prepared?.spec, ...(isTerminal(old.phase) ? [] : ofOpen(old))])
+  return new Set([...all, workload?.spec, workload?.good?.spec].filter(spec => typeof spec === 'string'))
 }

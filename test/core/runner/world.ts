@@ -10,6 +10,7 @@ import {
   kubernetesCluster,
 } from '../../../src/adapters/kubernetes/kubernetes-cluster.ts'
 import type { App } from '../../../src/core/app.ts'
+import type { Clock } from '../../../src/core/clock.ts'
 import type { Cluster, KubeObject } from '../../../src/core/cluster.ts'
 import type { Core } from '../../../src/core/core.ts'
 import { coreOf } from '../../../src/core/core-of.ts'
@@ -57,6 +58,7 @@ export type ReplicaOptions = {
   readonly registry?: Registry
   readonly environments?: Map<string, Environment>
   readonly ttlSeconds?: number
+  readonly clock?: Clock
 }
 
 export type TestReplica = {
@@ -165,7 +167,7 @@ async function startReplica(
   }
   const kv = mortal(kvOf(leasing))
   const cluster = mortal((options.cluster ?? (same => same))(world.cluster))
-  const clock = systemClock
+  const clock = options.clock ?? systemClock
   const random = Math.random
   const log: string[] = []
   const failed = (error: unknown) => void log.push(`failed: ${error}`)
@@ -256,6 +258,24 @@ export async function ended(tenant: Tenant, id: string, seconds = 20): Promise<D
     if (Date.now() > until) throw new Error(`deploy ${id} did not end: ${JSON.stringify(deploy)}`)
     await new Promise(resolve => setTimeout(resolve, 15))
   }
+}
+
+/** The deploy as soon as it is so, read from etcd. */
+export async function phaseOf(
+  tenant: Tenant,
+  id: string,
+  holds: (deploy: Deploy) => boolean,
+): Promise<Deploy> {
+  let deploy: Deploy | null = null
+  await until(async () => {
+    const entry = await tenant.kv.get(tenant.keys.deploy(id))
+    deploy = entry && decode(deploySchema, entry).value
+    if (deploy && isTerminal(deploy.phase) && !holds(deploy))
+      throw new Error(`it ended: ${JSON.stringify(deploy)}`)
+    return deploy !== null && holds(deploy)
+  })
+  if (!deploy) throw new Error(`there is no deploy ${id}`)
+  return deploy
 }
 
 /** Waits until it holds. */

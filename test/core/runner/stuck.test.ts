@@ -1,0 +1,227 @@
+// What could hold a deploy, or a whole replica, for ever: records that cannot be read or are gone, a view that lags
+// behind, environments that are not configured, timers that outlive a replica.
+import { beforeAll, describe, expect, it } from 'vitest'
+import type { Clock } from '../../../src/core/clock.ts'
+import type { Environment } from '../../../src/core/environment.ts'
+import type { FeedListener, Kv } from '../../../src/core/kv.ts'
+import { systemClock } from '../../../src/server.ts'
+import { admin, ask } from '../../support/stack.ts'
+import {
+  ended,
+  leftovers,
+  liveImage,
+  phaseOf,
+  place,
+  startWorld,
+  type Tenant,
+  until,
+  type World,
+  workloadOf,
+} from './world.ts'
+
+let world: World
+beforeAll(async () => {
+  world = await startWorld()
+})
+
+/** A deploy whose owner died during its rollout. */
+async function abandoned(tenant: Tenant, revision = 'unready'): Promise<string> {
+  const first = await tenant.replica()
+  await first.core.applyApp(admin, tenant.app(), { dryRun: false })
+  const asked = { app: tenant.name, revision }
+  const { deploy } = await first.core.request(admin, ask(asked))
+  await phaseOf(tenant, deploy.id, d => d.steps.some(s => s.name === 'rollout' && s.state === 'running'))
+  await first.crash()
+  return deploy.id
+}
+
+async function overwrite(tenant: Tenant, key: string, value: string): Promise<void> {
+  const entry = await tenant.kv.get(key)
+  await tenant.kv.commit({
+    compares: [{ kind: 'unchanged', key, modRevision: entry?.modRevision ?? '' }],
+    writes: [{ kind: 'put', key, value }],
+  })
+}
+
+async function drop(tenant: Tenant, key: string): Promise<void> {
+  await tenant.kv.commit({ compares: [{ kind: 'present', key }], writes: [{ kind: 'delete', key }] })
+}
+
+describe('a deploy that lost its owner', () => {
+  it('does not spin a replica that cannot read who is active, and an operator frees it', async () => {
+    const tenant = world.tenant()
+    const id = await abandoned(tenant)
+    await overwrite(tenant, tenant.keys.active(place, tenant.name), '{"schema":99}')
+    const started = performance.now()
+    const second = await tenant.replica()
+    // It lives: timers run and requests are answered, long before its lease could run out.
+    await new Promise(resolve => setTimeout(resolve, 50))
+    expect(performance.now() - started).toBeLessThan(3_000)
+    expect((await second.core.showDeploy(admin, id)).deploy.phase).toBe('running')
+    const { released } = await second.core.release(admin, {
+      app: tenant.name,
+      environment: place,
+      reason: 'a broken record',
+    })
+    expect(released).toEqual([tenant.keys.deploy(id), tenant.keys.active(place, tenant.name)])
+    expect(await ended(tenant, id)).toMatchObject({ phase: 'failed', reason: 'released' })
+    const asked = ask({ app: tenant.name, revision: '2' })
+    const next = await second.core.request(admin, asked)
+    expect(await ended(tenant, next.deploy.id)).toMatchObject({ phase: 'succeeded' })
+    expect(await leftovers(tenant)).toEqual([])
+    await second.stop()
+  })
+
+  it.each([
+    ['its snapshot', (t: Tenant, spec: string) => t.keys.spec(spec)],
+    ['its workload record', (t: Tenant) => t.keys.workload(place, t.name)],
+  ])('ends when %s is gone: nobody could drive it', async (_, keyOf) => {
+    const tenant = world.tenant()
+    const id = await abandoned(tenant)
+    await drop(tenant, keyOf(tenant, (await workloadOf(tenant))?.spec ?? ''))
+    const second = await tenant.replica()
+    expect(await ended(tenant, id, 5)).toMatchObject({
+      phase: 'failed',
+      cause: { reason: 'app_gone', message: expect.stringMatching(/not there any more/) },
+    })
+    expect(await leftovers(tenant)).toEqual([])
+    await second.stop()
+  })
+})
+
+describe('a record that cannot be read', () => {
+  it('refuses what waits for it, instead of trying for ever', async () => {
+    const tenant = world.tenant()
+    const replica = await tenant.replica()
+    await replica.core.applyApp(admin, tenant.app(), { dryRun: false })
+    const first = await replica.core.request(admin, ask({ app: tenant.name, revision: '1' }))
+    await ended(tenant, first.deploy.id)
+    const lock = { environment: place, app: tenant.name, reason: 'wait', expiresIn: '1h', steal: false }
+    await replica.core.lock(admin, lock)
+    const { deploy } = await replica.core.request(admin, ask({ app: tenant.name, revision: '2' }))
+    await phaseOf(tenant, deploy.id, d => d.phase === 'ready')
+    await overwrite(tenant, tenant.keys.workload(place, tenant.name), '{"schema":99}')
+    await replica.core.unlock(admin, { environment: place, app: tenant.name, reason: '' })
+    expect(await ended(tenant, deploy.id, 5)).toMatchObject({
+      phase: 'failed',
+      reason: 'plan_refused',
+      cause: { message: expect.stringMatching(/cannot be read.*gkube release/) },
+    })
+    await replica.stop()
+  })
+})
+
+describe('an environment that this replica does not know', () => {
+  it('is left to one that does', async () => {
+    const tenant = world.tenant()
+    const older = await tenant.replica({ environments: new Map<string, Environment>() })
+    const newer = await tenant.replica()
+    await newer.core.applyApp(admin, tenant.app(), { dryRun: false })
+    await newer.stop()
+    const third = await tenant.replica()
+    const { deploy } = await third.core.request(admin, ask({ app: tenant.name, revision: '1' }))
+    expect(await ended(tenant, deploy.id)).toMatchObject({ phase: 'succeeded' })
+    await older.stop()
+    await third.stop()
+  })
+})
+
+describe('a feed that missed something', () => {
+  it('loses no cancel: what is found at the new reading counts', async () => {
+    const tenant = world.tenant()
+    const listeners: FeedListener[] = []
+    const deaf = (kv: Kv): Kv => ({
+      ...kv,
+      subscribe: (prefix, listener, options) => {
+        listeners.push(listener)
+        const change: FeedListener['change'] = one => {
+          const key = one.kind === 'put' ? one.entry.key : one.key
+          if (!key.startsWith(tenant.keys.intents)) listener.change(one)
+        }
+        return kv.subscribe(prefix, { ...listener, change }, options)
+      },
+    })
+    const replica = await tenant.replica({ kv: deaf })
+    await replica.core.applyApp(admin, tenant.app(), { dryRun: false })
+    const { deploy } = await replica.core.request(admin, ask({ app: tenant.name, revision: 'unready' }))
+    await phaseOf(tenant, deploy.id, d => d.steps.some(s => s.name === 'rollout' && s.state === 'running'))
+    await replica.core.cancel(admin, deploy.id, { reason: 'wrong' })
+    listeners[0]?.reset?.('0')
+    expect(await ended(tenant, deploy.id, 5)).toMatchObject({ phase: 'cancelled' })
+    await replica.stop()
+  })
+
+  it('never shows a deploy without its owner while it reads again', async () => {
+    const tenant = world.tenant()
+    const listeners: FeedListener[] = []
+    const seen: string[] = []
+    const slow = (kv: Kv): Kv => ({
+      ...kv,
+      list: async (prefix, options) => {
+        const answer = await kv.list(prefix, options)
+        if (listeners.length > 0)
+          seen.push(`${replica.view.live.deploys.size} ${replica.view.live.active.size}`)
+        return answer
+      },
+      subscribe: (prefix, listener, options) => {
+        listeners.push(listener)
+        return kv.subscribe(prefix, listener, options)
+      },
+    })
+    const replica = await tenant.replica({ kv: slow })
+    await replica.core.applyApp(admin, tenant.app(), { dryRun: false })
+    const { deploy } = await replica.core.request(admin, ask({ app: tenant.name, revision: 'unready' }))
+    await phaseOf(tenant, deploy.id, d => d.steps.some(s => s.name === 'rollout' && s.state === 'running'))
+    await until(() => replica.view.live.owners.has(deploy.id))
+    listeners[0]?.reset?.('0')
+    await until(() => listeners.length === 2)
+    expect(seen.length).toBeGreaterThan(5)
+    expect(new Set(seen)).toEqual(new Set(['1 1']))
+    await replica.core.cancel(admin, deploy.id, { reason: '' })
+    await ended(tenant, deploy.id)
+    await replica.stop()
+  })
+})
+
+describe('stopping', () => {
+  it('waits for nothing when nothing is in hand', async () => {
+    const tenant = world.tenant()
+    let asleep = 0
+    const sleep: Clock['sleep'] = async (ms, signal) => {
+      asleep++
+      await systemClock.sleep(ms, signal)
+      asleep--
+    }
+    const replica = await tenant.replica({ clock: { now: systemClock.now, sleep } })
+    await replica.runner.stop(60_000)
+    await until(() => asleep === 0, 1)
+  })
+})
+
+describe('many apps at once', () => {
+  it('find slots of their own without fighting for one', async () => {
+    const tenant = world.tenant({ parallel: 20 })
+    let lost = 0
+    const counted = (kv: Kv): Kv => ({
+      ...kv,
+      commit: async commit => {
+        const result = await kv.commit(commit)
+        if (!result.committed) lost++
+        return result
+      },
+    })
+    const replica = await tenant.replica({ kv: counted })
+    const names = Array.from({ length: 10 }, (_, n) => `${tenant.name}-${n}`)
+    for (const app of names)
+      await replica.core.applyApp(admin, tenant.app({ app, jobs: [], ports: [] }), { dryRun: false })
+    const asked = await Promise.all(
+      names.map(app => replica.core.request(admin, ask({ app, revision: '1' }))),
+    )
+    for (const { deploy } of asked)
+      expect(await ended(tenant, deploy.id)).toMatchObject({ phase: 'succeeded' })
+    expect(lost).toBeLessThan(20)
+    expect(await leftovers(tenant)).toEqual([])
+    expect(await liveImage({ ...tenant, name: names[9] ?? '' })).toMatch(/:1$/)
+    await replica.stop()
+  })
+})
