@@ -4,7 +4,7 @@
 import { type Kind, kindNamed } from './kinds.ts'
 import { isMap, type Json, type KubeObject } from './object.ts'
 import { violations } from './pod-security.ts'
-import { formatQuantity, podResource, quantity } from './quantity.ts'
+import { formatQuantity, podResource, qosClass, quantity } from './quantity.ts'
 import { forbidden, notFound } from './status-error.ts'
 import type { Store } from './store.ts'
 import { templateOf } from './validation.ts'
@@ -43,6 +43,8 @@ export function admissionOver(store: Pick<Store, 'get' | 'list'>) {
       )
     }
     limitRanges(pod)
+    tolerateLostNodes(pod)
+    pod.status = { ...pod.status, qosClass: qosClass(pod.spec) }
     const profile = labelOf(namespace, 'enforce') ?? 'privileged'
     const found = violations(profile, pod.spec)
     if (found.length > 0)
@@ -51,6 +53,15 @@ export function admissionOver(store: Pick<Store, 'get' | 'list'>) {
         name,
         `violates PodSecurity "${profile}:${version(namespace, 'enforce')}": ${found.join(', ')}`,
       )
+  }
+
+  function tolerateLostNodes(pod: KubeObject) {
+    const known: Json[] = pod.spec.tolerations ?? []
+    const added = ['not-ready', 'unreachable']
+      .map(name => `node.kubernetes.io/${name}`)
+      .filter(key => !known.some(one => !one.key || one.key === key))
+      .map(key => ({ key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 300 }))
+    if (added.length > 0) pod.spec.tolerations = [...known, ...added]
   }
 
   const version = (namespace: string | undefined, mode: string) =>
@@ -151,7 +162,7 @@ export function admissionOver(store: Pick<Store, 'get' | 'list'>) {
     object.spec.storageClassName ??= old.spec.storageClassName
     const size = (of: KubeObject) => quantity(of.spec.resources?.requests?.storage)
     const storage = store.get(kindNamed('StorageClass'), undefined, old.spec.storageClassName ?? '')
-    if (size(object) > size(old) && !storage?.allowVolumeExpansion) {
+    if (old.status?.phase === 'Bound' && size(object) > size(old) && !storage?.allowVolumeExpansion) {
       throw forbidden(
         kind,
         object.metadata.name,
@@ -213,6 +224,7 @@ const jobLabels = [
 function jobSelector(object: KubeObject) {
   const { uid, name } = object.metadata
   object.spec.selector = { matchLabels: { 'batch.kubernetes.io/controller-uid': uid } }
+  object.spec.manualSelector ??= false
   const meta = object.spec.template.metadata
   meta.labels = {
     ...meta.labels,
@@ -221,6 +233,7 @@ function jobSelector(object: KubeObject) {
     'controller-uid': uid,
     'job-name': name,
   }
+  object.metadata.labels ??= meta.labels
 }
 
 const pick = (from: Record<string, string>, keys: readonly string[]) =>

@@ -60,11 +60,6 @@ export function applyConfig(
 ): KubeObject {
   const { manager, subresource, force } = options
   const schema = schemaOf(kind)
-  const twice = duplicate(config, schema, '')
-  if (twice) {
-    const who = `${config.metadata.namespace ?? ''}/${config.metadata.name}; ${apiVersion(kind)}, Kind=${kind.kind}`
-    throw new StatusError(500, '', `failed to create typed patch object (${who}): ${twice}`)
-  }
   const base: Draft = live ?? { apiVersion: config.apiVersion, kind: config.kind, metadata: {} }
   const managers = live?.metadata.managedFields ?? []
   const mine = managers.find(entry => isApplier(entry, options))
@@ -106,7 +101,7 @@ export function trackUpdate(
   writer: Writer,
 ): ManagedFields[] {
   const schema = schemaOf(kind)
-  const before = live ? ownable(live, writer.subresource, kind) : {}
+  const before = live ? ownable(live, writer.subresource, kind) : { metadata: {} }
   const changes = compare(before, ownable(next, writer.subresource, kind), schema)
   const managers = sentManagers(next) ?? live?.metadata.managedFields ?? []
   if (isNothing(changes)) return managers
@@ -214,14 +209,49 @@ function mergeTyped(live: Json, config: Json, schema: Schema): Json {
     }
     return result
   }
-  // Items keep the live order; new ones come where the configuration has them, after the known ones.
+  return mergeItems(olds, news)
+}
+
+type Parts = NonNullable<ReturnType<typeof partsOf>>
+
+/** Items that both have keep the order of the configuration; those of one side only stay where they stood. */
+function mergeItems(olds: Parts, news: Parts): Json[] {
+  const left = [...olds.keys()]
+  const right = [...news.keys()]
+  const shared = right.filter(name => olds.has(name))
+  const taken = new Set<string>()
   const result: Json[] = []
-  for (const [name, old] of olds) {
-    const part = news.get(name)
-    result.push(part ? mergeTyped(old.value, part.value, part.schema) : old.value)
+  for (let l = 0, r = 0; l < left.length || r < right.length; ) {
+    const old = left[l]
+    const name = right[r]
+    if (old !== undefined && !news.has(old)) {
+      result.push(olds.get(old)?.value)
+      l++
+    } else if (
+      old !== undefined &&
+      old !== name &&
+      (taken.has(old) || old !== shared.find(one => !taken.has(one)))
+    ) {
+      // It comes at its place in the configuration, or has come already.
+      l++
+    } else if (name !== undefined) {
+      const part = news.get(name)
+      result.push(mergeTyped(olds.get(name)?.value, part?.value, part?.schema ?? {}))
+      taken.add(name)
+      if (old === name) l++
+      r++
+    }
   }
-  for (const [name, part] of news) if (!olds.has(name)) result.push(clone(part.value))
   return result
+}
+
+/** Refuses a configuration that names an item of a keyed list twice. */
+export function checkTyped(kind: Kind, config: Draft) {
+  const twice = duplicate(config, schemaOf(kind), '')
+  if (!twice) return
+  const { namespace = '', name } = config.metadata
+  const who = `${namespace}/${name}; ${apiVersion(kind)}, Kind=${kind.kind}`
+  throw new StatusError(500, '', `failed to create typed patch object (${who}): ${twice}`)
 }
 
 /** A keyed list that names an item twice: it cannot be said which one is meant. */

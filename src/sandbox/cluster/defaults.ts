@@ -2,6 +2,7 @@
 // Each function fills in a draft in place; allocation (cluster IPs, storage class) is in admission.ts.
 import type { Kind } from './kinds.ts'
 import type { Json } from './object.ts'
+import { canonicalQuantity } from './quantity.ts'
 
 function fill(target: Json, defaults: Record<string, Json>) {
   for (const [field, value] of Object.entries(defaults)) {
@@ -16,6 +17,17 @@ function probe(value: Json) {
   if (value.grpc) fill(value.grpc, { service: '' })
 }
 
+/** Quantities as the server writes them: `0.1` is `100m`, `1024Mi` is `1Gi`. */
+function canonical(amounts: Json) {
+  for (const [resource, amount] of Object.entries(amounts ?? {}))
+    amounts[resource] = canonicalQuantity(amount)
+}
+
+function reference(from: Json) {
+  if (from?.fieldRef) fill(from.fieldRef, { apiVersion: 'v1' })
+  if (from?.resourceFieldRef) fill(from.resourceFieldRef, { divisor: '0' })
+}
+
 function container(value: Json) {
   const latest = !/[:@][^/]+$/.test(value.image ?? '') || /:latest$/.test(value.image ?? '')
   fill(value, {
@@ -27,10 +39,9 @@ function container(value: Json) {
   for (const port of value.ports ?? []) fill(port, { protocol: 'TCP' })
   for (const kind of ['livenessProbe', 'readinessProbe', 'startupProbe']) probe(value[kind])
   for (const env of value.env ?? []) {
-    if (env.valueFrom?.fieldRef) fill(env.valueFrom.fieldRef, { apiVersion: 'v1' })
+    reference(env.valueFrom)
   }
-  const { limits, requests } = value.resources
-  if (limits) value.resources.requests = { ...limits, ...requests }
+  for (const list of ['requests', 'limits']) canonical(value.resources[list])
   for (const hook of [value.lifecycle?.preStop, value.lifecycle?.postStart]) {
     if (hook?.httpGet) fill(hook.httpGet, { path: '/', scheme: 'HTTP' })
   }
@@ -43,8 +54,15 @@ function volume(value: Json) {
     if (value[source]) fill(value[source], { defaultMode: 420 })
   }
   if (value.hostPath) fill(value.hostPath, { type: '' })
+  const claim = value.ephemeral?.volumeClaimTemplate
+  if (claim) {
+    fill(claim, { metadata: {} })
+    fill(claim.spec, { volumeMode: 'Filesystem' })
+  }
+  for (const item of value.downwardAPI?.items ?? []) reference(item)
   for (const source of value.projected?.sources ?? []) {
     if (source.serviceAccountToken) fill(source.serviceAccountToken, { expirationSeconds: 3600 })
+    for (const item of source.downwardAPI?.items ?? []) reference(item)
   }
 }
 
@@ -87,6 +105,10 @@ const job = (spec: Json) => {
 const byKind: Readonly<Record<string, (object: Json) => void>> = {
   Pod: object => {
     podSpec(object.spec)
+    // Only of a pod itself, not of a template: what is limited is asked for.
+    for (const { resources } of [...(object.spec.containers ?? []), ...(object.spec.initContainers ?? [])]) {
+      if (resources.limits) resources.requests = { ...resources.limits, ...resources.requests }
+    }
     fill(object.spec, {
       serviceAccountName: 'default',
       serviceAccount: 'default',
@@ -148,11 +170,14 @@ const byKind: Readonly<Record<string, (object: Json) => void>> = {
       successfulJobsHistoryLimit: 3,
       failedJobsHistoryLimit: 1,
     })
+    fill(spec, { jobTemplate: {} })
+    fill(spec.jobTemplate, { metadata: {} })
     // Defaults of the Job itself come when it is made.
     if (spec.jobTemplate?.spec?.template) podSpec(spec.jobTemplate.spec.template.spec, '')
   },
   Service: ({ spec }) => {
-    fill(spec, { type: 'ClusterIP', sessionAffinity: 'None', internalTrafficPolicy: 'Cluster' })
+    fill(spec, { type: 'ClusterIP', sessionAffinity: 'None' })
+    if (spec.type !== 'ExternalName') fill(spec, { internalTrafficPolicy: 'Cluster' })
     if (spec.type === 'NodePort' || spec.type === 'LoadBalancer')
       fill(spec, { externalTrafficPolicy: 'Cluster' })
     if (spec.type === 'LoadBalancer') fill(spec, { allocateLoadBalancerNodePorts: true })
@@ -165,12 +190,16 @@ const byKind: Readonly<Record<string, (object: Json) => void>> = {
   },
   PersistentVolumeClaim: object => {
     fill(object.spec, { volumeMode: 'Filesystem' })
+    canonical(object.spec.resources?.requests)
     fill(object, { status: { phase: 'Pending' } })
   },
   PersistentVolume: object => {
+    canonical(object.spec.capacity)
+    if (object.spec.hostPath) fill(object.spec.hostPath, { type: '' })
     fill(object.spec, { volumeMode: 'Filesystem', persistentVolumeReclaimPolicy: 'Retain' })
     fill(object, { status: { phase: 'Pending' } })
   },
+  ResourceQuota: ({ spec }) => canonical(spec.hard),
   Secret: object => {
     fill(object, { type: 'Opaque' })
     for (const [key, value] of Object.entries<string>(object.stringData ?? {})) {
@@ -223,4 +252,25 @@ export function setDefaults(kind: Kind, object: Json) {
   const fillIn = byKind[kind.kind]
   if (fillIn && !withoutSpec.includes(kind.kind)) object.spec ??= {}
   fillIn?.(object)
+}
+
+const none = { replicas: 0 }
+const firstStatus: Readonly<Record<string, Json>> = {
+  Deployment: {},
+  ReplicaSet: none,
+  ReplicationController: none,
+  StatefulSet: { replicas: 0, availableReplicas: 0 },
+  DaemonSet: { currentNumberScheduled: 0, numberMisscheduled: 0, desiredNumberScheduled: 0, numberReady: 0 },
+  Job: {},
+  CronJob: {},
+  Service: { loadBalancer: {} },
+  Ingress: { loadBalancer: {} },
+  HorizontalPodAutoscaler: { currentMetrics: null, desiredReplicas: 0 },
+  PodDisruptionBudget: { currentHealthy: 0, desiredHealthy: 0, disruptionsAllowed: 0, expectedPods: 0 },
+  ResourceQuota: {},
+}
+
+/** The status that a new object shows before any controller has seen it. */
+export function setFirstStatus(kind: Kind, object: Json) {
+  if (firstStatus[kind.kind]) fill(object, { status: firstStatus[kind.kind] })
 }

@@ -2,7 +2,7 @@
 // Pure; registry.ts writes the outcome, the collector (controllers/garbage.ts) and the kubelet do the rest.
 import type { Kind } from './kinds.ts'
 import { clone, type KubeObject, timestamp } from './object.ts'
-import { conflict, forbidden, otherUid } from './status-error.ts'
+import { forbidden, preconditionFailed } from './status-error.ts'
 
 export type DeleteOptions = {
   readonly dryRun?: boolean
@@ -44,38 +44,40 @@ export function checkDeletion(kind: Kind, { metadata: live }: KubeObject, option
     throw forbidden(kind, live.name, 'this namespace may not be deleted')
   }
   const { uid, resourceVersion } = options.preconditions ?? {}
-  if (uid && uid !== live.uid) throw otherUid(kind, live.name, uid, live.uid)
+  if (uid && uid !== live.uid) {
+    const why = `the UID in the precondition (${uid}) does not match the UID in record (${live.uid}). The object might have been deleted and then recreated`
+    throw preconditionFailed(kind, live.name, why)
+  }
   if (resourceVersion && resourceVersion !== live.resourceVersion) {
-    const versions = `ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${live.resourceVersion}`
-    throw conflict(kind, live.name, `Precondition failed: ${versions}`)
+    const why = `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${live.resourceVersion}). The object might have been modified`
+    throw preconditionFailed(kind, live.name, why)
   }
 }
 
 /** The object as it is once deleted or marked. */
-export function deletionOf(
-  kind: Kind,
-  live: KubeObject,
-  options: DeleteOptions & { dependents: number },
-): Deletion {
+export function deletionOf(kind: Kind, live: KubeObject, options: DeleteOptions): Deletion {
   const object = clone(live)
   const meta = object.metadata
   const first = !meta.deletionTimestamp
   const policy = options.propagationPolicy ?? (kind.orphans && first ? 'Orphan' : undefined)
-  if (policy) {
-    const finalizers = (meta.finalizers ?? []).filter(one => !collector.includes(one))
-    if (policy === 'Orphan' && options.dependents > 0) finalizers.push('orphan')
-    if (policy === 'Foreground') finalizers.push('foregroundDeletion')
-    meta.finalizers = finalizers.length > 0 ? finalizers : undefined
-  }
+  if (policy) meta.finalizers = collected(meta.finalizers, policy)
   const grace = graceOf(kind, live, options)
   if (first || grace < (meta.deletionGracePeriodSeconds ?? 0)) {
     meta.deletionTimestamp = timestamp(Date.now() + grace * 1000)
-    meta.deletionGracePeriodSeconds = grace
+    if (kind.kind !== 'Namespace') meta.deletionGracePeriodSeconds = grace
   }
   if (first && kind.generation) meta.generation = (meta.generation ?? 0) + 1
   if (kind.kind === 'Namespace') object.status = { ...object.status, phase: 'Terminating' }
   const gone = isDue(kind, object)
   return { object, gone, asObject: !gone || answersObject.includes(kind.kind) }
+}
+
+/** The finalizers, with the one that tells the collector what to do. */
+function collected(finalizers: readonly string[] = [], policy: string): string[] | undefined {
+  const others = finalizers.filter(one => !collector.includes(one))
+  if (policy === 'Orphan') return [...others, 'orphan']
+  if (policy === 'Foreground') return [...others, 'foregroundDeletion']
+  return others.length > 0 ? others : undefined
 }
 
 /** Seconds a pod may take to end; other kinds take none, and so does a pod that never ran. */

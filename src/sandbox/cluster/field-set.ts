@@ -47,7 +47,8 @@ export function fieldsOf(value: Json, schema: Schema): FieldSet {
     const inner = fieldsOf(part.value, part.schema)
     // A list that is empty but granular states nothing.
     if (Array.isArray(part.value) && isGranular(part.schema) && part.value.length === 0) continue
-    set[name] = name.startsWith('k:') ? { '.': {}, ...inner } : inner
+    const item = name.startsWith('k:') && Object.keys(inner).length > 0
+    set[name] = item ? { '.': {}, ...inner } : inner
   }
   return set
 }
@@ -90,9 +91,27 @@ function comparePart(into: Comparison, name: string, old: Json, part: { value: J
   if (Object.keys(inner.removed).length > 0) into.removed[name] = inner.removed
 }
 
+// Always there in the server's types, so they never come or go as a whole.
+const structs = [
+  'metadata',
+  'spec',
+  'template',
+  'strategy',
+  'updateStrategy',
+  'resources',
+  'jobTemplate',
+  'status',
+  'containers',
+  'scaleTargetRef',
+]
+
+/** The fields of what came or went, and each map and list that did so with them. */
 function leafOrFields(name: string, value: Json, schema: Schema): FieldSet {
-  const inner = fieldsOf(value, schema)
-  return name.startsWith('k:') ? { '.': {}, ...inner } : inner
+  const set: FieldSet = {}
+  for (const [inner, part] of partsOf(value, schema) ?? [])
+    set[inner] = leafOrFields(inner, part.value, part.schema)
+  const whole = Object.keys(set).length > 0 && !structs.includes(name.slice(2))
+  return whole ? { '.': {}, ...set } : set
 }
 
 export function union(a: FieldSet, b: FieldSet): FieldSet {

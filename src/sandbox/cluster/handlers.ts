@@ -7,7 +7,7 @@ import type { Json, KubeObject } from './object.ts'
 import { type Answer, type Deps, parse, patchTypes, type Request, target, writeOptions } from './requests.ts'
 import type { Route } from './route.ts'
 import { fieldSelector, labelSelector } from './selectors.ts'
-import { badRequest, expired, notFound, qualified, StatusError } from './status-error.ts'
+import { badRequest, conflict, expired, notFound, qualified, StatusError } from './status-error.ts'
 import { evict, scale, token } from './subresources.ts'
 import { tableOf } from './table.ts'
 
@@ -28,7 +28,13 @@ export async function handle(deps: Deps, request: Request): Promise<Answer> {
       return create(deps, request)
     case 'update': {
       const body = parse(request)
-      const object = await deps.registry.replace(target(route), () => body, writeOptions(request))
+      const put = (live: KubeObject) => {
+        const { uid } = body.metadata ?? {}
+        if (!uid || uid === live.metadata.uid) return body
+        const why = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${live.metadata.uid}`
+        throw conflict(route.kind, live.metadata.name, why)
+      }
+      const object = await deps.registry.replace(target(route), put, writeOptions(request))
       return shaped(request, object)
     }
     case 'patch':
@@ -66,11 +72,7 @@ async function patch(deps: Deps, request: Request): Promise<Answer> {
   const { route, headers, query } = request
   const type = patchTypes[(headers['content-type'] ?? '').split(';')[0]?.trim() ?? '']
   if (!type) {
-    throw new StatusError(
-      415,
-      'UnsupportedMediaType',
-      `the body of the request was in an unknown format - accepted media types include: ${Object.keys(patchTypes).join(', ')}`,
-    )
+    throw new StatusError(415, 'UnsupportedMediaType', '415: Unsupported Media Type', { details: {} })
   }
   if (type === 'apply' && !query.get('fieldManager')) {
     const causes = [
@@ -193,7 +195,7 @@ function readToken(text: string): { rv: number; start: string } {
   } catch {
     // Said below.
   }
-  throw badRequest('continue key is not valid: illegal base64 data')
+  throw badRequest('invalid continue token: continue key is not valid')
 }
 
 function watch(deps: Deps, request: Request): Answer {
@@ -218,7 +220,10 @@ function watch(deps: Deps, request: Request): Answer {
   const labels = labelSelector(query.get('labelSelector'))
   const fields = fieldSelector(route.kind, query.get('fieldSelector'))
   const resourceVersion = query.get('resourceVersion') ?? ''
-  if (!/^\d*$/.test(resourceVersion)) throw badRequest(`invalid resource version: ${resourceVersion}`)
+  if (!/^\d*$/.test(resourceVersion)) {
+    const why = `strconv.ParseUint: parsing "${resourceVersion}": invalid syntax`
+    throw new StatusError(500, '', `resourceVersion: Invalid value: "${resourceVersion}": ${why}`)
+  }
   const seconds = Number(query.get('timeoutSeconds') ?? 0) || 1800 + Math.random() * 1800
   deps.watches.open(
     {

@@ -106,7 +106,6 @@ const bySpec: Readonly<Record<string, Record<string, Schema>>> = {
   ResourceQuota: { spec: struct({ scopeSelector: atomic }) },
   IngressClass: { spec: struct({ parameters: granular }) },
   NetworkPolicy: { spec: struct({ podSelector: atomic }) },
-  HorizontalPodAutoscaler: { spec: struct({ scaleTargetRef: atomic }) },
   PodDisruptionBudget: { spec: struct({ selector: atomic }) },
   RoleBinding: { roleRef: atomic },
   ClusterRoleBinding: { roleRef: atomic },

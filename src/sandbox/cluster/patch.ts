@@ -9,20 +9,15 @@ import { badRequest, StatusError } from './status-error.ts'
 export function jsonPatch(live: KubeObject, operations: Json): KubeObject {
   if (!Array.isArray(operations)) {
     throw badRequest(
-      'error decoding patch: json: cannot unmarshal object into Go value of type jsonpatch.Patch',
+      'error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp',
     )
   }
   const next = clone(live)
   const failed = applyPatch(next, operations as Operation[]).find(error => error !== null)
   if (failed) {
-    throw new StatusError(
-      422,
-      'Invalid',
-      `the server rejected our request due to an error in our request: ${failed.message}`,
-      {
-        details: {},
-      },
-    )
+    throw new StatusError(422, 'Invalid', 'the server rejected our request due to an error in our request', {
+      details: {},
+    })
   }
   return next
 }
@@ -78,16 +73,25 @@ function mergeValue(live: Json, patch: Json, schema: Schema): Json {
 
 function mergeList(live: Json[], patch: Json[], by: { key: string; schema: Schema }): Json[] {
   const { key, schema } = by
-  let result = [...live]
+  const named: Json[] = []
+  const dropped = new Set<Json>()
   for (const item of patch) {
-    if (item?.[key] === undefined)
+    if (item?.[key] === undefined) {
       throw badRequest(`map: ${JSON.stringify(item)} does not contain declared merge key: ${key}`)
-    const at = result.findIndex(known => known[key] === item[key])
-    if (item.$patch === 'delete') result = result.filter(known => known[key] !== item[key])
-    else if (at >= 0) result[at] = mergeMap(result[at], item, schema.items ?? {})
-    else result.push(mergeMap({}, item, schema.items ?? {}))
+    }
+    dropped.add(item[key])
+    const known = live.find(one => one[key] === item[key])
+    if (item.$patch !== 'delete') named.push(mergeMap(known ?? {}, item, schema.items ?? {}))
   }
-  return result
+  // Those that the patch names keep its order, the others theirs; a new one comes before those it meets.
+  const others = live.filter(one => !dropped.has(one[key]))
+  const position = (item: Json) => live.findIndex(one => one[key] === item[key])
+  const result: Json[] = []
+  for (const item of named) {
+    while (others[0] && position(others[0]) <= position(item)) result.push(others.shift())
+    result.push(item)
+  }
+  return [...result, ...others]
 }
 
 function inOrder(items: Json[], order: Json, schema: Schema): Json[] {

@@ -32,7 +32,9 @@ function logOptions(query: URLSearchParams): LogOptions {
 /** Answers a GET of pods/log; with `follow` until the container ends or the client goes. */
 export function serveLog(deps: Deps, route: Route, query: URLSearchParams, response: ServerResponse) {
   const options = logOptions(query)
-  const first = logView(deps.registry.get(target(route)), options, deps)
+  const pod = deps.registry.get(target(route))
+  if (!pod.spec.nodeName) return void response.writeHead(204).end()
+  const first = logView(pod, options, deps)
   const started = Date.now()
   response.writeHead(200, { 'content-type': 'text/plain' })
   response.write(logText(first.lines, options, started))

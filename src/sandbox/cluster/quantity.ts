@@ -54,3 +54,35 @@ export function podResource(spec: Json, resource: string, of: 'requests' | 'limi
   const largest = Math.max(0, ...inits.filter(container => container.restartPolicy !== 'Always').map(one))
   return Math.max(sum(spec.containers ?? []) + sum(sidecars), largest)
 }
+
+const decimal = ['n', 'u', 'm', '', 'k', 'M', 'G', 'T', 'P']
+const binary = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi']
+
+/** A quantity in the server's own form: no fraction, the largest unit of its family that divides it. */
+export function canonicalQuantity(text: Json): Json {
+  const value = parseQuantity(text)
+  if (value === undefined || value === 0) return value === 0 ? '0' : text
+  const families = /i$/.test(String(text)) ? [binary, decimal] : [decimal]
+  for (const family of families) {
+    const step = family === binary ? 1024 : 1000
+    for (let i = family.length - 1; i >= 0; i--) {
+      const size = step ** (i - family.indexOf(''))
+      const digits = Math.round((value / size) * 1e6) / 1e6
+      if (Number.isInteger(digits) && digits !== 0) return `${digits}${family[i]}`
+    }
+  }
+  return text
+}
+
+/** Guaranteed, Burstable or BestEffort. */
+export function qosClass(spec: Json): string {
+  const containers: Json[] = [...spec.containers, ...(spec.initContainers ?? [])]
+  const amounts = containers.flatMap(({ resources = {} }) =>
+    ['cpu', 'memory'].map(of => [
+      quantity(resources.requests?.[of] ?? resources.limits?.[of]),
+      quantity(resources.limits?.[of]),
+    ]),
+  )
+  if (amounts.every(([asked, limit]) => !asked && !limit)) return 'BestEffort'
+  return amounts.every(([asked, limit]) => limit && asked === limit) ? 'Guaranteed' : 'Burstable'
+}

@@ -3,8 +3,8 @@
 // Dry runs do everything but that. Watches are in watch.ts.
 import { randomUUID } from 'node:crypto'
 import { admissionOver } from './admission.ts'
-import { applyConfig, trackUpdate } from './apply.ts'
-import { setDefaults } from './defaults.ts'
+import { applyConfig, checkTyped, trackUpdate } from './apply.ts'
+import { setDefaults, setFirstStatus } from './defaults.ts'
 import { checkDeletion, type DeleteOptions, type Deletion, deletionOf, isDue } from './deletion.ts'
 import { apiVersion, type Kind } from './kinds.ts'
 import {
@@ -19,7 +19,7 @@ import {
   withoutNulls,
 } from './object.ts'
 import { jsonPatch, mergePatch, strategicMergePatch } from './patch.ts'
-import { alreadyExists, badRequest, conflict, notFound, otherUid } from './status-error.ts'
+import { alreadyExists, badRequest, conflict, invalid, notFound, StatusError } from './status-error.ts'
 import type { Store } from './store.ts'
 import { checkKind, templateOf, validate } from './validation.ts'
 
@@ -73,7 +73,7 @@ export function registryOver(store: Store) {
       )
     }
     if (metadata.resourceVersion)
-      throw badRequest('resourceVersion should not be set on objects to be created')
+      throw new StatusError(500, '', 'resourceVersion should not be set on objects to be created')
     const name =
       metadata.name || (metadata.generateName ? metadata.generateName.slice(0, 58) + randomSuffix() : '')
     const object = withoutNulls({
@@ -95,6 +95,7 @@ export function registryOver(store: Store) {
     if (kind.generation) meta.generation = 1
     if (kind.subresources.includes('status') && !(options.trusted && object.status)) delete object.status
     setDefaults(kind, object)
+    setFirstStatus(kind, object)
     admission.create(kind, object)
     validate(kind, object)
     options.warnings?.push(...admission.warnings(object))
@@ -214,13 +215,17 @@ export function registryOver(store: Store) {
     checkKind(kind, config)
     const meta = config.metadata ?? {}
     if (meta.managedFields?.length) throw badRequest('metadata.managedFields must be nil')
+    checkTyped(kind, { ...config, metadata: meta })
     // A version named for what does not exist yet is not looked at, as by the real server.
     const { resourceVersion: _, ...rest } = meta
     const draft: Draft = { ...config, metadata: { ...rest, name, namespace } }
     const merge = (live?: KubeObject) =>
       applyConfig(kind, live, draft, { ...options, force: options.force ?? false })
     if (!options.subresource && !store.get(kind, namespace, name)) {
-      if (meta.uid) throw otherUid(kind, name, meta.uid, '')
+      if (meta.uid) {
+        const why = `uid mismatch: the provided object specified uid ${meta.uid}, and no existing object was found`
+        throw conflict(kind, name, why)
+      }
       try {
         return { object: await insert(kind, prepare(kind, merge(), namespace), options), created: true }
       } catch (error) {
@@ -276,10 +281,7 @@ export function registryOver(store: Store) {
     for (let attempt = 1; attempt <= attempts; attempt++) {
       const live = get(target)
       checkDeletion(kind, live, options)
-      const deletion = deletionOf(kind, live, {
-        ...options,
-        dependents: store.dependents(live.metadata.uid).length,
-      })
+      const deletion = deletionOf(kind, live, options)
       const { object, gone } = deletion
       if (options.dryRun || (!gone && same(object, live))) return deletion
       const written = gone ? store.remove(kind, live) : store.put(kind, object, live.metadata.resourceVersion)
@@ -340,7 +342,10 @@ function checkIdentity(kind: Kind, { metadata: live }: KubeObject, wanted: Parti
   }
   if (wanted.resourceVersion && wanted.resourceVersion !== live.resourceVersion)
     throw conflict(kind, live.name)
-  if (wanted.uid && wanted.uid !== live.uid) throw otherUid(kind, live.name, wanted.uid, live.uid)
+  if (wanted.uid && wanted.uid !== live.uid) {
+    const message = `Invalid value: "${wanted.uid}": field is immutable`
+    throw invalid(kind, live.name, [{ reason: 'FieldValueInvalid', message, field: 'metadata.uid' }])
+  }
 }
 
 function patched(kind: Kind, type: Exclude<PatchType, 'apply'>, live: KubeObject, body: Json): KubeObject {

@@ -56,11 +56,12 @@ export function parse({ body, headers }: Pick<Request, 'body' | 'headers'>): Jso
 export function writeOptions({ query, headers, route, warnings }: Request): WriteOptions {
   const dryRun = query.getAll('dryRun')
   if (dryRun.some(value => value !== 'All')) {
-    throw new StatusError(
-      422,
-      'Invalid',
-      `Invalid value: "${dryRun}": dryRun: Unsupported value: "${dryRun}": supported values: "All"`,
-    )
+    const message = `Unsupported value: ${JSON.stringify(dryRun)}: supported values: "All"`
+    const kind = { create: 'CreateOptions', patch: 'PatchOptions' }[route.verb as string] ?? 'UpdateOptions'
+    const causes = [{ reason: 'FieldValueNotSupported', message, field: 'dryRun' }]
+    throw new StatusError(422, 'Invalid', `${kind}.meta.k8s.io "" is invalid: dryRun: ${message}`, {
+      details: { group: 'meta.k8s.io', kind, causes },
+    })
   }
   return {
     manager: query.get('fieldManager') || (headers['user-agent'] ?? 'unknown').split('/')[0] || 'unknown',

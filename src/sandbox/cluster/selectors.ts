@@ -36,7 +36,8 @@ function parseRequirement(text: string): (labels: Labels) => boolean {
   }
   if (/^!\s*[^\s!=()]+$/.test(text)) return labels => !(text.slice(1).trim() in labels)
   if (/^[^\s!=()]+$/.test(text)) return labels => text in labels
-  throw badRequest(`unable to parse requirement: found '${text}', expected: a label selector`)
+  const word = text.split(/\s+/)[1] ?? text
+  throw badRequest(`unable to parse requirement: found '${word}', expected: in, notin, =, ==, !=, gt, lt`)
 }
 
 /** True where a LabelSelector object (matchLabels, matchExpressions) selects these labels; an empty one selects all. */
@@ -111,12 +112,17 @@ export function fieldSelector(kind: Kind, text: string | null | undefined): Pred
     if (!match) throw badRequest(`invalid field selector: ${part}`)
     const [, field = '', op, value] = match
     if (![...ofEveryKind, ...(offered[kind.kind] ?? [])].includes(field)) {
-      throw badRequest(`field label not supported: ${field}`)
+      throw badRequest(unknownField(kind, field))
     }
     return (object: Draft) => (fieldOf(object, field) === value) === (op !== '!=')
   })
   return object => tests.every(test => test(object))
 }
+
+const unknownField = (kind: Kind, field: string) =>
+  offered[kind.kind]
+    ? `field label not supported: ${field}`
+    : `"${field}" is not a known field selector: only "metadata.name", "metadata.namespace"`
 
 function fieldOf(object: Draft, path: string): string {
   if (path === 'source') return object.source?.component ?? ''

@@ -55,8 +55,11 @@ export const conflict = (kind: Kind, name: string, why = staleWording) =>
     details: about(kind, name),
   })
 
-export const otherUid = (kind: Kind, name: string, wanted: string, live: string) =>
-  conflict(kind, name, `Precondition failed: UID in precondition: ${wanted}, UID in object meta: ${live}`)
+/** Of a DELETE; the real server names the kind here, not the resource. */
+export const preconditionFailed = (kind: Kind, name: string, why: string) =>
+  new StatusError(409, 'Conflict', `Operation cannot be fulfilled on ${kind.kind} "${name}": ${why}`, {
+    details: { ...about(kind, name), kind: kind.kind },
+  })
 
 const staleWording =
   'the object has been modified; please apply your changes to the latest version and try again'

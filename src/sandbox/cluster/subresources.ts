@@ -17,7 +17,8 @@ const scaleOf = ({ metadata, spec, status }: KubeObject): Json => ({
     resourceVersion: metadata.resourceVersion,
     creationTimestamp: metadata.creationTimestamp,
   },
-  spec: { replicas: spec.replicas },
+  // Zero is left out, as the real server does.
+  spec: spec.replicas ? { replicas: spec.replicas } : {},
   status: {
     replicas: status?.replicas ?? 0,
     selector: selectorText(spec.selector?.matchLabels ? spec.selector : { matchLabels: spec.selector }),

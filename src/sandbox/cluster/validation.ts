@@ -36,31 +36,35 @@ function decodable(kind: Kind, object: KubeObject) {
   )
 }
 
+const unfit = (value: Json, field: string, type: string) =>
+  `json: cannot unmarshal ${Array.isArray(value) ? 'array' : typeof value} into Go struct field ${field} of type ${type}`
+
 function undecodable(kind: Kind, object: KubeObject): string | undefined {
-  const unfit = (value: Json, field: string, type: string) =>
-    `json: cannot unmarshal ${Array.isArray(value) ? 'array' : typeof value} into Go struct field .${field} of type ${type}`
-  const maps: Record<string, Json> = {
-    labels: object.metadata.labels,
-    annotations: object.metadata.annotations,
-  }
-  if (['ConfigMap', 'Secret'].includes(kind.kind)) maps.data = object.data
-  for (const [field, map] of Object.entries(maps)) {
+  const { labels, annotations } = object.metadata
+  const data = ['ConfigMap', 'Secret'].includes(kind.kind) ? object.data : undefined
+  for (const [field, map] of Object.entries({ labels, annotations, data })) {
     if (map === undefined) continue
-    if (!isMap(map)) return unfit(map, field, 'map[string]string')
+    if (!isMap(map)) return unfit(map, `${kind.kind}.${field}`, 'map[string]string')
     const wrong = Object.values(map).find(value => typeof value !== 'string')
-    if (wrong !== undefined) return unfit(wrong, field, 'string')
+    if (wrong !== undefined) return unfit(wrong, `${kind.kind}.${field}`, 'string')
   }
   const replicas = object.spec?.replicas
-  if (replicas !== undefined && !Number.isInteger(replicas)) return unfit(replicas, 'spec.replicas', 'int32')
+  if (replicas !== undefined && !Number.isInteger(replicas))
+    return unfit(replicas, `${kind.kind}Spec.spec.replicas`, 'int32')
   const spec = templateOf(object)
-  for (const { resources, env } of [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])]) {
-    const amounts = [...Object.values(resources?.requests ?? {}), ...Object.values(resources?.limits ?? {})]
-    if (amounts.some(one => parseQuantity(one) === undefined)) return quantityWording
-    const wrong = (env ?? []).find((one: Json) => one.value !== undefined && typeof one.value !== 'string')
-    if (wrong) return unfit(wrong.value, 'env.value', 'string')
-  }
-  return undefined
+  const containers: Json[] = [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])]
+  const at = kind.kind === 'Pod' ? 'spec' : 'spec.template.spec'
+  return containers.map(one => undecodableContainer(one, at)).find(Boolean)
 }
+
+function undecodableContainer({ resources, env }: Json, at: string): string | undefined {
+  const amounts = [...Object.values(resources?.requests ?? {}), ...Object.values(resources?.limits ?? {})]
+  if (amounts.some(one => parseQuantity(one) === undefined)) return quantityWording
+  const wrong = (env ?? []).find((one: Json) => one.value !== undefined && typeof one.value !== 'string')
+  return wrong && unfit(wrong.value, `EnvVar.${at}.containers.env.value`, 'string')
+}
+
+const timeZoneWording = 'cannot use TZ or CRON_TZ in schedule, use timeZone field instead'
 
 const quantityWording =
   "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
@@ -77,18 +81,21 @@ function immutable(report: Report, field: string, value: Json, old: Json) {
   if (!same(value, old)) report.invalid(field, value, 'field is immutable')
 }
 
+const emptySelector = ({ matchLabels, matchExpressions }: Json) =>
+  Object.keys(matchLabels ?? {}).length === 0 && !matchExpressions?.length
+
 const workload: Rule = (object, report, old) => {
   const { spec } = object
   const labels = spec.template?.metadata?.labels
-  const { matchLabels, matchExpressions } = spec.selector ?? {}
   if (!spec.selector) report.required('spec.selector')
-  else if (Object.keys(matchLabels ?? {}).length === 0 && !matchExpressions?.length) {
+  else if (emptySelector(spec.selector)) {
     report.invalid(
       'spec.selector',
       spec.selector,
       `empty selector is invalid for ${object.kind.toLowerCase()}`,
     )
-  } else if (!selects(spec.selector, labels)) {
+  }
+  if (!(spec.selector && emptySelector(spec.selector)) && !selects(spec.selector, labels)) {
     report.invalid(
       'spec.template.metadata.labels',
       labels ?? {},
@@ -187,18 +194,12 @@ const rules: Readonly<Record<string, Rule>> = {
   CronJob: (object, report) => {
     const { schedule, jobTemplate, concurrencyPolicy } = object.spec
     if (!schedule) report.required('spec.schedule')
+    else if (/^(CRON_)?TZ=/.test(schedule)) report.invalid('spec.schedule', schedule, timeZoneWording)
     else if (!/^(@\w+( \S+)?|\S+(\s+\S+){4})$/.test(schedule)) {
       report.invalid(
         'spec.schedule',
         schedule,
         `expected exactly 5 fields, found ${schedule.split(/\s+/).length}: [${schedule}]`,
-      )
-    }
-    if (/^(CRON_)?TZ=/.test(schedule ?? '')) {
-      report.invalid(
-        'spec.schedule',
-        schedule,
-        'cannot use TZ or CRON_TZ in schedule, use timeZone field instead',
       )
     }
     if (!['Allow', 'Forbid', 'Replace'].includes(concurrencyPolicy)) {
@@ -214,10 +215,10 @@ const rules: Readonly<Record<string, Rule>> = {
   Service: service,
   ConfigMap: frozen,
   Secret: (object, report, old) => {
-    for (const [key, value] of Object.entries<Json>(object.data ?? {})) {
+    for (const value of Object.values<Json>(object.data ?? {})) {
       if (!/^[A-Za-z0-9+/=\s]*$/.test(value))
         throw badRequest(
-          `Secret in version "v1" cannot be handled as a Secret: illegal base64 data at input byte 0 (data.${key})`,
+          `Secret in version "v1" cannot be handled as a Secret: illegal base64 data at input byte 0`,
         )
     }
     frozen(object, report, old)
@@ -228,7 +229,9 @@ const rules: Readonly<Record<string, Rule>> = {
     if (!spec.accessModes?.length) report.required('spec.accessModes', 'at least 1 access mode is required')
     if (!spec.resources?.requests?.storage) report.required('spec.resources[storage]')
     if (!old) return
-    const rest = ({ resources: _r, volumeAttributesClassName: _v, ...others }: Json) => others
+    const bound = old.status?.phase === 'Bound'
+    const rest = ({ resources, volumeAttributesClassName: _v, ...others }: Json) =>
+      bound ? others : { ...others, resources }
     const before = rest(old.spec)
     // The binder may fill these in once.
     if (!before.volumeName) before.volumeName = spec.volumeName
@@ -239,7 +242,7 @@ const rules: Readonly<Record<string, Rule>> = {
       )
     }
     const size = (of: KubeObject) => parseQuantity(of.spec.resources?.requests?.storage) ?? 0
-    if (size(object) < size(old))
+    if (bound && size(object) < size(old))
       report.forbidden('spec.resources.requests.storage', 'field can not be less than previous value')
   },
   PersistentVolume: (object, report) => {
@@ -264,9 +267,14 @@ const rules: Readonly<Record<string, Rule>> = {
     const { rules: hosts, defaultBackend } = object.spec
     if (!hosts?.length && !defaultBackend)
       report.invalid('spec', object.spec, 'either `defaultBackend` or `rules` must be specified')
-    for (const [i, { host }] of (hosts ?? []).entries()) {
+    for (const [i, { host, http }] of (hosts ?? []).entries()) {
       if (host && !subdomainForm.test(host.replace(/^\*\./, '')))
         report.invalid(`spec.rules[${i}].host`, host, subdomainWording)
+      for (const [j, { path, pathType }] of (http?.paths ?? []).entries()) {
+        if (pathType !== 'ImplementationSpecific' && !path?.startsWith('/')) {
+          report.invalid(`spec.rules[${i}].http.paths[${j}].path`, path, 'must be an absolute path')
+        }
+      }
     }
   },
   RoleBinding: (object, report, old) => old && roleRef(object, report, old),
@@ -341,11 +349,13 @@ function podUpdate(object: KubeObject, report: Report, old: KubeObject) {
 /** 400 when the body is of another kind than its path says. */
 export function checkKind(kind: Kind, body: Json) {
   if (!isMap(body)) throw badRequest('the request body is not an object')
-  const said = { apiVersion: body.apiVersion ?? apiVersion(kind), kind: body.kind ?? kind.kind }
-  if (said.apiVersion !== apiVersion(kind) || said.kind !== kind.kind) {
-    const group = kind.group ? `${kind.group}/${kind.version}` : kind.version
-    throw badRequest(
-      `${said.kind} in version "${said.apiVersion}" cannot be handled as a ${kind.kind} (${group})`,
-    )
-  }
+  const { apiVersion: api = apiVersion(kind), kind: name = kind.kind } = body
+  if (api === apiVersion(kind) && name === kind.kind) return
+  const version = String(api).split('/').at(-1)
+  const internal = `${kind.group.split('.')[0] || 'core'}.${kind.kind}`
+  const why =
+    api === apiVersion(kind)
+      ? `converting (${version}.${name}) to (${internal}): unknown conversion`
+      : `no kind "${name}" is registered for version "${api}" in scheme "pkg/runtime/scheme.go:110"`
+  throw badRequest(`${name} in version "${version}" cannot be handled as a ${kind.kind}: ${why}`)
 }

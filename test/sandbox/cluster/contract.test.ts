@@ -126,6 +126,21 @@ describe('reading and writing', () => {
     expect(blind.body.data).toEqual({ a: '4' })
   })
 
+  it('refuses to change whose object it is', async () => {
+    const name = fresh()
+    const { body } = await wire.post(maps, configMap(name))
+    const uid = '00000000-0000-0000-0000-000000000000'
+    const patched = await wire.patch(`${maps}/${name}`, 'merge', { metadata: { uid } })
+    expect(patched.status).toBeGreaterThanOrEqual(409)
+    const put = await wire.put(`${maps}/${name}`, { ...body, metadata: { ...body.metadata, uid } })
+    expect(put.status).toBe(409)
+    const applied = await wire.apply(`${maps}/nobody`, 'gkube', {
+      ...configMap('nobody'),
+      metadata: { name: 'nobody', uid },
+    })
+    expect(applied.body).toMatchObject({ code: 409, reason: 'Conflict' })
+  })
+
   it('does not write an update that changes nothing', async () => {
     const name = fresh()
     const first = (await wire.post(maps, configMap(name))).body
@@ -386,9 +401,10 @@ describe('server-side apply', () => {
     const next = (await wire.apply(path, 'gkube', full(name, {}, { image: 'reg/web:2' }))).body
     expect(next.metadata.labels).toEqual({ app: name, team: 'shop' })
     expect(next.metadata.finalizers).toEqual(['example.com/hold'])
+    // A strategic merge patch puts what is new before what it meets; an apply leaves it there.
     expect(next.spec.template.spec.containers.map((one: Json) => [one.name, one.image])).toEqual([
-      ['web', 'reg/web:2'],
       ['mesh', 'reg/mesh:1'],
+      ['web', 'reg/web:2'],
     ])
     await wire.patch(path, 'merge', { metadata: { finalizers: null } })
   })
@@ -415,6 +431,35 @@ describe('server-side apply', () => {
     })
     const { replicas: _gone, ...spec } = full(name).spec
     expect((await wire.apply(path, 'gkube', { ...full(name), spec })).body.spec.replicas).toBe(4)
+  })
+
+  it('keeps the order of the configuration, with what others added where it stood', async () => {
+    const name = fresh()
+    const path = `${apps}/deployments/${name}`
+    const containers = (...names: string[]): Json => {
+      const object = full(name)
+      object.spec.template.spec.containers = names.map(one => ({ name: one, image: `reg/${one}:1` }))
+      return object
+    }
+    await wire.apply(path, 'other', containers('web', 'theirs', 'last'))
+    const next = await wire.apply(path, 'gkube', containers('first', 'web', 'mid', 'last'))
+    expect(next.body.spec.template.spec.containers.map((one: Json) => one.name)).toEqual([
+      'first',
+      'web',
+      'theirs',
+      'mid',
+      'last',
+    ])
+  })
+
+  it('writes quantities in their own form', async () => {
+    const name = fresh()
+    const resources = { requests: { cpu: '0.1', memory: '1024Mi' }, limits: { cpu: 1.5, memory: '1.5Gi' } }
+    const made = await wire.apply(`${apps}/deployments/${name}`, 'gkube', full(name, {}, { resources }))
+    expect(made.body.spec.template.spec.containers[0].resources).toEqual({
+      requests: { cpu: '100m', memory: '1Gi' },
+      limits: { cpu: '1500m', memory: '1536Mi' },
+    })
   })
 
   it('refuses a stale resourceVersion before anything else, and takes the live one', async () => {
@@ -634,12 +679,13 @@ describe('watches', () => {
     watch.close()
   })
 
-  it('sends bookmarks to whom asks, and ends after timeoutSeconds', async () => {
+  // A real server sends one a minute.
+  it('sends bookmarks to whom asks, and ends after timeoutSeconds', { timeout: 130_000 }, async () => {
     const { body } = await wire.get(maps)
     const watch = await wire.watch(
-      `${maps}?watch=1&allowWatchBookmarks=true&timeoutSeconds=2&resourceVersion=${body.metadata.resourceVersion}`,
+      `${maps}?watch=1&allowWatchBookmarks=true&timeoutSeconds=${real ? 100 : 1}&resourceVersion=${body.metadata.resourceVersion}`,
     )
-    const bookmark = await watch.next(event => event.type === 'BOOKMARK', 5000)
+    const bookmark = await watch.next(event => event.type === 'BOOKMARK', 100_000)
     expect(bookmark.object).toMatchObject({
       kind: 'ConfigMap',
       apiVersion: 'v1',
@@ -670,7 +716,9 @@ describe('deletion', () => {
       preconditions: { uid: '00000000-0000-0000-0000-000000000000' },
     })
     expect(other.body).toMatchObject({ code: 409, reason: 'Conflict' })
-    expect(other.body.message).toContain('UID in precondition: 00000000-0000-0000-0000-000000000000')
+    expect(other.body.message).toContain(
+      'the UID in the precondition (00000000-0000-0000-0000-000000000000) does not match the UID in record',
+    )
     const stale = await wire.delete(`${maps}/${name}`, {
       preconditions: { uid: body.metadata.uid, resourceVersion: '1' },
     })
@@ -715,14 +763,14 @@ describe('deletion', () => {
   }
   const gone = (path: string) => wire.until(async () => (await wire.get(path)).status === 404, 30_000)
 
-  it('removes dependents after their owner (Background)', async () => {
+  it('removes dependents after their owner (Background)', { timeout: 40_000 }, async () => {
     const { owner, child } = await family()
     await wire.delete(owner, { propagationPolicy: 'Background' })
     expect((await wire.get(owner)).status).toBe(404)
     await gone(child)
   })
 
-  it('removes dependents before their owner (Foreground)', async () => {
+  it('removes dependents before their owner (Foreground)', { timeout: 40_000 }, async () => {
     const { owner, child } = await family()
     const marked = await wire.delete(owner, { propagationPolicy: 'Foreground' })
     expect(marked.body.metadata.finalizers).toContain('foregroundDeletion')
@@ -730,7 +778,7 @@ describe('deletion', () => {
     expect((await wire.get(child)).status).toBe(404)
   })
 
-  it('leaves dependents without an owner (Orphan)', async () => {
+  it('leaves dependents without an owner (Orphan)', { timeout: 40_000 }, async () => {
     const { owner, child } = await family()
     await wire.delete(owner, { propagationPolicy: 'Orphan' })
     await gone(owner)

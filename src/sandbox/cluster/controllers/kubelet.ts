@@ -102,7 +102,6 @@ export function kubelet({ store, registry, record, speed, images }: Context): Co
       phase: 'Pending',
       hostIP: `192.168.49.${Number(/\d+$/.exec(pod.spec.nodeName)?.[0] ?? 0) + 1}`,
       startTime: timestamp(),
-      qosClass: 'Burstable',
       ...(inits.length > 0 ? { initContainerStatuses: inits.map(waiting('PodInitializing')) } : {}),
       containerStatuses: mains,
     }
