@@ -26,18 +26,7 @@ export async function requestDeploy(
 ): Promise<number> {
   const client = cli.client()
   const key = options.idempotencyKey ?? randomUUID()
-  // A signal that comes now waits two seconds for the answer: only then is it known what there is to cancel.
-  const patient = late(cli.io.signal, 2_000)
-  const { deploy, repeated } = await client.ask<{ deploy: Deploy; repeated: boolean }>(
-    'POST',
-    '/v1/deploys',
-    {
-      body: { ...body, wait: options.wait ?? true },
-      headers: { 'idempotency-key': key },
-      repeatable: true,
-      signal: patient,
-    },
-  )
+  const { deploy, repeated } = await ask(cli, client, key, { ...body, wait: options.wait ?? true })
   if (repeated) cli.out.say(`gkube: this was asked for already (${deploy.id}); no second deploy is made`)
   if (options.detach) {
     if (cli.out.json) cli.out.data(deploy)
@@ -48,6 +37,24 @@ export async function requestDeploy(
     return exitCodes.ok
   }
   return followDeploy(cli, client, deploy, options)
+}
+
+async function ask(cli: Cli, client: Client, key: string, body: object) {
+  try {
+    return await client.ask<{ deploy: Deploy; repeated: boolean }>('POST', '/v1/deploys', {
+      body,
+      headers: { 'idempotency-key': key },
+      repeatable: true,
+      // A signal that comes now waits two seconds for the answer: only then is it known what there is to cancel.
+      signal: late(cli.io.signal, 2_000),
+    })
+  } catch (error) {
+    if (cli.io.signal.aborted)
+      cli.out.warn(
+        `gkube: it is not known whether the server took the request. The same with --idempotency-key ${key} asks for no second deploy.`,
+      )
+    throw error
+  }
 }
 
 /** Follows a deploy to its end; the exit code. */

@@ -60,8 +60,10 @@ export async function follow(
         after = event.id ?? after
         take(seen, event)
         view.update(seen)
-        if (isOver(seen.deploy.phase)) break
+        if (isOver(seen.deploy.phase)) return true
       }
+      // It ended without an end: whatever the reason, the record says how things stand.
+      Object.assign(seen, await stateOf(client, start.id, signal))
     } catch (error) {
       if (signal.aborted || !mayPass(error)) throw error
     }
@@ -90,17 +92,20 @@ function take(seen: Seen, event: { event: string; data: string }): void {
 
 const statusOf = (kind: unknown): number => (kind === 'unavailable' || kind === 'internal' ? 503 : 400)
 
+const stateOf = (client: Client, id: string, signal: AbortSignal) =>
+  client.ask<{ deploy: Deploy; diagnosis: Diagnosis | null }>('GET', `/v1/deploys/${id}`, {
+    signal,
+    timeoutMs: 5_000,
+    repeatable: false,
+  })
+
 /** The last record with its diagnosis. What the stream told is enough where the server is gone by then. */
 async function completed(client: Client, seen: Seen, signal: AbortSignal): Promise<Seen> {
   try {
-    const { deploy, diagnosis } = await client.ask<{ deploy: Deploy; diagnosis: Diagnosis | null }>(
-      'GET',
-      `/v1/deploys/${seen.deploy.id}`,
-      { signal, timeoutMs: 5_000 },
-    )
+    const { deploy, diagnosis } = await stateOf(client, seen.deploy.id, signal)
     return { ...seen, deploy, diagnosis: diagnosis ?? seen.diagnosis, lost: false }
   } catch (error) {
-    if (signal.aborted || !mayPass(error)) throw error
+    if (signal.aborted) throw error
     return seen
   }
 }

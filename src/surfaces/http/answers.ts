@@ -13,6 +13,7 @@ import type {
 } from '../../core/core.ts'
 import { lockSchema } from '../../core/core.ts'
 import { actorSchema, deploySchema, diagnosisSchema, progressSchema } from '../../core/deploy.ts'
+import type { Drift } from '../../core/drift.ts'
 import { grantSchema } from '../../core/environment.ts'
 import { workloadSchema } from '../../core/workload.ts'
 
@@ -41,6 +42,20 @@ export const plan = z.object({
   refusals: z.array(z.string()),
 }) satisfies Same<Plan>
 
+const drift = z.object({
+  object: z.string(),
+  state: z.enum(['changed', 'missing', 'replaced']),
+  fields: z.array(
+    z.object({
+      path: z.string(),
+      manager: z.string().nullable(),
+      at: time.nullable(),
+      recorded: z.string(),
+      live: z.string(),
+    }),
+  ),
+}) satisfies Same<Drift>
+
 export const status = z.object({
   workload: workloadSchema,
   ready: z.int().nullable(),
@@ -49,6 +64,7 @@ export const status = z.object({
   message: z.string(),
   current: deploySchema.pick({ id: true, kind: true, revision: true, phase: true }).nullable(),
   lock: lockSchema.nullable(),
+  drift: z.array(drift),
 }) satisfies Same<Status>
 
 const container = z.object({

@@ -107,10 +107,10 @@ function keyOf(body: { idempotencyKey?: string }, header: string | undefined): s
   return header
 }
 
-/** What a new watcher cannot know from changes alone follows the first record: the progress as it stands. */
+/** What a new watcher cannot know from changes alone follows the first record: progress, and why it waits. */
 async function* untilTerminal(
   events: AsyncIterable<DeployEvent>,
-  now: () => Promise<{ progress: Progress | null } | null>,
+  now: () => Promise<{ progress: Progress | null; waiting: string | null } | null>,
 ): AsyncGenerator<SseMessage> {
   let first = true
   for await (const event of events) {
@@ -118,8 +118,9 @@ async function* untilTerminal(
     const id = event.kind === 'waiting' ? undefined : event.revision
     yield { event: event.kind, id, data: dataOf(event) }
     if (event.kind === 'deploy' && isTerminal(event.deploy.phase)) return
-    const progress = first ? (await now())?.progress : null
-    if (progress) yield { event: 'progress', data: progress }
+    const state = first ? await now() : null
+    if (state?.progress) yield { event: 'progress', data: state.progress }
+    if (state?.waiting) yield { event: 'waiting', data: { message: state.waiting } }
     first = false
   }
 }

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
@@ -106,6 +107,24 @@ describe('a process', () => {
     expect(code).toBe(143)
     expect(err).toMatch(/SIGTERM: it could not be cancelled \(.*\)\. Look later: gkube follow 01J/)
     expect(performance.now() - begun).toBeLessThan(5000)
+  })
+
+  it('that is told to stop before the server answered says so', async () => {
+    const silent = createServer(() => undefined).listen(0, '127.0.0.1')
+    await once(silent, 'listening')
+    const { port } = silent.address() as AddressInfo // a TCP server has an address object
+    const connected = once(silent, 'connection')
+    const { child, exited } = spawnCli(['deploy', 'web', '1', '-E', 'staging'], {
+      url: `http://127.0.0.1:${port}`,
+    })
+    await connected
+    const begun = performance.now()
+    child.kill('SIGTERM')
+    const { code, err } = await exited
+    expect(code).toBe(143)
+    expect(err).toMatch(/not known whether the server took the request.*--idempotency-key [0-9a-f-]{36}/)
+    expect(performance.now() - begun).toBeLessThan(5000)
+    silent.close()
   })
 
   it('whose output nobody reads any more does not crash, and a deploy goes on to its end', async () => {

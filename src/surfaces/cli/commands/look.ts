@@ -4,6 +4,7 @@ import type { ClusterInfo, Status } from '../../../core/core.ts'
 import type { Deploy } from '../../../core/deploy.ts'
 import { type Cli, exitCodes } from '../cli.ts'
 import type { Cell } from '../output.ts'
+import { clean } from '../terminal-text.ts'
 import { ago, isOver, lasted, phaseText, took, until } from '../words.ts'
 
 type Args = readonly (string | undefined)[]
@@ -19,8 +20,31 @@ export async function status(cli: Cli, [app]: Args, options: Of): Promise<number
     .ask<{ status: Status[] }>('GET', '/v1/status', { query: { app, environment: options.environment } })
   if (cli.out.json) cli.out.data(status.map(({ workload, ...facts }) => ({ ...workload, ...facts })))
   else if (status.length === 0) cli.out.say(nothingRuns(app, options.environment))
-  else cli.out.table(status.map(one => statusRow(one, cli.now())))
+  else {
+    cli.out.table(status.map(one => statusRow(one, cli.now())))
+    for (const line of status.flatMap(one => driftLines(one, cli.now())))
+      cli.out.say(cli.out.paint('yellow', clean(line)))
+  }
   return exitCodes.ok
+}
+
+const mostFieldsShown = 4
+
+/** One line an object: `drift: Deployment shop/web .spec.replicas 2 → 5 by kubectl (scale), 3 min ago`. */
+function driftLines({ drift }: Status, now: number): string[] {
+  return drift.map(({ object, state, fields }) => {
+    if (state === 'missing') return `drift: ${object} is missing`
+    if (state === 'replaced') return `drift: ${object} is another object than the one that gkube made`
+    const said = fields.slice(0, mostFieldsShown).map(one => fieldText(one, now))
+    const more = fields.length > said.length ? `; and ${fields.length - said.length} more` : ''
+    return `drift: ${object} ${said.join('; ')}${more}`
+  })
+}
+
+function fieldText({ path, manager, at, recorded, live }: Status['drift'][number]['fields'][number], now: number) {
+  const values = recorded || live ? ` ${recorded || 'none'} → ${live || 'none'}` : ''
+  const who = manager ? ` by ${manager}${at === null ? '' : `, ${ago(at, now)}`}` : ''
+  return `${path}${values}${who}`
 }
 
 const nothingRuns = (app: string | undefined, environment: string | undefined): string =>

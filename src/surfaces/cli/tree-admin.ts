@@ -1,0 +1,120 @@
+// The commands about locks and tokens, and those that run on this machine. Shapes only; commands/*.ts.
+import { type Command, Option } from 'commander'
+import type { Cli } from './cli.ts'
+import { type Add, collect, type Does, onlyEnvironment, reason } from './tree.ts'
+
+export function access(root: Command, add: Add, does: Does): void {
+  const scope = (command: Command) =>
+    command
+      .argument('[app]')
+      .addOption(onlyEnvironment())
+      .option('--all', 'everything, everywhere')
+      .addOption(reason())
+  does(
+    scope(
+      add(root, 'lock', 'Hold deploys of an app, an environment, or everything', [
+        'gkube lock web -E production --reason "database moves"',
+        'gkube lock -E production --reason "release freeze" --for 3d',
+      ]),
+    )
+      .option('--for <duration>', 'so long, such as 2h or 3d (default: 24h)')
+      .option('--steal', "take over someone else's lock"),
+    async () => (await import('./commands/access.ts')).lock,
+  )
+  does(
+    scope(add(root, 'unlock', 'Let deploys go again', ['gkube unlock web -E production'])),
+    async () => (await import('./commands/access.ts')).unlock,
+  )
+  does(
+    add(root, 'locks', 'All locks', ['gkube locks']),
+    async () => (await import('./commands/access.ts')).locks,
+  )
+  const token = add(root, 'token', 'Make, list and revoke tokens', ['gkube token list'])
+  does(
+    add(token, 'create', 'Make a token; its secret is shown this once', [
+      'gkube token create --name jenkins --grant deployer:web,api:staging > token',
+      'gkube token create --name dashboard --grant viewer --expires 365d',
+    ])
+      .requiredOption('--name <name>', 'who uses it')
+      .requiredOption('--grant <role[:apps[:environments]]>', 'what it may (repeat it for more)', collect)
+      .option('--expires <duration>', 'valid so long (default: 90d)'),
+    async () => (await import('./commands/access.ts')).createToken,
+  )
+  does(
+    add(token, 'list', 'All tokens, without their secrets', ['gkube token list']),
+    async () => (await import('./commands/access.ts')).listTokens,
+  )
+  does(
+    add(token, 'revoke', 'Revoke a token at once', ['gkube token revoke 01j8zq4t9v8y5m3n']).argument('<id>'),
+    async () => (await import('./commands/access.ts')).revokeToken,
+  )
+  does(
+    add(root, 'whoami', 'Who the token is, and what it may do', ['gkube whoami']),
+    async () => (await import('./commands/access.ts')).whoami,
+  )
+}
+
+/** What runs on this machine and asks no server. */
+export function here(root: Command, add: Add, does: Does): void {
+  const config = () =>
+    new Option('--config <path>', 'the configuration (default: GKUBE_CONFIG, then gkube.yaml)')
+  does(
+    add(root, 'serve', 'Run a gkube server', ['gkube serve --config /etc/gkube/gkube.yaml']).addOption(
+      config(),
+    ),
+    async () => (await import('./commands/here.ts')).serve,
+  )
+  does(
+    add(root, 'sandbox', 'Run everything on this machine: etcd, a stand-in cluster, a server', [
+      'gkube sandbox',
+      'gkube sandbox --port 9000 --data /tmp/gkube',
+      'gkube sandbox --kubeconfig ~/.kube/config --context kind-dev',
+    ])
+      .option('--port <n>', 'of the API; 0 takes a free one')
+      .option('--data <dir>', 'where everything is kept (default: .gkube)')
+      .option('--etcd <url>', 'a running etcd instead of one of its own')
+      .option('--kubeconfig <path>', 'a real cluster instead of the stand-in')
+      .option('--context <name>', 'of that kubeconfig')
+      .option('--verbose', 'show the log of the server'),
+    async () => (await import('./commands/here.ts')).sandbox,
+  )
+  const configuration = add(root, 'config', 'Check the configuration of a server', ['gkube config check'])
+  does(
+    add(configuration, 'check', 'Read it, check it, show the result with secrets masked', [
+      'gkube config check --config gkube.yaml',
+    ]).addOption(config()),
+    async () => (await import('./commands/here.ts')).configCheck,
+  )
+  does(
+    add(configuration, 'schema', 'The JSON schema of gkube.yaml, for editors', [
+      'gkube config schema > gkube.schema.json',
+    ]),
+    async () => (await import('./commands/here.ts')).configSchema,
+  )
+  does(
+    add(root, 'rbac', 'The Kubernetes rights that gkube needs for an environment, as YAML', [
+      'gkube rbac production | kubectl apply -f -',
+    ])
+      .argument('<environment>')
+      .addOption(config())
+      .option(
+        '--app <name>',
+        'an app that shall run there, where each has its own namespace (repeat it)',
+        collect,
+      )
+      .option('--service-account <namespace/name>', 'who gkube is there (default: gkube/gkube)')
+      .option('--static-volumes', 'gkube makes PersistentVolumes itself'),
+    async () => (await import('./commands/here.ts')).rbac,
+  )
+  does(
+    add(root, 'completion', 'Completion for a shell', [
+      'source <(gkube completion bash)',
+      'gkube completion zsh > ~/.zfunc/_gkube',
+      'gkube completion fish > ~/.config/fish/completions/gkube.fish',
+    ]).argument('<shell>', 'bash, zsh or fish'),
+    async () => {
+      const { completion } = await import('./completion.ts')
+      return (cli: Cli, args: readonly string[]) => completion(cli, root, args)
+    },
+  )
+}

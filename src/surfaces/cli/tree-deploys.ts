@@ -1,0 +1,129 @@
+// The commands that register apps and ask for deploys of them. Shapes only; commands/*.ts do the work.
+import type { Command } from 'commander'
+import { type Add, appFile, collect, type Does, environment, followed } from './tree.ts'
+
+export function apps(root: Command, add: Add, does: Does): void {
+  const app = add(root, 'app', 'Register apps and look at them', [
+    'gkube app apply -f app.yaml',
+    'gkube app list',
+  ])
+  does(
+    add(app, 'apply', 'Register apps or change them', [
+      'gkube app apply -f app.yaml',
+      'gkube app apply -f web.yaml -f api.yaml',
+      'gkube app apply -f app.yaml --dry-run',
+    ])
+      .requiredOption('-f, --file <path>', 'the app file (repeat it for more; - is stdin)', collect)
+      .option('--dry-run', 'only validate'),
+    async () => (await import('./commands/apps.ts')).apply,
+  )
+  does(
+    add(app, 'list', 'All apps and where they run', ['gkube app list', 'gkube app list --json']),
+    async () => (await import('./commands/apps.ts')).list,
+  )
+  does(
+    add(app, 'show', 'One app as registered', ['gkube app show web > app.yaml']).argument('<app>'),
+    async () => (await import('./commands/apps.ts')).show,
+  )
+  does(
+    add(app, 'delete', 'Forget an app that runs nowhere', ['gkube app delete web']).argument('<app>'),
+    async () => (await import('./commands/apps.ts')).forget,
+  )
+  does(
+    add(app, 'render', 'The Kubernetes objects of an app in an environment', [
+      'gkube app render web 1.4.2 -E production',
+      'gkube app render -f app.yaml -E staging',
+    ])
+      .argument('[app]')
+      .argument('[revision]')
+      .addOption(environment())
+      .addOption(appFile()),
+    async () => (await import('./commands/apps.ts')).render,
+  )
+  does(
+    add(app, 'schema', 'The JSON schema of app files, for editors', ['gkube app schema > app.schema.json']),
+    async () => (await import('./commands/here.ts')).appSchema,
+  )
+}
+
+export function deploys(root: Command, add: Add, does: Does): void {
+  does(
+    followed(
+      add(root, 'deploy', 'Deploy a revision: creates what is not there, updates what is', [
+        'gkube deploy web 1.4.2 -E production',
+        'gkube deploy -f app.yaml 1.4.2 -E staging    # registers and deploys at once',
+        'gkube deploy -E staging                      # in Jenkins: app and revision of the build',
+        'gkube deploy web 1.4.2 -E production --no-wait --json',
+      ]),
+    )
+      .argument('[app]', 'the app (default: GKUBE_APP, then the app of the Jenkins job)')
+      .argument(
+        '[revision]',
+        'a tag, commit or build (default: GKUBE_REVISION, then GIT_COMMIT or BUILD_NUMBER)',
+      )
+      .addOption(appFile())
+      .option('--replace', 'recreate a StatefulSet whose immutable fields change')
+      .option('--force', 'take over fields that another manager owns'),
+    async () => (await import('./commands/requests.ts')).deploy,
+  )
+  does(
+    followed(
+      add(root, 'redeploy', 'The same revision with the configuration of now', [
+        'gkube redeploy web -E staging',
+      ]),
+    )
+      .argument('<app>')
+      .option('--force', 'take over fields that another manager owns'),
+    async () => (await import('./commands/requests.ts')).request('redeploy'),
+  )
+  does(
+    followed(
+      add(root, 'rollback', 'Go back to the last good revision, or to a named one', [
+        'gkube rollback web -E production',
+        'gkube rollback web 1.4.0 -E production',
+      ]),
+    )
+      .argument('<app>')
+      .argument('[revision]'),
+    async () => (await import('./commands/requests.ts')).request('rollback'),
+  )
+  does(
+    followed(add(root, 'scale', 'Run so many pods', ['gkube scale web 6 -E production']))
+      .argument('<app>')
+      .argument('<replicas>'),
+    async () => (await import('./commands/requests.ts')).request('scale'),
+  )
+  does(
+    followed(add(root, 'restart', 'New pods, same everything', ['gkube restart web -E staging'])).argument(
+      '<app>',
+    ),
+    async () => (await import('./commands/requests.ts')).request('restart'),
+  )
+  does(
+    followed(
+      add(root, 'delete', 'Delete what runs; volumes are kept unless named', [
+        'gkube delete web -E staging',
+        'gkube delete web -E staging --yes --delete-volume web-data',
+      ]),
+    )
+      .argument('<app>')
+      .option('-y, --yes', 'do not ask')
+      .option(
+        '--delete-volume <claim>',
+        'delete this volume claim and its data (repeat it for more)',
+        collect,
+      ),
+    async () => (await import('./commands/requests.ts')).remove,
+  )
+  does(
+    add(root, 'plan', 'What a deploy would change; nothing is written', [
+      'gkube plan web 1.4.2 -E production',
+      'gkube plan -f app.yaml -E staging',
+    ])
+      .argument('[app]')
+      .argument('[revision]')
+      .addOption(environment())
+      .addOption(appFile()),
+    async () => (await import('./commands/apps.ts')).plan,
+  )
+}

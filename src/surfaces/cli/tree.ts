@@ -1,0 +1,36 @@
+// What the parts of the command tree share: how a command is added and bound to the file that does it, and the
+// options that several commands have. The parts are tree-*.ts, program.ts puts them together.
+import { type Command, Option } from 'commander'
+import type { Cli } from './cli.ts'
+
+// `never` for arguments and options: each command declares those that its own definition gives it.
+export type Action = (cli: Cli, args: never, options: never) => Promise<number>
+export type Load = () => Promise<Action>
+
+export type Add = (
+  parent: Command,
+  usage: string,
+  description: string,
+  examples: readonly string[],
+) => Command
+export type Does = (command: Command, load: Load) => Command
+
+export const exampleText = (examples: readonly string[]): string =>
+  `\nExamples:\n${examples.map(example => `  $ ${example}`).join('\n')}`
+
+export const collect = (value: string, before: string[] = []): string[] => [...before, value]
+export const environment = () =>
+  new Option('-E, --environment <name>', 'the environment (default: GKUBE_ENVIRONMENT, then the context)')
+export const onlyEnvironment = () => new Option('-E, --environment <name>', 'only this environment')
+export const reason = () => new Option('--reason <text>', 'why; kept in the audit')
+export const appFile = () =>
+  new Option('-f, --file <path>', 'an app file that need not be registered yet; - is stdin')
+
+/** What every command has that asks for a deploy and follows it. */
+export const followed = (command: Command): Command =>
+  command
+    .addOption(environment())
+    .option('--no-wait', 'refuse (exit 4) where a lock, freeze or approval is in the way')
+    .option('--detach', 'ask for it and do not follow')
+    .option('--idempotency-key <key>', 'the same key again is the same deploy (24 h)')
+    .option('--note <text>', 'a note for the history')
