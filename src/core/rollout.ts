@@ -67,7 +67,7 @@ export function judge(observed: Observed | null, expected: Expectation, now: num
   const unserved = missing.length > 0 ? noEndpoints(missing) : null
   const probable = unserved ?? probableCause(observed, memo, { crashes: expected.crashes, now })
   const message = unserved ? `${state.message}, no endpoints for ${missing.join(', ')}` : state.message
-  const stuck = deadlineExceeded(workload)
+  const stuck = deadlineExceeded(workload, expected)
   if (stuck)
     return failed(
       state,
@@ -165,11 +165,15 @@ function lateCause(state: Numbers, probable: Cause | null, ms: number, clock: 'p
   }
 }
 
-/** The Deployment's own clock. One that ended before this apply belongs to an earlier rollout. */
-function deadlineExceeded(workload: WorkloadFacts): boolean {
+/**
+ * The Deployment's own clock. The controller goes on saying that an earlier rollout was too late, also of a newer
+ * generation, until a step forward: only what comes a whole deadline after this apply is about this rollout.
+ */
+function deadlineExceeded(workload: WorkloadFacts, { progressSeconds }: Expectation): boolean {
   const condition = workload.conditions.find(one => one.type === 'Progressing')
   if (workload.kind !== 'Deployment' || condition?.reason !== 'ProgressDeadlineExceeded') return false
-  return workload.appliedAt === null || condition.since >= workload.appliedAt
+  // Both times are cut to whole seconds.
+  return workload.appliedAt === null || condition.since >= workload.appliedAt + (progressSeconds - 1) * 1000
 }
 
 function jobFailed(workload: WorkloadFacts, observed: Observed): Cause | null {

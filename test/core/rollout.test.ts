@@ -256,6 +256,30 @@ describe('progressing', () => {
       { message: 'Ready: 3/3, 1 old pod still there' },
     ],
     [
+      'a rollback, while the controller still says that the rollout before it was too late',
+      [
+        [
+          0,
+          seen({
+            workload: {
+              replicas: 4,
+              conditions: [
+                {
+                  type: 'Progressing',
+                  status: 'False',
+                  reason: 'ProgressDeadlineExceeded',
+                  message: '',
+                  since: appliedAt + 1_000,
+                },
+              ],
+            },
+          }),
+        ],
+      ],
+      {},
+      { message: 'Ready: 3/3, 1 old pod still there' },
+    ],
+    [
       'ready, but not available for minReadySeconds',
       [[0, seen({ workload: { available: 2 } })]],
       {},

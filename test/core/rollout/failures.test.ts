@@ -150,7 +150,7 @@ describe('failed', () => {
                   status: 'False',
                   reason: 'ProgressDeadlineExceeded',
                   message: '',
-                  since: appliedAt + 1_000,
+                  since: appliedAt + 600_000,
                 },
               ],
             },
