@@ -1,0 +1,321 @@
+// A real control plane on this machine: etcd, API server, controller manager and scheduler as processes on
+// 127.0.0.1, RBAC on, and fake nodes played by kwok (stages.ts, pod-logs.ts). For tests: one node of each, data
+// gone at the end. build.ts makes the programs; global-setup.ts starts it for the suites.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { request } from 'node:https'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { stringify } from 'yaml'
+import { startEtcd } from '../../src/sandbox/etcd.ts'
+import { freePort } from '../../src/sandbox/free-port.ts'
+import { endProcess, processInfo } from '../../src/sandbox/processes.ts'
+import { type Wire, wireTo } from '../sandbox/cluster/wire.ts'
+import type { Binaries, Program } from './build.ts'
+import { servePodLogs } from './pod-logs.ts'
+import { kwokConfig, seedObjects } from './stages.ts'
+
+export type ControlPlane = {
+  /** The path of an administrator's kubeconfig. */
+  readonly kubeconfig: string
+  readonly url: string
+  readonly etcd: string
+  /** What the server says it is. */
+  readonly version: string
+  readonly readyMs: number
+  /** Ends everything and removes the data; safe to call twice. */
+  stop(): Promise<void>
+}
+
+const prefix = 'gkube-control-plane-'
+const nodes = 3
+
+/** Starts it all and waits until it works: API, controllers, scheduler and nodes. Throws with the end of a log. */
+export async function startControlPlane(built: Binaries): Promise<ControlPlane> {
+  const began = performance.now()
+  await endLeftOvers()
+  const folder = mkdtempSync(join(tmpdir(), prefix))
+  const ends: (() => Promise<unknown> | unknown)[] = [() => rmSync(folder, { recursive: true, force: true })]
+  let stopping: Promise<void> | undefined
+  const stop = () => {
+    stopping ??= (async () => {
+      for (const end of ends.splice(0).reverse()) await end()
+    })()
+    return stopping
+  }
+  try {
+    writeFileSync(join(folder, 'owner'), String(process.pid))
+    const started = await startAll({ built, folder, ends })
+    return { ...started, readyMs: Math.round(performance.now() - began), stop }
+  } catch (error) {
+    const seen = lastLines(folder)
+    await stop()
+    throw new Error(
+      `the control plane did not start: ${error instanceof Error ? error.message : error}\n${seen}`,
+    )
+  }
+}
+
+type Start = { built: Binaries; folder: string; ends: (() => Promise<unknown> | unknown)[] }
+
+async function startAll({ built, folder, ends }: Start): Promise<Omit<ControlPlane, 'readyMs' | 'stop'>> {
+  const place = (name: string) => join(folder, name)
+  const [port, managerPort, schedulerPort] = [await freePort(), await freePort(), await freePort()]
+  const url = `https://127.0.0.1:${port}`
+  const quiet = { info: () => undefined, warn: () => undefined }
+  const etcd = await startEtcd({
+    dataDir: place('etcd'),
+    bin: built.path('etcd'),
+    log: quiet,
+    flags: ['--unsafe-no-fsync'],
+  })
+  ends.push(() => etcd.stop())
+
+  const tokens = writeTokens(place('tokens.csv'))
+  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  writeFileSync(place('accounts.key'), privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 })
+  writeFileSync(place('accounts.pub'), publicKey.export({ type: 'spki', format: 'pem' }))
+  const launch = (program: Program, flags: readonly string[]) => {
+    const child = start({ bin: built.path(program), name: program, folder, flags })
+    ends.push(() => child.end())
+    return child
+  }
+
+  const apiserver = launch('kube-apiserver', [
+    `--etcd-servers=${etcd.endpoint}`,
+    '--bind-address=127.0.0.1',
+    '--advertise-address=127.0.0.1',
+    `--secure-port=${port}`,
+    // It signs a certificate for itself there: nothing else on this machine needs to make one.
+    `--cert-dir=${place('certificates')}`,
+    `--token-auth-file=${place('tokens.csv')}`,
+    '--authorization-mode=RBAC',
+    '--service-account-issuer=https://kubernetes.default.svc',
+    `--service-account-key-file=${place('accounts.pub')}`,
+    `--service-account-signing-key-file=${place('accounts.key')}`,
+    '--service-cluster-ip-range=10.96.0.0/16',
+    '--endpoint-reconciler-type=none',
+    '--allow-privileged=true',
+    '--kubelet-preferred-address-types=InternalIP',
+    // For expired.test.ts: what is not cached is read from etcd, which can be told to forget.
+    '--watch-cache-sizes=podtemplates#0',
+    ...(isOlder(built) ? olderFlags : []),
+  ])
+  const certificate = place('certificates/apiserver.crt')
+  const chain = await until(apiserver, 'a certificate', async () => readFileSync(certificate, 'utf8'))
+  // Its own certificate first, then the authority that signed it.
+  const ca = chain.slice(chain.lastIndexOf('-----BEGIN CERTIFICATE-----'))
+  writeFileSync(place('ca.crt'), ca)
+  const kubeconfig = (user: keyof typeof tokens) => {
+    const file = place(`${user}.kubeconfig`)
+    writeFileSync(file, stringify(kubeconfigFor({ url, ca, token: tokens[user] })), { mode: 0o600 })
+    return file
+  }
+  const admin = kubeconfig('admin')
+  const wire = wireTo(readFileSync(admin, 'utf8'))
+  await until(apiserver, '/readyz', async () => (await wire.get('/readyz')).status === 200)
+
+  const manager = launch('kube-controller-manager', [
+    `--kubeconfig=${kubeconfig('manager')}`,
+    '--bind-address=127.0.0.1',
+    `--secure-port=${managerPort}`,
+    `--cert-dir=${place('manager')}`,
+    `--service-account-private-key-file=${place('accounts.key')}`,
+    `--root-ca-file=${place('ca.crt')}`,
+    '--use-service-account-credentials=true',
+    '--leader-elect=false',
+    '--controllers=*,-node-ipam-controller',
+    // Suites run beside each other, and wait for nothing that a laptop's cluster would not wait for.
+    '--kube-api-qps=500',
+    '--kube-api-burst=1000',
+  ])
+  const scheduler = launch('kube-scheduler', [
+    `--kubeconfig=${kubeconfig('scheduler')}`,
+    '--bind-address=127.0.0.1',
+    `--secure-port=${schedulerPort}`,
+    `--cert-dir=${place('scheduler')}`,
+    '--leader-elect=false',
+  ])
+  const logs = await servePodLogs({
+    cert: chain,
+    key: readFileSync(place('certificates/apiserver.key'), 'utf8'),
+    pod: async (namespace, name) => {
+      const { status, body } = await wire.get(`/api/v1/namespaces/${namespace}/pods/${name}`)
+      return status === 200 ? body : null
+    },
+  })
+  ends.push(() => logs.close())
+  await seed(wire, isOlder(built) ? 'v1beta1' : 'v1')
+  writeFileSync(
+    place('kwok.yaml'),
+    kwokConfig(logs.port)
+      .map(one => stringify(one))
+      .join('---\n'),
+  )
+  const kwok = launch('kwok', [
+    `--kubeconfig=${kubeconfig('nodes')}`,
+    `--config=${place('kwok.yaml')}`,
+    '--manage-all-nodes=true',
+    '--node-ip=127.0.0.1',
+    '--cidr=10.244.0.0/16',
+  ])
+  const healthy = (at: number) => async () => (await status(`https://127.0.0.1:${at}/healthz`)) === 200
+  await Promise.all([
+    until(manager, '/healthz', healthy(managerPort)),
+    until(scheduler, '/healthz', healthy(schedulerPort)),
+    until(kwok, 'ready nodes', () => nodesReady(wire)),
+    until(manager, 'service accounts', async () => {
+      return (await wire.get('/api/v1/namespaces/default/serviceaccounts/default')).status === 200
+    }),
+  ])
+  const version = (await wire.get('/version')).body.gitVersion as string
+  return { kubeconfig: admin, url, etcd: etcd.endpoint, version }
+}
+
+/** Before 1.36 the policy that `:huge` images need (stages.ts) was not on by default. */
+const isOlder = (built: Binaries): boolean => Number(built.versions.kubernetes.split('.')[1]) < 36
+const olderFlags = [
+  '--feature-gates=MutatingAdmissionPolicy=true',
+  '--runtime-config=admissionregistration.k8s.io/v1beta1=true',
+]
+
+const kubeconfigFor = (of: { url: string; ca: string; token: string }) => ({
+  apiVersion: 'v1',
+  kind: 'Config',
+  'current-context': 'test',
+  contexts: [{ name: 'test', context: { cluster: 'test', user: 'test' } }],
+  clusters: [
+    {
+      name: 'test',
+      cluster: { server: of.url, 'certificate-authority-data': Buffer.from(of.ca).toString('base64') },
+    },
+  ],
+  users: [{ name: 'test', user: { token: of.token } }],
+})
+
+function writeTokens(file: string) {
+  const token = () => randomBytes(24).toString('hex')
+  const tokens = { admin: token(), manager: token(), scheduler: token(), nodes: token() }
+  const lines = [
+    `${tokens.admin},admin,admin,system:masters`,
+    `${tokens.manager},system:kube-controller-manager,manager,`,
+    `${tokens.scheduler},system:kube-scheduler,scheduler,`,
+    `${tokens.nodes},kwok,kwok,system:masters`,
+  ]
+  writeFileSync(file, `${lines.join('\n')}\n`, { mode: 0o600 })
+  return tokens
+}
+
+async function seed(wire: Wire, policyVersion: string): Promise<void> {
+  for (const { path, object } of seedObjects(nodes, policyVersion)) {
+    const made = await wire.post(path, object)
+    if (made.status !== 201) throw new Error(`${path}: ${made.text}`)
+  }
+}
+
+async function nodesReady(wire: Wire): Promise<boolean> {
+  const { body } = await wire.get('/api/v1/nodes')
+  type Node = { status?: { conditions?: { type: string; status: string }[] }; spec: { taints?: unknown[] } }
+  const ready = (body.items as Node[]).filter(
+    node =>
+      !node.spec.taints && node.status?.conditions?.some(c => c.type === 'Ready' && c.status === 'True'),
+  )
+  return ready.length === nodes
+}
+
+type Running = { readonly name: string; readonly child: ChildProcess; end(): Promise<void> }
+
+/** A process whose output goes to `<folder>/<name>.log`; it dies with this one. */
+function start(of: { bin: string; name: string; folder: string; flags: readonly string[] }): Running {
+  const out = openSync(join(of.folder, `${of.name}.log`), 'a', 0o600)
+  const child = spawn(of.bin, of.flags, {
+    stdio: ['ignore', out, out],
+    // Ctrl-C must not reach it before this process ends it in order.
+    detached: true,
+    env: { PATH: process.env.PATH, HOME: of.folder },
+  })
+  const exited = new Promise<void>(done => {
+    child.once('exit', () => done())
+    child.once('error', () => done())
+  })
+  mkdirSync(join(of.folder, 'pids'), { recursive: true })
+  if (child.pid) writeFileSync(join(of.folder, 'pids', String(child.pid)), of.name)
+  const kill = () => child.kill('SIGKILL')
+  process.once('exit', kill)
+  return {
+    name: of.name,
+    child,
+    async end() {
+      process.removeListener('exit', kill)
+      if (child.pid && child.exitCode === null && child.signalCode === null)
+        await endProcess(child.pid, exited, 3000)
+    },
+  }
+}
+
+/** Asks until it answers something true; throws when the program has ended or a minute has passed. */
+async function until<T>(program: Running, what: string, look: () => Promise<T>): Promise<T> {
+  const end = performance.now() + 60_000
+  for (;;) {
+    const found = await look().catch(() => undefined)
+    if (found) return found
+    const { exitCode, signalCode } = program.child
+    if (exitCode !== null || signalCode !== null)
+      throw new Error(`${program.name} ended (${exitCode ?? signalCode}) before there was ${what}`)
+    if (performance.now() > end) throw new Error(`${program.name}: no ${what} within a minute`)
+    await sleep(20)
+  }
+}
+
+/** The status of a GET whose certificate nobody signed. */
+async function status(url: string): Promise<number> {
+  const call = request(url, { rejectUnauthorized: false, agent: false, timeout: 1000 })
+  call.on('timeout', () => call.destroy(new Error('no answer')))
+  call.end()
+  const [response] = await once(call, 'response')
+  response.resume()
+  return response.statusCode
+}
+
+const lastLines = (folder: string): string =>
+  readdirSync(folder)
+    .filter(name => name.endsWith('.log'))
+    .map(
+      name =>
+        `--- ${name}\n${readFileSync(join(folder, name), 'utf8').trim().split('\n').slice(-8).join('\n')}`,
+    )
+    .join('\n')
+
+/** Ends what a killed run left behind: the processes that its folder names and that still name its folder. */
+async function endLeftOvers(): Promise<void> {
+  for (const name of readdirSync(tmpdir()).filter(one => one.startsWith(prefix))) {
+    const folder = join(tmpdir(), name)
+    const owner = Number(read(join(folder, 'owner')))
+    if (!owner || (await processInfo(owner))) continue
+    for (const pid of readAll(join(folder, 'pids')).map(Number)) {
+      if ((await processInfo(pid))?.command.includes(folder)) await endProcess(pid)
+    }
+    const etcd = JSON.parse(read(join(folder, 'etcd.pid')) || '{}') as { pid?: number }
+    if (etcd.pid && (await processInfo(etcd.pid))?.command.includes(folder)) await endProcess(etcd.pid)
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return '' // another run removes its own folder meanwhile
+  }
+}
+
+function readAll(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return []
+  }
+}
