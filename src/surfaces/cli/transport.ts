@@ -1,8 +1,10 @@
 // One HTTP request by node's own client: fetch would cost a command 50 ms more to load (measured). No redirects, no
 // retries, no JSON; client.ts knows about those. https is loaded only where the address asks for it.
 import type { IncomingMessage, RequestOptions } from 'node:http'
-import { request } from 'node:http'
 import { UserError } from '../../errors.ts'
+
+// Not `import`: that reads every export of node:http, WebSocket among them, which loads all of undici (27 ms measured).
+const { request } = process.getBuiltinModule('node:http')
 
 /** Resolves with the head of the answer; the body is its stream. Rejects where there was none. */
 export async function send(
