@@ -7,9 +7,9 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { UserError } from '../../../src/errors.ts'
-import { served, until } from '../serve.ts'
+import { served } from '../serve.ts'
 import { tokens } from '../support.ts'
-import { cliAt, folder, type How } from './support.ts'
+import { cliAt, folder, type How, listener } from './support.ts'
 
 const { core, url } = await served()
 const gkube = cliAt(url)
@@ -468,12 +468,13 @@ describe('logs', () => {
 
   it('follows until it is told to stop', async () => {
     const stop = new AbortController()
-    const following = gkube('logs web -E staging -f', { signal: stop.signal })
-    await until(() => core.open() === 1)
+    const { heard, said } = listener()
+    const following = gkube('logs web -E staging -f', { signal: stop.signal, heard })
+    await said('line one')
     core.log('half a ')
     core.log('line\n')
-    await until(() => core.calls('followLogs').length > 0)
-    setTimeout(() => stop.abort('SIGINT'), 50)
+    await said('half a line')
+    stop.abort('SIGINT')
     const { code, out } = await following
     expect(code).toBe(130)
     expect(out).toContain('web-7c9d-x2x1 web │ line one\n')

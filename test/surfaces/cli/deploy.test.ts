@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { served, until } from '../serve.ts'
 import { memoryCore } from '../support.ts'
-import { cliAt, folder } from './support.ts'
+import { cliAt, folder, listener } from './support.ts'
 
 const { core, url, ask } = await served()
 const gkube = cliAt(url)
@@ -252,14 +252,16 @@ describe('a server that comes and goes', () => {
     const first = await served({ core: flaky, timeouts: { close: 50 } })
     const there = cliAt(first.url)
     await there(`app apply -f ${path}`)
-    const deploying = there('deploy web hang -E staging')
+    const { heard, said } = listener()
+    const deploying = there('deploy web hang -E staging', { heard })
     const id = (await until(() => [...flaky.deploys.values()].find(one => one.progress)?.deploy)).id
+    await said('1/3 ready')
     await first.server.close()
     flaky.progress(id, 2, 3)
-    await new Promise(resolve => setTimeout(resolve, 400))
-    const second = await served({ core: flaky, port: Number(new URL(first.url).port) })
+    await said('connection lost')
+    await served({ core: flaky, port: Number(new URL(first.url).port) })
     flaky.progress(id, 3, 3)
-    await until(() => second.lines.some(line => String(line.path).endsWith('/events')) || flaky.open() > 0)
+    await said('3/3 ready')
     flaky.finish(id)
     const { code, out } = await deploying
     expect(out).toMatch(

@@ -28,9 +28,27 @@ export type How = {
   columns?: number
   signal?: AbortSignal
   local?: Partial<Local>
+  /** Hears each piece of stdout as it is written. */
+  heard?: (text: string) => void
 }
 
 const notHere = () => Promise.reject(new Error('not in this test'))
+
+/** Collects what is heard; `said` resolves once a sign was in it. */
+export function listener() {
+  let all = ''
+  let wake = Promise.withResolvers<void>()
+  return {
+    heard: (text: string) => {
+      all += text
+      wake.resolve()
+      wake = Promise.withResolvers()
+    },
+    said: async (sign: string) => {
+      while (!all.includes(sign)) await wake.promise
+    },
+  }
+}
 
 /** Commands against the server at `url`, in this process. */
 export function cliAt(url: string) {
@@ -39,6 +57,7 @@ export function cliAt(url: string) {
     const stderr = new PassThrough()
     const stdin = Object.assign(Readable.from(how.stdin === undefined ? [] : [how.stdin]), { isTTY: how.tty })
     const written = [text(stdout), text(stderr)] as const
+    if (how.heard) stdout.on('data', chunk => how.heard?.(String(chunk)))
     const code = await runCli(typeof line === 'string' ? line.split(' ') : line, {
       env: { GKUBE_URL: url, GKUBE_TOKEN: tokens.admin, HOME: folder, NO_COLOR: '1', ...how.env },
       cwd: folder,
