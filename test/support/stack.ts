@@ -52,6 +52,10 @@ type Options = {
   readonly registry?: Registry
   readonly speed?: number
   readonly etcd?: TestEtcd
+  /** Where the stand-in keeps its objects; default: the same. */
+  readonly clusterEtcd?: TestEtcd
+  /** A cluster that asks for no token: kubectl sends none over plain http. */
+  readonly open?: boolean
 }
 
 const cleanups: (() => Promise<unknown> | unknown)[] = []
@@ -71,9 +75,9 @@ export async function startStack(options: Options = {}): Promise<Stack> {
   const folder = mkdtempSync(join(tmpdir(), 'gkube-stack-'))
   cleanups.push(() => rmSync(folder, { recursive: true, force: true }))
   const cluster = await startCluster({
-    etcd: { endpoints: [etcd.endpoint] },
+    etcd: { endpoints: [(options.clusterEtcd ?? etcd).endpoint] },
     prefix: `/cluster/${++clusters}${root}`,
-    token: 'test-token',
+    token: options.open ? undefined : 'test-token',
     speed: options.speed ?? 10,
   })
   cleanups.push(() => cluster.stop())

@@ -102,7 +102,7 @@ describe('no answer', () => {
     await new Promise(resolve => server.close(resolve))
     const began = performance.now()
     const error = await failureOf(client(`http://127.0.0.1:${port}`).get(ref))
-    expect(performance.now() - began).toBeLessThan(2_500)
+    expect(performance.now() - began).toBeLessThan(10_000)
     expect(error).toMatchObject({ kind: 'unavailable' })
     expect(error.message).toBe(
       `cluster eu-1 at 127.0.0.1:${port} refuses connections: is its API server running?`,
