@@ -64,7 +64,7 @@ const words: Readonly<Record<Action, string>> = {
   release: 'release',
   apply_app: 'register',
   delete_app: 'unregister',
-  tokens: 'manage tokens',
+  tokens: 'manage tokens for',
 }
 
 /** Whether one grant covers an action at a place. */

@@ -1,0 +1,139 @@
+// Who goes next, who is replaced, what holds a deploy and which slot it gets.
+import { describe, expect, it } from 'vitest'
+import type { Lock } from '../../src/core/core.ts'
+import type { Deploy } from '../../src/core/deploy.ts'
+import { decide, freeSlot, heldBy, type Waiting } from '../../src/core/queue.ts'
+import { deployOf } from './sample.ts'
+
+/** `a deploy`, `b redeploy preparing`: id, kind and phase (ready unless said), in the order of their requests. */
+const queue = (...names: string[]): Waiting[] =>
+  names.map((name, n) => {
+    const [id = '', kind = 'deploy', phase = 'ready'] = name.split(' ')
+    const over = { id, kind: kind as Deploy['kind'], phase: phase as Deploy['phase'] }
+    return { deploy: deployOf(over), position: String(n + 9) }
+  })
+
+type Case = { name: string; waiting: Waiting[]; next: string | null; superseded?: string[]; keep?: string }
+const cases: Case[] = [
+  { name: 'nobody', waiting: [], next: null },
+  { name: 'one', waiting: queue('a'), next: 'a' },
+  {
+    name: 'a newer deploy takes the place of those that wait',
+    waiting: queue('a', 'b', 'c'),
+    next: 'c',
+    superseded: ['a by c', 'b by c'],
+    keep: 'a',
+  },
+  {
+    name: 'order is a number, not a text: 9 comes before 10',
+    waiting: queue('a scale', 'b scale').toReversed(),
+    next: 'a',
+    keep: 'a',
+  },
+  {
+    name: 'a deploy replaces a redeploy',
+    waiting: queue('a redeploy', 'b deploy'),
+    next: 'b',
+    superseded: ['a by b'],
+    keep: 'a',
+  },
+  {
+    name: 'a redeploy replaces a redeploy',
+    waiting: queue('a redeploy', 'b redeploy'),
+    next: 'b',
+    superseded: ['a by b'],
+    keep: 'a',
+  },
+  {
+    name: 'a redeploy replaces no deploy: that revision would be lost',
+    waiting: queue('a deploy', 'b redeploy'),
+    next: 'a',
+  },
+  {
+    name: 'scale, restart and delete are neither replaced nor replace',
+    waiting: queue('a scale', 'b restart', 'c delete', 'd deploy'),
+    next: 'a',
+  },
+  {
+    name: 'a deploy after a delete replaces the one before it',
+    waiting: queue('a deploy', 'b delete', 'c deploy'),
+    next: 'b',
+    superseded: ['a by c'],
+    keep: 'a',
+  },
+  {
+    name: 'a rollback goes first and is not replaced',
+    waiting: queue('a deploy', 'b rollback', 'c deploy'),
+    next: 'b',
+    superseded: ['a by c'],
+    keep: 'b',
+  },
+  { name: 'the first of two rollbacks', waiting: queue('a rollback', 'b rollback'), next: 'a' },
+  {
+    name: 'an earlier one that is still prepared is waited for',
+    waiting: queue('a deploy preparing', 'b deploy'),
+    next: null,
+  },
+  {
+    name: 'a later one that is still prepared replaces nobody yet',
+    waiting: queue('a deploy', 'b deploy requested'),
+    next: 'a',
+  },
+  {
+    name: 'a rollback waits for nobody who is prepared',
+    waiting: queue('a deploy preparing', 'b rollback'),
+    next: 'b',
+  },
+]
+
+describe('the next deploy of an app', () => {
+  it.each(cases)('$name', ({ waiting, next, superseded = [], keep = next }) => {
+    const seen = decide(waiting, 'supersede')
+    expect(seen.next?.id ?? null).toBe(next)
+    expect(seen.superseded.map(({ deploy, by }) => `${deploy.id} by ${by.id}`)).toEqual(superseded)
+    const kept = decide(waiting, 'keep')
+    expect(kept.superseded).toEqual([])
+    expect(kept.next?.id ?? null).toBe(keep)
+  })
+})
+
+const lockOf = (environment: string | null, app: string | null, expiresAt = 100): Lock => ({
+  schema: 1,
+  scope: app ? 'app' : environment ? 'env' : 'all',
+  environment,
+  app,
+  by: { id: 'token:1', name: 'cho' },
+  reason: 'debugging',
+  at: 0,
+  expiresAt,
+})
+
+describe('a lock', () => {
+  const held: [string, Lock, boolean][] = [
+    ['of everything holds', lockOf(null, null), true],
+    ['of the environment holds', lockOf('staging', null), true],
+    ['of the app there holds', lockOf('staging', 'web'), true],
+    ['of another environment does not', lockOf('production', null), false],
+    ['of another app does not', lockOf('staging', 'shop'), false],
+    ['of the app elsewhere does not', lockOf('production', 'web'), false],
+    ['whose time is over does not', lockOf(null, null, 50), false],
+  ]
+  it.each(held)('%s', (_, lock, holds) => {
+    expect(heldBy([lock], { app: 'web', environment: 'staging' }, 50)).toEqual(holds ? lock : null)
+  })
+})
+
+describe('a slot', () => {
+  const slots: [string, number[], number, number, number | null][] = [
+    ['the first', [], 3, 0, 0],
+    ['the next free one', [0, 1], 3, 0, 2],
+    ['none', [0, 1, 2], 3, 0, null],
+    ['from where it begins to look', [], 3, 2, 2],
+    ['round the corner', [2], 3, 2, 0],
+    ['with any number to begin at', [], 3, 1_679_615, 1_679_615 % 3],
+    ['only below the limit of now: it was lowered', [0, 7], 1, 0, null],
+  ]
+  it.each(slots)('%s', (_, taken, parallel, from, slot) => {
+    expect(freeSlot(new Set(taken), parallel, from)).toBe(slot)
+  })
+})
