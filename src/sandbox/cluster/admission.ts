@@ -9,8 +9,6 @@ import { forbidden, notFound } from './status-error.ts'
 import type { Store } from './store.ts'
 import { templateOf } from './validation.ts'
 
-export type Admission = ReturnType<typeof admissionOver>
-
 export function admissionOver(store: Pick<Store, 'get' | 'list'>) {
   const namespaceKind = kindNamed('Namespace')
   const labelOf = (namespace: string | undefined, label: string) =>

@@ -47,7 +47,7 @@ export function watchHub(store: Store, options: { bookmarkMs: number }) {
     if (watch.namespace && change.object.metadata.namespace !== watch.namespace) return
     const before = change.previous !== undefined && watch.matches(change.previous)
     const after = change.type !== 'DELETED' && watch.matches(change.object)
-    watch.sent = change.revision
+    if (before || after) watch.sent = change.revision
     if (after) write(watch, before ? 'MODIFIED' : 'ADDED', text(watch, change.object))
     else if (before && change.previous) {
       // Out of the selection is deleted for this client: the last it saw, at the version of the change.
@@ -62,8 +62,10 @@ export function watchHub(store: Store, options: { bookmarkMs: number }) {
   })
 
   function bookmark(watch: Watch) {
-    if (!watch.bookmarks) return
-    const metadata = { resourceVersion: String(store.revision()), creationTimestamp: null }
+    // Nothing new to tell of: an idle watch stays idle.
+    if (!watch.bookmarks || store.revision() <= watch.sent) return
+    watch.sent = store.revision()
+    const metadata = { resourceVersion: String(watch.sent), creationTimestamp: null }
     write(
       watch,
       'BOOKMARK',
@@ -82,7 +84,7 @@ export function watchHub(store: Store, options: { bookmarkMs: number }) {
       const watch: Watch = {
         ...request,
         response,
-        sent: 0,
+        sent: Number(request.resourceVersion) || store.revision(),
         end: () => {
           if (!watches.delete(watch)) return
           clearTimeout(timeout)

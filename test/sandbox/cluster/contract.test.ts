@@ -683,9 +683,14 @@ describe('watches', () => {
   it('sends bookmarks to whom asks, and ends after timeoutSeconds', { timeout: 130_000 }, async () => {
     const { body } = await wire.get(maps)
     const watch = await wire.watch(
-      `${maps}?watch=1&allowWatchBookmarks=true&timeoutSeconds=${real ? 100 : 1}&resourceVersion=${body.metadata.resourceVersion}`,
+      `${maps}?watch=1&labelSelector=no%3Dbody&allowWatchBookmarks=true&timeoutSeconds=${real ? 100 : 1}&resourceVersion=${body.metadata.resourceVersion}`,
     )
-    const bookmark = await watch.next(event => event.type === 'BOOKMARK', 100_000)
+    // Something this watch does not show, so that there is a later version to tell of.
+    const later = (await wire.post(maps, configMap(fresh()))).body.metadata.resourceVersion
+    const bookmark = await watch.next(
+      ({ type, object }) => type === 'BOOKMARK' && Number(object.metadata.resourceVersion) >= Number(later),
+      100_000,
+    )
     expect(bookmark.object).toMatchObject({
       kind: 'ConfigMap',
       apiVersion: 'v1',

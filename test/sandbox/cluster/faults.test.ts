@@ -167,6 +167,7 @@ describe('logs', () => {
         ],
       },
     })
+    await wire.until(async () => (await wire.get(`${core}/pods/mute`)).body.spec.nodeName)
     expect((await wire.get(`${core}/pods/mute/log`)).body.message).toBe(
       'a container name must be specified for pod mute, choose one of: [a b]',
     )
@@ -309,13 +310,13 @@ describe('several and again', () => {
 
   it('takes many rollouts at once', async () => {
     const { wire: many } = await testCluster({ speed: 50 })
-    const names = Array.from({ length: 40 }, (_, i) => `d-${i}`)
+    const names = Array.from({ length: 20 }, (_, i) => `d-${i}`)
     await Promise.all(
       names.map(name => many.apply(`${apps}/deployments/${name}`, 'test', deployment(name, 'reg/many:1'))),
     )
     await many.until(async () => {
       const { items } = (await many.get(`${apps}/deployments`)).body
-      return items.filter((one: Json) => one.status?.availableReplicas === 2).length === 40
+      return items.filter((one: Json) => one.status?.availableReplicas === 2).length === 20
     }, 12_000)
   })
 
