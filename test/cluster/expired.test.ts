@@ -37,7 +37,9 @@ describe.runIf(process.env.GKUBE_TEST_ETCD)('a version that is forgotten', () =>
 
   it('ends a watch with an ERROR event 410', async () => {
     const first = await make('a')
-    await compact(await make('b'))
+    // The event after `first` is forgotten too.
+    await make('b')
+    await compact(await make('c'))
     const watch = await wire.watch(`${templates}?watch=1&resourceVersion=${first}`)
     expect(await watch.next()).toMatchObject({
       type: 'ERROR',
@@ -47,9 +49,9 @@ describe.runIf(process.env.GKUBE_TEST_ETCD)('a version that is forgotten', () =>
   })
 
   it('refuses a continue token with 410', async () => {
-    for (const name of ['c', 'd']) await make(name)
+    for (const name of ['d', 'e']) await make(name)
     const { metadata } = (await wire.get(`${templates}?limit=1`)).body
-    await compact(await make('e'))
+    await compact(await make('f'))
     const refused = await wire.get(`${templates}?limit=1&continue=${encodeURIComponent(metadata.continue)}`)
     expect(refused.body).toMatchObject({ code: 410, reason: 'Expired' })
   })

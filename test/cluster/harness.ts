@@ -256,16 +256,16 @@ function start(of: { bin: string; name: string; folder: string; flags: readonly 
   }
 }
 
-/** Asks until it answers something true; throws when the program has ended or a minute has passed. */
+/** Asks until it answers something true; throws when the program has ended or two minutes have passed. */
 async function until<T>(program: Running, what: string, look: () => Promise<T>): Promise<T> {
-  const end = performance.now() + 60_000
+  const end = performance.now() + 120_000
   for (;;) {
     const found = await look().catch(() => undefined)
     if (found) return found
     const { exitCode, signalCode } = program.child
     if (exitCode !== null || signalCode !== null)
       throw new Error(`${program.name} ended (${exitCode ?? signalCode}) before there was ${what}`)
-    if (performance.now() > end) throw new Error(`${program.name}: no ${what} within a minute`)
+    if (performance.now() > end) throw new Error(`${program.name}: no ${what} within two minutes`)
     await sleep(20)
   }
 }
