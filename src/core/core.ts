@@ -5,6 +5,7 @@ import { type App, type AppSpec, appSchema } from './app.ts'
 import type { EventFacts, KubeObject, PodFacts } from './cluster.ts'
 import type { Actor, Deploy, Diagnosis, Progress } from './deploy.ts'
 import { kinds } from './deploy.ts'
+import type { Drift } from './drift.ts'
 import { environmentName, type Grant, grantSchema } from './environment.ts'
 import type { Revision } from './kv.ts'
 import { duration, jobPath, label, objectName, revision } from './units.ts'
@@ -101,6 +102,8 @@ export type Status = {
   /** The deploy that runs or waits now. */
   readonly current: Pick<Deploy, 'id' | 'kind' | 'revision' | 'phase'> | null
   readonly lock: Lock | null
+  /** What is not as gkube wrote it; nothing is said of objects while a deploy writes them. */
+  readonly drift: readonly Drift[]
 }
 
 export const lockSchema = z.object({

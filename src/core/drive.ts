@@ -257,7 +257,8 @@ async function conclude(deps: DriveDeps, at: At, ended: Ended): Promise<Stored<D
     return deps.ledger.advance(stored, { kind: 'step_done', message: outcome.message }, more)
   const good = workload && knownGood(deploy, workload.value)
   const applied = deploy.steps.some(step => step.name === 'apply' && step.state === 'done')
-  const clean = !ended.wrote && !applied
+  const harmless = outcome.kind === 'failed' && outcome.harmless === true
+  const clean = harmless || (!ended.wrote && !applied)
   if (outcome.kind === 'failed') {
     const { cause, message, diagnosis } = outcome
     if (diagnosis) writes.push(put(deps.keys.diagnosis(deploy.id), diagnosis satisfies Diagnosis))

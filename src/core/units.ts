@@ -61,3 +61,7 @@ export function amount(text: string | number): number {
   const factor = { ...binary, ...decimal }[unit as keyof typeof binary] ?? 1
   return Number(digits ?? Number.NaN) * factor
 }
+
+/** A moment as records and messages have it: `2025-11-23 17:26:03 UTC`. */
+export const timeText = (ms: number): string =>
+  Number.isFinite(ms) ? `${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')} UTC` : 'an unknown time'

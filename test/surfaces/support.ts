@@ -597,6 +597,7 @@ export function memoryCore(options: { stepMs?: number } = {}): MemoryCore {
         ? { id: current.id, kind: current.kind, revision: current.revision, phase: current.phase }
         : null,
       lock: lockOn(workload.app, workload.environment) ?? null,
+      drift: [],
     }
   }
 

@@ -4,9 +4,11 @@ import { ClusterError, type KubeObject, nameOf, type ObjectRef, refOf } from '..
 import type { Cause } from '../deploy.ts'
 import { objectHash } from '../hash.ts'
 import { sameObject } from '../inventory.ts'
+import { autoscalerManager, withoutFields } from '../managed-fields.ts'
 import { render } from '../objects.ts'
 import { Fenced } from '../replica.ts'
 import type { InventoryItem, Overrides, Workload } from '../workload.ts'
+import { conflictWords } from './conflict.ts'
 import {
   done,
   epochOf,
@@ -36,6 +38,7 @@ async function write(context: StepContext): Promise<StepOutcome> {
   if (context.takenOver) await stampAll(context, wanted)
   const live = await Promise.all(wanted.map(object => read(context, refOf(object))))
   const inventory: InventoryItem[] = []
+  const conflicts: string[] = []
   let written = 0
   for (const [i, object] of wanted.entries()) {
     const current = live[i] ?? null
@@ -45,20 +48,67 @@ async function write(context: StepContext): Promise<StepOutcome> {
       inventory.push(known)
       continue
     }
-    try {
-      if (current) await handOverReplicas(context, object, current)
-      const result = await writeOne(context, object, current)
-      inventory.push(itemOf(result, hash))
-      written++
-    } catch (error) {
-      const refusal = error instanceof ClusterError ? whyNot(error, object) : null
-      if (!refusal) throw error
-      return failed(refusal.reason, refusal.message)
+    const result = await tryOne(context, object, current)
+    if (result.kind === 'refused') {
+      const words = [...conflicts, result.message].join(' ')
+      if (!result.goOn) return failed(result.reason, words)
+      conflicts.push(result.message)
+      continue
     }
+    inventory.push(itemOf(result.object, hash))
+    written++
+  }
+  if (conflicts.length > 0) {
+    const kept = `Everything else is as the record says. ${conflicts.join(' ')}`
+    return { ...failed('field_conflict', kept), harmless: true }
   }
   const leftOver = workload.inventory.filter(old => !inventory.some(kept => sameObject(kept, old)))
   const message = written === 0 ? 'nothing to change' : `${written} of ${wanted.length} objects written`
   return done(message, applied(context, [...inventory, ...leftOver], overrides))
+}
+
+type Tried =
+  | { readonly kind: 'written'; readonly object: KubeObject }
+  /** `goOn`: the others may still be written. */
+  | {
+      readonly kind: 'refused'
+      readonly reason: Cause['reason']
+      readonly message: string
+      readonly goOn: boolean
+    }
+
+async function tryOne(context: StepContext, object: KubeObject, current: KubeObject | null): Promise<Tried> {
+  try {
+    if (current) await handOverReplicas(context, object, current)
+    return { kind: 'written', object: await writeOne(context, object, current) }
+  } catch (error) {
+    if (!(error instanceof ClusterError)) throw error
+    if (error.kind === 'field_conflict') {
+      const message = await conflictWords(context, object, error)
+      const goOn = current !== null && corrects(context)
+      if (goOn) await writeRest(context, object, error)
+      return { kind: 'refused', reason: 'field_conflict', message, goOn }
+    }
+    const refusal = whyNot(error, object)
+    if (!refusal) throw error
+    return { kind: 'refused', ...refusal, goOn: false }
+  }
+}
+
+/**
+ * A redeploy of what is recorded already only puts right what others changed: then a field that it may not take
+ * stops nothing else, and what it wrote is the known good.
+ */
+const corrects = ({ deploy, workload }: StepContext): boolean =>
+  deploy.kind === 'redeploy' &&
+  !deploy.rollback &&
+  deploy.prepared?.spec === workload.spec &&
+  workload.good?.spec === workload.spec
+
+/** The object without the fields that others own. */
+async function writeRest(context: StepContext, object: KubeObject, { fields }: ClusterError): Promise<void> {
+  const current = await context.cluster.get(refOf(object))
+  await writeOne(context, withoutFields(object, fields), current)
 }
 
 /** The namespace is the environment step's. */
@@ -121,7 +171,7 @@ async function handOverReplicas(
     metadata: { name, namespace },
     spec: { replicas },
   }
-  await context.cluster.apply(minimal, { manager: 'gkube-autoscaler', force: true })
+  await context.cluster.apply(minimal, { manager: autoscalerManager, force: true })
 }
 
 const scalable = ['Deployment', 'StatefulSet']
@@ -144,7 +194,8 @@ async function writeOne(
       return result
     } catch (error) {
       if (!(error instanceof ClusterError) || attempt >= mostStale) throw error
-      if (error.kind === 'field_conflict' && !force && backFromAutoscaler(context, error)) {
+      const mayTake = backFromAutoscaler(context, error) || asksFor(context, error)
+      if (error.kind === 'field_conflict' && !force && mayTake) {
         force = true
         continue
       }
@@ -181,6 +232,12 @@ const backFromAutoscaler = ({ base, frozen }: StepContext, error: ClusterError):
   Boolean(base?.spec.autoscale) &&
   !frozen.spec.autoscale &&
   error.fields.every(field => field === '.spec.replicas')
+
+/** Scaling is asking for that one field; against an autoscaler it would not last. */
+const asksFor = ({ deploy }: StepContext, { fields, managers }: ClusterError): boolean =>
+  deploy.kind === 'scale' &&
+  fields.every(field => field === '.spec.replicas') &&
+  !managers.includes('kube-controller-manager')
 
 /** `--replace`: the StatefulSet goes, its pods and claims stay and are taken over by the new one. */
 const removeKeepingPods = ({ cluster }: StepContext, current: KubeObject): Promise<void> =>
@@ -232,11 +289,6 @@ type Refusal = { readonly reason: Cause['reason']; readonly message: string }
 function whyNot(error: ClusterError, object: KubeObject): Refusal | null {
   const what = nameOf(object)
   switch (error.kind) {
-    case 'field_conflict':
-      return {
-        reason: 'field_conflict',
-        message: `${what}: ${error.fields.join(', ')} belongs to ${error.managers.join(', ')}. Take it out of the app, or deploy again with --force to take it over.`,
-      }
     case 'forbidden':
       return { reason: 'forbidden', message: `${what}: ${error.message}` }
     case 'invalid':

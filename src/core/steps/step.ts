@@ -45,6 +45,8 @@ export type StepOutcome =
       readonly cause: Cause
       readonly message: string
       readonly diagnosis?: Diagnosis
+      /** What it wrote is what was known to be good: there is nothing to roll back. */
+      readonly harmless?: boolean
     }
   | { readonly kind: 'cancelled' }
 
@@ -55,7 +57,7 @@ export function failed(
   reason: Cause['reason'],
   message: string,
   more: { diagnosis?: Diagnosis } = {},
-): StepOutcome {
+): Extract<StepOutcome, { kind: 'failed' }> {
   const words = redactText(message)
   return {
     kind: 'failed',

@@ -32,7 +32,7 @@ export const itemOf = (object: KubeObject, hash: string): InventoryItem => ({
 })
 
 /** generation moves with the spec only; kinds without one are compared by resourceVersion. */
-const seenOf = (object: KubeObject): string =>
+export const seenOf = (object: KubeObject): string =>
   object.metadata.generation === undefined
     ? `rv${object.metadata.resourceVersion ?? ''}`
     : `g${object.metadata.generation}`

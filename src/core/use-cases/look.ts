@@ -13,6 +13,7 @@ import { seconds } from '../units.ts'
 import { type Workload, workloadSchema } from '../workload.ts'
 import { appNamed } from './apps.ts'
 import { clusterOf, type Deps, environmentNamed } from './deps.ts'
+import { type Drifts, driftIfKnown, drifts } from './drift.ts'
 
 /** A first list of a watch takes this long at most; then what is known is shown. */
 const firstLookMs = 3_000
@@ -65,6 +66,7 @@ export function look(
   deps: Deps,
 ): Pick<Core, 'status' | 'pods' | 'events' | 'deletePod' | 'clusters' | 'health'> {
   const { kv, keys, clock } = deps
+  const driftsOf = drifts(deps)
   return {
     async status(caller, { app, environment }) {
       if (environment) environmentNamed(deps, environment)
@@ -79,7 +81,7 @@ export function look(
       const order = [...deps.environments.keys()]
       const rank = (workload: Workload) => order.indexOf(workload.environment)
       const sorted = found.toSorted((a, b) => a.app.localeCompare(b.app) || rank(a) - rank(b))
-      return Promise.all(sorted.map(workload => statusOf(deps, workload)))
+      return Promise.all(sorted.map(workload => statusOf(deps, driftsOf, workload)))
     },
     async pods(caller, place) {
       const { workload, cluster } = await workloadNamed(deps, caller, place)
@@ -156,7 +158,7 @@ export function podNamed(pods: readonly PodFacts[], name: string, app: string): 
   )
 }
 
-async function statusOf(deps: Deps, workload: Workload): Promise<Status> {
+async function statusOf(deps: Deps, driftsOf: Drifts, workload: Workload): Promise<Status> {
   const { live } = deps.view
   const { app, environment } = workload
   const locks = [...live.locks.values()].map(stored => stored.value)
@@ -179,19 +181,23 @@ async function statusOf(deps: Deps, workload: Workload): Promise<Status> {
       wanted: null,
       health: 'unknown',
       message: `cluster ${workload.cluster} is not configured`,
+      drift: [],
     }
   }
   const { observed, problem } = await lookAt(deps, cluster, workload)
+  const writing = running.some(d => d.phase === 'running' || d.phase === 'rolling_back')
+  const drift = writing || !observed ? [] : await driftIfKnown(driftsOf, cluster, workload)
   const seen = observed?.workload
   if (!seen) {
     const message =
       problem ?? (observed ? 'the workload is not on the cluster' : 'the cluster does not answer')
-    return { ...facts, ready: null, wanted: null, health: observed ? 'failed' : 'unknown', message }
+    const health = observed ? 'failed' : 'unknown'
+    return { ...facts, ready: null, wanted: null, health, message, drift }
   }
   const { ready, wanted } = seen
   const settled = seen.observedGeneration >= seen.generation && seen.updated >= wanted
   const health = ready >= wanted && settled ? 'ready' : current || ready > 0 ? 'progressing' : 'failed'
-  return { ...facts, ready, wanted, health, message: problem ?? `${ready}/${wanted} ready` }
+  return { ...facts, ready, wanted, health, message: problem ?? `${ready}/${wanted} ready`, drift }
 }
 
 async function clusterInfo(deps: Deps, cluster: Cluster): Promise<ClusterInfo> {

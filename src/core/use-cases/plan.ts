@@ -6,6 +6,7 @@ import { unifiedDiff } from '../changes/diff.ts'
 import { changes as describeChanges } from '../changes.ts'
 import { type Cluster, ClusterError, type KubeObject, nameOf, refOf } from '../cluster.ts'
 import type { Core, Plan, PlanInput, PlannedObject } from '../core.ts'
+import { driftWords } from '../drift.ts'
 import type { Environment } from '../environment.ts'
 import { namespaceOf } from '../environment.ts'
 import { sameObject } from '../inventory.ts'
@@ -13,9 +14,11 @@ import { render } from '../objects.ts'
 import { demand } from '../policy.ts'
 import { type Prepared, Refusal, workOut } from '../prepare.ts'
 import { newId } from '../records.ts'
+import { wordsFor } from '../steps/conflict.ts'
 import { type Frozen, noOverrides, type Workload } from '../workload.ts'
 import { appNamed } from './apps.ts'
 import { clusterOf, type Deps, environmentNamed } from './deps.ts'
+import { driftIfKnown, drifts } from './drift.ts'
 import { workloadNamed } from './look.ts'
 
 export function planning(deps: Deps): Pick<Core, 'plan' | 'renderApp' | 'diff'> {
@@ -135,7 +138,7 @@ async function runningRevision(deps: Deps, environment: string, app: string): Pr
   return entry ? ((JSON.parse(entry.value) as { revision?: string }).revision ?? null) : null
 }
 
-async function planOf(_deps: Deps, app: string, revision: string, worked: Prepared): Promise<Plan> {
+async function planOf(deps: Deps, app: string, revision: string, worked: Prepared): Promise<Plan> {
   const { environment, frozen, workload, base, cluster, namespace } = worked
   const notes: string[] = []
   if (worked.pinning) notes.push(`image ${worked.pinning}`)
@@ -148,6 +151,7 @@ async function planOf(_deps: Deps, app: string, revision: string, worked: Prepar
     notes.push(
       `namespace ${namespace} does not exist yet, so admission was not checked${environment.createNamespace ? '' : ', and gkube may not create it here'}`,
     )
+  if (workload) notes.push(...(await driftIfKnown(drifts(deps), cluster, workload.value)).map(driftWords))
   const planned: PlannedObject[] = []
   // A namespace that is there stays as it is: the environment step only creates.
   const written = worked.objects.filter(object => object.kind !== 'Namespace' || !there)
@@ -209,12 +213,15 @@ async function planObject(cluster: Cluster, object: KubeObject, admission: boole
     return { object: name, action: live ? (diff ? 'change' : 'none') : 'create', diff, warnings }
   } catch (error) {
     if (!(error instanceof ClusterError) || error.kind === 'unavailable') throw error
-    const managers = error.managers.length > 0 ? ` (managed by ${error.managers.join(', ')})` : ''
+    const why =
+      error.kind === 'field_conflict'
+        ? wordsFor(object, error, live)
+        : `the server refuses it: ${error.message}`
     return {
       object: name,
       action: live ? 'change' : 'create',
       diff: unifiedDiff(live, object),
-      warnings: [`the server refuses it: ${error.message}${managers}`],
+      warnings: [why],
     }
   }
 }

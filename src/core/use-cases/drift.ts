@@ -1,0 +1,77 @@
+// Which objects of a workload are not as the record says. What the shared watches know decides; only an object whose
+// generation or version is another one is read, and what was found is kept until the object changes again.
+import { type Cluster, ClusterError, type KubeObject, refOf } from '../cluster.ts'
+import { type Drift, driftOf, missing, replaced } from '../drift.ts'
+import { sameObject } from '../inventory.ts'
+import { render } from '../objects.ts'
+import { seenOf } from '../steps/written.ts'
+import type { InventoryItem, Workload } from '../workload.ts'
+import type { Deps } from './deps.ts'
+
+type DriftDeps = Pick<Deps, 'specs' | 'environments'>
+
+/** Answers by object and version: most differences (a claim that was bound) are none, again and again. */
+const mostKept = 5_000
+
+export type Drifts = (cluster: Cluster, workload: Workload) => Promise<Drift[]>
+
+export function drifts(deps: DriftDeps): Drifts {
+  const known = new Map<string, Drift | null>()
+  const keep = (key: string, found: Drift | null): Drift | null => {
+    known.set(key, found)
+    const oldest = known.keys().next().value
+    if (known.size > mostKept && oldest !== undefined) known.delete(oldest)
+    return found
+  }
+  return async (cluster, workload) => {
+    // One that is written again next time anyway, or was never seen, says nothing.
+    const items = workload.inventory.filter(item => item.hash !== '' && item.uid !== '')
+    const peeked = await Promise.all(items.map(item => cluster.peek(item)))
+    const doubtful = items.filter((item, i) => !isAsRecorded(item, peeked[i] ?? null))
+    if (doubtful.length === 0) return []
+    const wanted = await renderedBy(deps, cluster, workload)
+    const found = await Promise.all(
+      doubtful.map(async item => {
+        const live = await cluster.get(item)
+        if (!live) return missing(item)
+        if (live.metadata.uid !== item.uid) return replaced(item)
+        const rendered = wanted.find(object => sameObject(refOf(object), item))
+        if (!rendered || isAsRecorded(item, live)) return null
+        const key = `${item.uid}@${live.metadata.resourceVersion}/${workload.deploy}`
+        return known.has(key) ? (known.get(key) ?? null) : keep(key, driftOf(live, rendered))
+      }),
+    )
+    return found.filter(drift => drift !== null)
+  }
+}
+
+const isAsRecorded = (item: InventoryItem, live: KubeObject | null): boolean =>
+  live !== null && live.metadata.uid === item.uid && seenOf(live) === item.seen
+
+async function renderedBy(deps: DriftDeps, cluster: Cluster, workload: Workload): Promise<KubeObject[]> {
+  const environment = deps.environments.get(workload.environment)
+  const frozen = await deps.specs.get(workload.spec)
+  if (!environment || !frozen) return []
+  const { minor } = await cluster.server()
+  return render({
+    frozen,
+    environment: {
+      name: environment.name,
+      cluster: workload.cluster,
+      namespace: workload.namespace,
+      createNamespace: environment.createNamespace,
+    },
+    overrides: workload.overrides,
+    serverMinor: minor,
+  })
+}
+
+/** The same for people who look: a cluster that does not answer is not drift, and is said elsewhere. */
+export async function driftIfKnown(drifts: Drifts, cluster: Cluster, workload: Workload): Promise<Drift[]> {
+  try {
+    return await drifts(cluster, workload)
+  } catch (error) {
+    if (error instanceof ClusterError) return []
+    throw error
+  }
+}
