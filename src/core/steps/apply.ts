@@ -255,7 +255,12 @@ const notOurs = (object: KubeObject): ClusterError =>
 
 const fenced = (object: KubeObject, current: KubeObject): KubeObject => ({
   ...object,
-  metadata: { ...object.metadata, resourceVersion: current.metadata.resourceVersion },
+  // The UID too: an apply with only a resourceVersion makes an object again that was deleted meanwhile.
+  metadata: {
+    ...object.metadata,
+    uid: current.metadata.uid,
+    resourceVersion: current.metadata.resourceVersion,
+  },
 })
 
 /** A take-over writes its epoch on everything first: what the old owner still sends is then refused as stale. */
