@@ -227,7 +227,8 @@ export type Core = {
     id: string,
     options: { after?: Revision; signal: AbortSignal },
   ): AsyncIterable<DeployEvent>
-  cancel(caller: Caller, id: string, input: { reason: string }): Promise<Deploy>
+  /** `ifWaiting`: refuse with `conflict` once it runs. */
+  cancel(caller: Caller, id: string, input: { reason: string; ifWaiting?: boolean }): Promise<Deploy>
   vote(caller: Caller, id: string, input: { decision: 'approve' | 'deny'; reason: string }): Promise<Deploy>
   history(
     caller: Caller,

@@ -115,6 +115,9 @@ describe('cancelling', () => {
   it('a rollout that runs goes back', async () => {
     const { deploy } = await stack.core.request(admin, ask({ revision: 'unready' }))
     await phaseOf(deploy.id, d => d.steps.some(step => step.name === 'rollout' && step.state === 'running'))
+    await expect(stack.core.cancel(admin, deploy.id, { reason: '', ifWaiting: true })).rejects.toThrow(
+      /runs already/,
+    )
     await stack.core.cancel(admin, deploy.id, { reason: 'wrong one' })
     const ended = (await outcome(stack.core, deploy.id)).deploy
     expect(ended).toMatchObject({

@@ -23,7 +23,7 @@ export async function deployNamed(deps: Pick<Deps, 'kv' | 'keys'>, id: string): 
 
 export function decisions(deps: Deps): Pick<Core, 'cancel' | 'vote'> {
   return {
-    async cancel(caller, id, { reason }) {
+    async cancel(caller, id, { reason, ifWaiting = false }) {
       const first = await deployNamed(deps, id)
       const { app, environment } = first.value
       const own = first.value.requestedBy.id === caller.actor.id
@@ -45,6 +45,7 @@ export function decisions(deps: Deps): Pick<Core, 'cancel' | 'vote'> {
             caller.actor,
             reason,
           )
+        if (ifWaiting && deploy.phase === 'running') throw new UserError('conflict', 'It runs already.')
         await leaveIntent(deps, stored, caller.actor, reason)
         return deploy
       })

@@ -129,8 +129,13 @@ async function stopped(cli: Cli, client: Client, last: Deploy, leaveIt: boolean)
 const shortly = { timeoutMs: 2_000, repeatable: false, signal: new AbortController().signal }
 
 const cancel = async (client: Client, id: string, reason: string): Promise<Deploy> =>
-  (await client.ask<{ deploy: Deploy }>('POST', `/v1/deploys/${id}/cancel`, { ...shortly, body: { reason } }))
-    .deploy
+  (
+    await client.ask<{ deploy: Deploy }>('POST', `/v1/deploys/${id}/cancel`, {
+      ...shortly,
+      // It may have been claimed since we looked.
+      body: { reason, ifWaiting: true },
+    })
+  ).deploy
 
 function late(signal: AbortSignal, ms: number): AbortSignal {
   const patient = new AbortController()

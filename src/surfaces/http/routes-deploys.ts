@@ -79,7 +79,10 @@ export const deployRoutes: readonly Route[] = [
     summary: 'Cancel a deploy that waits or runs',
     tag,
     params,
-    body: z.strictObject({ reason }),
+    body: z.strictObject({
+      reason,
+      ifWaiting: z.boolean().default(false).describe('only while it waits: refused once it runs'),
+    }),
     answer: z.object({ deploy: deploySchema }),
     handle: async (core, { caller, params, body }) =>
       json({ deploy: await core.cancel(caller, params.id, body) }),
