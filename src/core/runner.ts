@@ -129,6 +129,8 @@ export function createRunner(deps: RunnerDeps): Runner {
       const stored = storedOf(deploy)
       if (stored) take(deploy.id, lease, () => supersede(stored, by))
     }
+    // Not before they are gone: once the newer one is claimed it supersedes no more, and they would run after it.
+    if (superseded.length > 0) return
     const chosen = next && storedOf(next)
     if (!chosen || whatHolds(claimDeps, chosen.value, environment)) return
     take(chosen.value.id, lease, signals => claimOne(chosen, lease, signals))
