@@ -143,9 +143,16 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     maxTokenSeconds: config.tokens.maxLifetimeSeconds,
     log: report,
   })
+  let working = false
+  /** etcd answers before this replica has read what is live: until then it would not see a lock. */
+  async function health(): ReturnType<Core['health']> {
+    const { ok, checks } = await core.health()
+    const message = working ? '' : 'it still reads what is live'
+    return { ok: ok && working, checks: [...checks, { name: 'replica', ok: working, message }] }
+  }
   const metrics = metricsRegistry()
   const http = httpServer({
-    core,
+    core: { ...core, health },
     config: {
       host: config.listen.host,
       port: config.listen.port,
@@ -168,7 +175,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   try {
     const url = await http.listen()
     // etcd may be down: /readyz says so, requests get a clear error, and work begins once it answers.
-    const ready = runner.start().then(() => sweeper.start())
+    const ready = runner.start().then(() => {
+      working = true
+      sweeper.start()
+    })
     ready.catch(error => report('this replica could not start to work', error))
     let closing: Promise<void> | undefined
     return {

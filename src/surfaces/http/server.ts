@@ -217,8 +217,15 @@ function readiness(core: Core, shutdown: AbortSignal) {
   return async () => {
     if (shutdown.aborted)
       return { ok: false, checks: [{ name: 'drain', ok: false, message: 'shutting down' }] }
-    if (!last || performance.now() - last.at > 1000) last = { at: performance.now(), health: core.health() }
-    return last.health
+    if (last && performance.now() - last.at <= 1000) return last.health
+    const asked = { at: performance.now(), health: core.health() }
+    last = asked
+    // A no is not kept: that it is over must be seen at once.
+    const forget = () => {
+      if (last === asked) last = undefined
+    }
+    asked.health.then(({ ok }) => ok || forget(), forget)
+    return asked.health
   }
 }
 
