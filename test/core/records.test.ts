@@ -109,7 +109,7 @@ describe('a deploy that says too much', () => {
     const cut = withinSize(talkative)
     expect(Buffer.byteLength(JSON.stringify(talkative))).toBeGreaterThan(2 * mostDeployBytes)
     expect(Buffer.byteLength(JSON.stringify(cut))).toBeLessThanOrEqual(mostDeployBytes)
-    expect(deploySchema.parse(cut)).toEqual(cut)
+    expect(deploySchema.parse(cut)).toMatchObject(cut)
     expect(cut.approval?.votes).toHaveLength(10)
     expect(cut.steps.map(step => step.state)).toEqual(deploy.steps.map(step => step.state))
   })
