@@ -415,31 +415,41 @@ function invariants(deploy: Deploy): void {
 }
 
 describe('any sequence of events', () => {
-  it('reaches no illegal state, leaves no terminal one, and starts at most one rollback', () => {
+  const lives = fc.array(fc.tuple(anyEvent, fc.nat(100)), { maxLength: 60, size: 'max' })
+
+  /** Lives one life and checks it at every step; the phases it came through. */
+  function live(events: readonly (readonly [DeployEvent, number])[]): Set<string> {
+    let deploy = deployOf()
+    let rollbacks = 0
+    let epoch = 0
     const reached = new Set<string>()
+    for (const [event, now] of events) {
+      const result = transition(deploy, event, now)
+      if (result.kind === 'refused') continue
+      expect(isTerminal(deploy.phase)).toBe(false)
+      if (result.deploy.phase === 'rolling_back' && deploy.phase !== 'rolling_back') rollbacks++
+      expect(result.effects.includes('close')).toBe(isTerminal(result.deploy.phase))
+      expect(result.deploy.epoch).toBeGreaterThanOrEqual(epoch)
+      epoch = result.deploy.epoch
+      deploy = result.deploy
+      reached.add(deploy.phase)
+      invariants(deploy)
+    }
+    expect(rollbacks).toBeLessThanOrEqual(1)
+    return reached
+  }
+
+  it('reaches no illegal state, leaves no terminal one, and starts at most one rollback', () => {
     fc.assert(
-      fc.property(fc.array(fc.tuple(anyEvent, fc.nat(100)), { maxLength: 60, size: 'max' }), events => {
-        let deploy = deployOf()
-        let rollbacks = 0
-        let epoch = 0
-        for (const [event, now] of events) {
-          const result = transition(deploy, event, now)
-          if (result.kind === 'refused') continue
-          expect(isTerminal(deploy.phase)).toBe(false)
-          if (result.deploy.phase === 'rolling_back' && deploy.phase !== 'rolling_back') rollbacks++
-          expect(result.effects.includes('close')).toBe(isTerminal(result.deploy.phase))
-          expect(result.deploy.epoch).toBeGreaterThanOrEqual(epoch)
-          epoch = result.deploy.epoch
-          deploy = result.deploy
-          reached.add(deploy.phase)
-          invariants(deploy)
-        }
-        expect(rollbacks).toBeLessThanOrEqual(1)
-      }),
-      { numRuns: 3000 },
+      fc.property(lives, events => void live(events)),
+      { numRuns: 2000 },
     )
-    // The generator is worth something only if it gets everywhere.
-    expect([...reached].sort()).toEqual(phases.filter(phase => phase !== 'requested').toSorted())
+  })
+
+  it('is generated so that every phase is reached', () => {
+    // Always the same lives: chance must not decide whether this holds.
+    const reached = fc.sample(lives, { seed: 7, numRuns: 3000 }).flatMap(events => [...live(events)])
+    expect([...new Set(reached)].sort()).toEqual(phases.filter(phase => phase !== 'requested').toSorted())
   })
 
   it('is a pure function: the same input gives the same output and is not changed', () => {
