@@ -191,7 +191,7 @@ describe('whatever fails once', () => {
       const most = await all(commits.map(n => ({ side: 'etcd', mode, n })))
       // Every commit of a create had its turn.
       expect(most).toBeGreaterThanOrEqual(7)
-      },
+    },
     60_000,
   )
   // Before an answer of the cluster, unknown is the same as unavailable.
