@@ -8,6 +8,8 @@ export default defineConfig({
     exclude: ['test/cluster/**', 'test/chaos/**', 'test/browser/**', 'test/slow/**'],
     // Processes: tests send signals to children and to themselves, and a crash stays in its own file.
     pool: 'forks',
+    // Most of a test here waits for something real; one worker (the default on two cores) would only wait.
+    maxWorkers: 2,
     testTimeout: 15_000,
     hookTimeout: 30_000,
     // Set-up and tear-down of real servers must end too.
