@@ -35,12 +35,11 @@ export type Program = keyof typeof programs
 
 const modules = fileURLToPath(new URL('control-plane/', import.meta.url))
 
-/** Minors of Kubernetes that can be built: the current one, and those in folders of their own. */
-export function moduleOf(minor: string | undefined): string {
-  if (!minor) return modules
+/** The module of a minor of Kubernetes: the current one, or an older one in a folder of its own. */
+function moduleOf(minor: string | undefined): string {
+  if (!minor || modVersion(modules, 'k8s.io/kubernetes').startsWith(`v${minor}.`)) return modules
   const folder = join(modules, minor)
-  if (existsSync(join(folder, 'go.mod')) || modVersion(modules, 'k8s.io/kubernetes').startsWith(`v${minor}.`))
-    return existsSync(folder) ? folder : modules
+  if (existsSync(join(folder, 'go.mod'))) return folder
   throw new UserError('bad_input', `Kubernetes ${minor} has no module in test/cluster/control-plane/.`)
 }
 
@@ -48,7 +47,7 @@ const goMod = (module: string) => readFileSync(join(module, 'go.mod'), 'utf8')
 
 function modVersion(module: string, path: string): string {
   const found = new RegExp(`^\\s+${path.replaceAll('.', '\\.')} (v\\S+)`, 'm').exec(goMod(module))?.[1]
-  if (!found) throw new Error(`${module}go.mod does not name ${path}`)
+  if (!found) throw new Error(`${join(module, 'go.mod')} does not name ${path}`)
   return found
 }
 

@@ -1,22 +1,19 @@
 // A real control plane on this machine: etcd, API server, controller manager and scheduler as processes on
 // 127.0.0.1, RBAC on, and fake nodes played by kwok (stages.ts, pod-logs.ts). For tests: one node of each, data
 // gone at the end. build.ts makes the programs; global-setup.ts starts it for the suites.
-import { type ChildProcess, spawn } from 'node:child_process'
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
-import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { request } from 'node:https'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { stringify } from 'yaml'
 import { startEtcd } from '../../src/sandbox/etcd.ts'
 import { freePort } from '../../src/sandbox/free-port.ts'
-import { endProcess, processInfo } from '../../src/sandbox/processes.ts'
 import { type Wire, wireTo } from '../sandbox/cluster/wire.ts'
 import type { Binaries, Program } from './build.ts'
+import { seedObjects } from './nodes.ts'
 import { servePodLogs } from './pod-logs.ts'
-import { kwokConfig, seedObjects } from './stages.ts'
+import { endLeftOvers, httpsStatus, lastLines, start, until } from './programs.ts'
+import { kwokConfig } from './stages.ts'
 
 export type ControlPlane = {
   /** The path of an administrator's kubeconfig. */
@@ -36,7 +33,7 @@ const nodes = 3
 /** Starts it all and waits until it works: API, controllers, scheduler and nodes. Throws with the end of a log. */
 export async function startControlPlane(built: Binaries): Promise<ControlPlane> {
   const began = performance.now()
-  await endLeftOvers()
+  await endLeftOvers(prefix)
   const folder = mkdtempSync(join(tmpdir(), prefix))
   const ends: (() => Promise<unknown> | unknown)[] = [() => rmSync(folder, { recursive: true, force: true })]
   let stopping: Promise<void> | undefined
@@ -162,7 +159,7 @@ async function startAll({ built, folder, ends }: Start): Promise<Omit<ControlPla
     '--node-ip=127.0.0.1',
     '--cidr=10.244.0.0/16',
   ])
-  const healthy = (at: number) => async () => (await status(`https://127.0.0.1:${at}/healthz`)) === 200
+  const healthy = (at: number) => async () => (await httpsStatus(`https://127.0.0.1:${at}/healthz`)) === 200
   await Promise.all([
     until(manager, '/healthz', healthy(managerPort)),
     until(scheduler, '/healthz', healthy(schedulerPort)),
@@ -224,98 +221,4 @@ async function nodesReady(wire: Wire): Promise<boolean> {
       !node.spec.taints && node.status?.conditions?.some(c => c.type === 'Ready' && c.status === 'True'),
   )
   return ready.length === nodes
-}
-
-type Running = { readonly name: string; readonly child: ChildProcess; end(): Promise<void> }
-
-/** A process whose output goes to `<folder>/<name>.log`; it dies with this one. */
-function start(of: { bin: string; name: string; folder: string; flags: readonly string[] }): Running {
-  const out = openSync(join(of.folder, `${of.name}.log`), 'a', 0o600)
-  const child = spawn(of.bin, of.flags, {
-    stdio: ['ignore', out, out],
-    // Ctrl-C must not reach it before this process ends it in order.
-    detached: true,
-    env: { PATH: process.env.PATH, HOME: of.folder },
-  })
-  const exited = new Promise<void>(done => {
-    child.once('exit', () => done())
-    child.once('error', () => done())
-  })
-  mkdirSync(join(of.folder, 'pids'), { recursive: true })
-  if (child.pid) writeFileSync(join(of.folder, 'pids', String(child.pid)), of.name)
-  const kill = () => child.kill('SIGKILL')
-  process.once('exit', kill)
-  return {
-    name: of.name,
-    child,
-    async end() {
-      process.removeListener('exit', kill)
-      if (child.pid && child.exitCode === null && child.signalCode === null)
-        await endProcess(child.pid, exited, 3000)
-    },
-  }
-}
-
-/** Asks until it answers something true; throws when the program has ended or two minutes have passed. */
-async function until<T>(program: Running, what: string, look: () => Promise<T>): Promise<T> {
-  const end = performance.now() + 120_000
-  for (;;) {
-    const found = await look().catch(() => undefined)
-    if (found) return found
-    const { exitCode, signalCode } = program.child
-    if (exitCode !== null || signalCode !== null)
-      throw new Error(`${program.name} ended (${exitCode ?? signalCode}) before there was ${what}`)
-    if (performance.now() > end) throw new Error(`${program.name}: no ${what} within two minutes`)
-    await sleep(20)
-  }
-}
-
-/** The status of a GET whose certificate nobody signed. */
-async function status(url: string): Promise<number> {
-  const call = request(url, { rejectUnauthorized: false, agent: false, timeout: 1000 })
-  call.on('timeout', () => call.destroy(new Error('no answer')))
-  call.end()
-  const [response] = await once(call, 'response')
-  response.resume()
-  return response.statusCode
-}
-
-const lastLines = (folder: string): string =>
-  readdirSync(folder)
-    .filter(name => name.endsWith('.log'))
-    .map(
-      name =>
-        `--- ${name}\n${readFileSync(join(folder, name), 'utf8').trim().split('\n').slice(-8).join('\n')}`,
-    )
-    .join('\n')
-
-/** Ends what a killed run left behind: the processes that its folder names and that still name its folder. */
-async function endLeftOvers(): Promise<void> {
-  for (const name of readdirSync(tmpdir()).filter(one => one.startsWith(prefix))) {
-    const folder = join(tmpdir(), name)
-    const owner = Number(read(join(folder, 'owner')))
-    if (!owner || (await processInfo(owner))) continue
-    for (const pid of readAll(join(folder, 'pids')).map(Number)) {
-      if ((await processInfo(pid))?.command.includes(folder)) await endProcess(pid)
-    }
-    const etcd = JSON.parse(read(join(folder, 'etcd.pid')) || '{}') as { pid?: number }
-    if (etcd.pid && (await processInfo(etcd.pid))?.command.includes(folder)) await endProcess(etcd.pid)
-    rmSync(folder, { recursive: true, force: true })
-  }
-}
-
-function read(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch {
-    return '' // another run removes its own folder meanwhile
-  }
-}
-
-function readAll(folder: string): string[] {
-  try {
-    return readdirSync(folder)
-  } catch {
-    return []
-  }
 }

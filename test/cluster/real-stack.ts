@@ -9,6 +9,7 @@ import { afterAll } from 'vitest'
 import { parse, parseAllDocuments, stringify } from 'yaml'
 import { loadConfig } from '../../src/config.ts'
 import type { Core } from '../../src/core/core.ts'
+import type { Environment } from '../../src/core/environment.ts'
 import { rbacFor, rbacText } from '../../src/core/rbac.ts'
 import { createLog } from '../../src/log.ts'
 import { type Server, startServer } from '../../src/server.ts'
@@ -21,7 +22,7 @@ export type RealStack = {
   readonly configFile: string
   /** Lines of the log that are warnings or worse. */
   readonly log: string[]
-  /** An administrator's requests, beside gkube. */
+  /** An administrator's requests to the first cluster, beside gkube. */
   readonly wire: Wire
   /** The same cluster with gkube's own rights. */
   readonly own: Wire
@@ -36,26 +37,33 @@ afterAll(async () => {
 /** Where images play: our own control plane. Elsewhere nothing could be pulled. */
 export const played = Boolean(process.env.GKUBE_TEST_ETCD)
 
-/** Starts it with the environments staging and production; it ends, and its namespaces go, with the test file. */
-export async function startRealStack(
-  environments: Record<string, object> = { staging: {}, production: {} },
-): Promise<RealStack> {
+/** The administrator's kubeconfig of the control plane that the suites share. */
+export function sharedCluster(): string {
   const file = process.env.GKUBE_TEST_KUBECONFIG
   if (!file) throw new Error('GKUBE_TEST_KUBECONFIG is not set: run this by npm run test:cluster')
-  const kubeconfig = readFileSync(file, 'utf8')
-  const wire = wireTo(kubeconfig)
+  return file
+}
+
+/**
+ * Starts it with the environments staging and production; it ends, and its namespaces go, with the test file.
+ * `clusters` are administrators' kubeconfigs by name; an environment names one, or is on `default`.
+ */
+export async function startRealStack(
+  environments: Record<string, object> = { staging: {}, production: {} },
+  clusters: Record<string, string> = { default: sharedCluster() },
+): Promise<RealStack> {
   const etcd = await testEtcd()
   const folder = mkdtempSync(join(tmpdir(), 'gkube-real-'))
   cleanups.push(() => rmSync(folder, { recursive: true, force: true }))
   const base = `gkube-e2e-${randomBytes(3).toString('hex')}`
   const namespace = (environment: string) => `${base}-${environment}`
+  const names = Object.keys(clusters)
   const configFile = join(folder, 'gkube.yaml')
-  const account = { namespace: base, name: 'gkube' }
-  const ownKubeconfig = join(folder, 'kubeconfig.yaml')
+  const ownFile = (cluster: string) => join(folder, `${cluster}.yaml`)
   const content = {
     listen: { host: '127.0.0.1', port: 0 },
     etcd: { endpoints: [etcd.endpoint], root: etcd.root() },
-    clusters: { default: { kubeconfig: ownKubeconfig } },
+    clusters: Object.fromEntries(names.map(name => [name, { kubeconfig: ownFile(name) }])),
     environments: Object.fromEntries(
       Object.entries(environments).map(([name, more]) => [name, { namespace: namespace(name), ...more }]),
     ),
@@ -63,24 +71,10 @@ export async function startRealStack(
   }
   writeFileSync(configFile, stringify(content))
   const config = loadConfig({ file: configFile, env: {}, read: path => readFileSync(path, 'utf8') })
-
-  for (const name of [base, ...Object.keys(environments).map(namespace)]) {
-    await made(wire, '/api/v1/namespaces', { metadata: { name } })
-    cleanups.push(() => wire.delete(`/api/v1/namespaces/${name}`))
+  for (const [name, file] of Object.entries(clusters)) {
+    const there = Object.values(config.environments).filter(environment => environment.cluster === name)
+    writeFileSync(ownFile(name), stringify(await admit({ file, base, environments: there })), { mode: 0o600 })
   }
-  await made(wire, `/api/v1/namespaces/${base}/serviceaccounts`, { metadata: { name: account.name } })
-  for (const environment of Object.values(config.environments)) {
-    for (const document of parseAllDocuments(rbacText(rbacFor(environment, { serviceAccount: account })))) {
-      await made(wire, ...pathOf(document.toJS()))
-    }
-  }
-  const asked = await made(wire, `/api/v1/namespaces/${base}/serviceaccounts/${account.name}/token`, {
-    spec: { expirationSeconds: 3600 },
-  })
-  const rights = parse(kubeconfig) as Json
-  const current = rights.contexts.find((one: Json) => one.name === rights['current-context'])
-  rights.users = [{ name: current.context.user, user: { token: asked.status.token } }]
-  writeFileSync(ownKubeconfig, stringify(rights), { mode: 0o600 })
 
   const log: string[] = []
   const server = await startServer({
@@ -91,15 +85,46 @@ export async function startRealStack(
   })
   cleanups.push(() => server.close())
   await server.ready
+  const [first = 'default'] = names
   return {
     core: server.core,
     server,
     configFile,
     log,
-    wire,
-    own: wireTo(readFileSync(ownKubeconfig, 'utf8')),
+    wire: wireTo(readFileSync(clusters[first] ?? '', 'utf8')),
+    own: wireTo(readFileSync(ownFile(first), 'utf8')),
     namespace,
   }
+}
+
+/** Namespaces, a ServiceAccount with what `gkube rbac` prints and nothing else, and a kubeconfig with its token. */
+async function admit(of: { file: string; base: string; environments: Environment[] }): Promise<Json> {
+  const kubeconfig = parse(readFileSync(of.file, 'utf8')) as Json
+  const wire = wireTo(stringify(kubeconfig))
+  for (const name of [of.base, ...of.environments.map(environment => environment.namespace)]) {
+    await made(wire, '/api/v1/namespaces', { metadata: { name } })
+    cleanups.push(() => wire.delete(`/api/v1/namespaces/${name}`).catch(unlessGone))
+  }
+  const serviceAccount = { namespace: of.base, name: 'gkube' }
+  const accounts = `/api/v1/namespaces/${of.base}/serviceaccounts`
+  await made(wire, accounts, { metadata: { name: serviceAccount.name } })
+  for (const environment of of.environments) {
+    for (const document of parseAllDocuments(rbacText(rbacFor(environment, { serviceAccount }))))
+      await made(wire, ...pathOf(document.toJS()))
+  }
+  const asked = await made(wire, `${accounts}/${serviceAccount.name}/token`, {
+    spec: { expirationSeconds: 3600 },
+  })
+  const current = kubeconfig.contexts.find((one: Json) => one.name === kubeconfig['current-context'])
+  return {
+    ...kubeconfig,
+    users: [{ name: current.context.user, user: { token: asked.status.token } }],
+  }
+}
+
+/** A cluster that its test has ended has no namespaces to delete. */
+const unlessGone = (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'ECONNREFUSED') throw error
 }
 
 async function made(wire: Wire, path: string, object: object): Promise<Json> {

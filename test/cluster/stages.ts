@@ -2,6 +2,24 @@
 // (src/sandbox/cluster/play.ts), so that one test means the same on both. Only containers whose own image says so
 // misbehave; init containers always succeed. Not played: probes, grace periods, mounts, missing ConfigMaps.
 // kwok's events are fixed texts: they name no image and no container. Logs are in pod-logs.ts.
+import { must, nodeStages, stage } from './nodes.ts'
+import {
+  again,
+  ended,
+  exitOf,
+  keptEnd,
+  lastEnd,
+  lastState,
+  now,
+  podStatus,
+  runningState,
+  runs,
+  startedAt,
+  tagPattern,
+  taskExit,
+  unknown,
+  waiting,
+} from './pod-status.ts'
 
 type Step = {
   readonly name: string
@@ -11,9 +29,6 @@ type Step = {
   readonly status: string
   readonly events?: readonly { type: 'Normal' | 'Warning'; reason: string; message: string }[]
 }
-
-/** A pattern of an image whose tag is one of these words, such as `crash`, `crash-2` or `1.4.2-crash`. */
-export const tagPattern = (words: string) => `:(v?[0-9][0-9A-Za-z_.]*-)?(${words})([-.][0-9A-Za-z_.-]*)?(@|$)`
 
 const restarting = 'crash|oom|flaky'
 const special = `${restarting}|missing|badname|config|unready|slow|evicted`
@@ -35,79 +50,8 @@ const isTask = '.spec.restartPolicy != "Always"'
 const serves = '.spec.restartPolicy == "Always"'
 const works = `${tagged(special)} | not`
 
-const runningState = (since: string) => `state: {running: {startedAt: ${since}}}`
-const now = '{{ $now | Quote }}'
-const startedAt = '{{ $old.state.running.startedAt | Quote }}'
-
-/**
- * A pod's status. `own` is what the containers with such a tag get; the others run, or do as they did before.
- * `$old` is the container's status so far, where there is one.
- */
-function podStatus(of: {
-  readonly phase: string
-  readonly words?: string
-  readonly own: string
-  readonly ready: boolean
-  readonly extra?: string
-}): string {
-  const other = `ready: true, started: true, restartCount: 0, ${runningState(now)}`
-  const own = of.words
-    ? `{{ if regexMatch "${tagPattern(of.words)}" $c.image }}${of.own}{{ else }}${other}{{ end }}`
-    : of.own
-  const condition = (type: string, is: boolean) =>
-    `{type: ${type}, status: "${is ? 'True' : 'False'}", lastTransitionTime: ${now}${is ? '' : ', reason: ContainersNotReady'}}`
-  return `
-{{ $now := Now }}
-{{ $root := . }}
-phase: ${of.phase}
-${of.extra ?? ''}
-startTime: {{ or .status.startTime $now | Quote }}
-hostIP: 127.0.0.1
-hostIPs: [{ip: 127.0.0.1}]
-{{ $ip := or .status.podIP (PodIPWith .spec.nodeName false (or .metadata.uid "") (or .metadata.name "") (or .metadata.namespace "")) }}
-podIP: {{ $ip | Quote }}
-podIPs: [{ip: {{ $ip | Quote }}}]
-conditions:
-- ${condition('PodReadyToStartContainers', true)}
-- ${condition('Initialized', true)}
-- ${condition('Ready', of.ready)}
-- ${condition('ContainersReady', of.ready)}
-{{ with .spec.initContainers }}
-initContainerStatuses:
-{{ range $c := . }}
-- {name: {{ $c.name | Quote }}, image: {{ $c.image | Quote }}, imageID: "", ready: true, restartCount: 0,
-  {{ if eq (or $c.restartPolicy "") "Always" }}started: true, ${runningState(now)}
-  {{ else }}state: {terminated: {exitCode: 0, reason: Completed, startedAt: ${now}, finishedAt: ${now}}}{{ end }}}
-{{ end }}
-{{ end }}
-containerStatuses:
-{{ range $i, $c := .spec.containers }}
-{{ $old := dict }}
-{{ if $root.status.containerStatuses }}{{ $old = index $root.status.containerStatuses $i }}{{ end }}
-- {name: {{ $c.name | Quote }}, image: {{ $c.image | Quote }}, imageID: "", ${own}}
-{{ end }}`
-}
-
-const ended = (code: string, reason: string) =>
-  `{terminated: {exitCode: ${code}, reason: ${reason}, startedAt: ${startedAt}, finishedAt: ${now}}}`
-const exitOf = `{{ if regexMatch "${tagPattern('oom')}" $c.image }}${ended('137', 'OOMKilled')}{{ else }}${ended('1', 'Error')}{{ end }}`
-const lastState = '{{ with $old.lastState }}lastState: {{ toJson . }}, {{ end }}'
-const lastEnd = 'lastState: {{ toJson $old.state }}'
-const keptEnd = 'lastState: {{ toJson (or $old.lastState dict) }}'
-const waiting = (reason: string, message: string) =>
-  `ready: false, started: false, restartCount: 0, state: {waiting: {reason: ${reason}, message: ${message}}}`
-const again = 'restartCount: {{ add (int $old.restartCount) 1 }}'
-const runs = (isReady: boolean) =>
-  `ready: ${isReady}, started: true, restartCount: {{ or $old.restartCount 0 }}, ${lastState}state: {{ if $old.state }}{{ toJson $old.state }}{{ else }}{running: {startedAt: ${now}}}{{ end }}`
-
 const event = (type: 'Normal' | 'Warning', reason: string, message: string) => ({ type, reason, message })
 const started = event('Normal', 'Started', 'Started container')
-const unknown = (image: string) =>
-  `"rpc error: code = NotFound desc = failed to pull and unpack image \\"${image}\\": failed to resolve reference: manifest for ${image} not found: manifest unknown"`
-
-/** What a Job's script says about its own end: `exit N` in its command, otherwise 0. */
-const taskExit = `{{ $code := regexFind "exit [0-9]+" (join " " (concat (or $c.command list) (or $c.args list))) | trimPrefix "exit " | default "0" }}{{ if regexMatch "${tagPattern('crash|oom')}" $c.image }}{{ $code = "1" }}{{ end }}`
-
 const steps: readonly Step[] = [
   {
     name: 'serve',
@@ -304,14 +248,6 @@ const steps: readonly Step[] = [
   },
 ]
 
-const stage = (name: string, kind: 'Pod' | 'Node', spec: object) => ({
-  apiVersion: 'kwok.x-k8s.io/v1alpha1',
-  kind: 'Stage',
-  metadata: { name },
-  spec: { resourceRef: { apiGroup: 'v1', kind }, ...spec },
-})
-const must = (jq: string) => ({ key: jq, operator: 'In', values: ['true'] })
-
 const podStages = [
   ...steps.map(step =>
     stage(step.name, 'Pod', {
@@ -327,34 +263,6 @@ const podStages = [
     selector: { matchExpressions: [must('.metadata.deletionTimestamp != null')] },
     delay: { durationMilliseconds: 50 },
     steps: [{ finalizers: { empty: true } }, { delete: true }],
-  }),
-]
-
-/** A node becomes ready with 8 CPUs, and names the port where its pods' logs are asked for. */
-const nodeStages = (logPort: number) => [
-  stage('ready', 'Node', {
-    selector: {
-      matchExpressions: [must('any(.status.conditions[]?; .type == "Ready" and .status == "True") | not')],
-    },
-    steps: [
-      {
-        patch: {
-          subresource: 'status',
-          root: 'status',
-          type: 'strategic',
-          template: `
-{{ $now := Now }}
-conditions:
-{{ range NodeConditions }}
-- {type: {{ .type | Quote }}, status: {{ .status | Quote }}, reason: {{ .reason | Quote }}, message: {{ .message | Quote }}, lastHeartbeatTime: {{ $now | Quote }}, lastTransitionTime: {{ $now | Quote }}}
-{{ end }}
-addresses: [{type: InternalIP, address: 127.0.0.1}]
-daemonEndpoints: {kubeletEndpoint: {Port: ${logPort}}}
-allocatable: {cpu: "8", memory: 32Gi, pods: "500"}
-capacity: {cpu: "8", memory: 32Gi, pods: "500"}`,
-        },
-      },
-    ],
   }),
 ]
 
@@ -375,51 +283,3 @@ export const kwokConfig = (logPort: number): readonly object[] => [
   ...nodeStages(logPort),
   ...podStages,
 ]
-
-const mutation = `Object{spec: Object.spec{containers: [Object.spec.containers{name: object.spec.containers[0].name, resources: Object.spec.containers.resources{requests: {"cpu": "1k"}}}]}}`
-
-/**
- * Objects that the harness writes at the start: the nodes, and a policy that lets pods of `:huge` images ask for
- * more CPU than any node has. So the real scheduler is what refuses them.
- */
-export function seedObjects(nodes: number, policyVersion: string): { path: string; object: object }[] {
-  const policies = `/apis/admissionregistration.k8s.io/${policyVersion}`
-  const apiVersion = `admissionregistration.k8s.io/${policyVersion}`
-  const metadata = { name: 'huge-images' }
-  const hasTag = `object.spec.containers.exists(c, has(c.image) && c.image.matches("${tagPattern('huge')}"))`
-  const pods = { apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'] }
-  const node = (name: string) => ({
-    metadata: {
-      name,
-      labels: { 'kubernetes.io/hostname': name, 'kubernetes.io/os': 'linux' },
-      annotations: { 'kwok.x-k8s.io/node': 'fake' },
-    },
-  })
-  return [
-    ...Array.from({ length: nodes }, (_, i) => ({ path: '/api/v1/nodes', object: node(`node-${i + 1}`) })),
-    {
-      path: `${policies}/mutatingadmissionpolicies`,
-      object: {
-        apiVersion,
-        kind: 'MutatingAdmissionPolicy',
-        metadata,
-        spec: {
-          matchConstraints: { resourceRules: [pods] },
-          matchConditions: [{ name: 'huge', expression: hasTag }],
-          failurePolicy: 'Fail',
-          reinvocationPolicy: 'Never',
-          mutations: [{ patchType: 'ApplyConfiguration', applyConfiguration: { expression: mutation } }],
-        },
-      },
-    },
-    {
-      path: `${policies}/mutatingadmissionpolicybindings`,
-      object: {
-        apiVersion,
-        kind: 'MutatingAdmissionPolicyBinding',
-        metadata,
-        spec: { policyName: metadata.name },
-      },
-    },
-  ]
-}
