@@ -108,18 +108,27 @@ describe.skipIf(!present)('kubectl', () => {
   it('watches', async () => {
     const child = spawn('kubectl', ['get', 'pods', '-w', '--no-headers'], { env })
     let out = ''
+    let began = () => {}
+    const watching = new Promise<void>(resolve => {
+      began = resolve
+    })
     const seen = new Promise<void>(resolve => {
       child.stdout.on('data', chunk => {
         out += chunk
+        if (/marked +1\/1 +Running/.test(out)) began()
         if (/watched +1\/1 +Running/.test(out)) resolve()
       })
     })
-    await kubectl(['apply', '-f', '-'], {
+    const pod = (name: string) => ({
       apiVersion: 'v1',
       kind: 'Pod',
-      metadata: { name: 'watched' },
+      metadata: { name },
       spec: { containers: [{ name: 'a', image: 'reg/a:1' }] },
     })
+    // The watch runs once it shows one pod; only then does it see the other from its beginning.
+    await kubectl(['apply', '-f', '-'], pod('marked'))
+    await watching
+    await kubectl(['apply', '-f', '-'], pod('watched'))
     await seen
     child.kill()
     expect(out).toMatch(/watched +0\/1 +(Pending|ContainerCreating)/)

@@ -41,7 +41,10 @@ function driftLines({ drift }: Status, now: number): string[] {
   })
 }
 
-function fieldText({ path, manager, at, recorded, live }: Status['drift'][number]['fields'][number], now: number) {
+function fieldText(
+  { path, manager, at, recorded, live }: Status['drift'][number]['fields'][number],
+  now: number,
+) {
   const values = recorded || live ? ` ${recorded || 'none'} → ${live || 'none'}` : ''
   const who = manager ? ` by ${manager}${at === null ? '' : `, ${ago(at, now)}`}` : ''
   return `${path}${values}${who}`
