@@ -47,6 +47,8 @@ function objectsOf(app: string, keys: object): KubeObject[] {
   return render({ ...inputOf({ ...keys, app }), environment, deploy: { id: '01JZ', epoch: 1 } })
 }
 
+const unbound = (object: KubeObject | null): object => ({ ...(object?.spec ?? {}), volumeName: undefined })
+
 describe('an API server', () => {
   it.each(cases)('takes %s, and the same again changes nothing', async (app, keys) => {
     const cluster = at.client()
@@ -57,10 +59,7 @@ describe('an API server', () => {
       const again = await cluster.apply(object, { dryRun: true })
       expect(again.object.metadata.generation, nameOf(object)).toBe(read?.metadata.generation)
       // A claim may be bound between the two.
-      expect({ ...again.object.spec, volumeName: 0 }, nameOf(object)).toEqual({
-        ...read?.spec,
-        volumeName: 0,
-      })
+      expect(unbound(again.object), nameOf(object)).toEqual(unbound(read))
     }
   })
   it('takes the Jobs of hooks and of run', async () => {
