@@ -106,7 +106,16 @@ export const variables: readonly Variable[] = [
 ]
 
 /** Read by the command line, not by the server: they must not count as typing errors. */
-const elsewhere = ['GKUBE_URL', 'GKUBE_TOKEN']
+const elsewhere = [
+  'GKUBE_URL',
+  'GKUBE_TOKEN',
+  'GKUBE_TOKEN_FILE',
+  'GKUBE_APP',
+  'GKUBE_REVISION',
+  'GKUBE_ENVIRONMENT',
+  'GKUBE_RECONNECT',
+  'GKUBE_DEBUG',
+]
 
 export type Override = { readonly variable: Variable; readonly value: unknown }
 
