@@ -11,7 +11,15 @@ const here = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 /** The installed command: it finds the sources of a checkout. */
 export const gkube = here('../bin/gkube.js')
 export const recorder = here('record-modules.ts')
-export const collector = here('collect-garbage.ts')
+/**
+ * Preloaded into both processes whose memory is compared: SIGUSR2 collects garbage, so that what is compared is what
+ * they hold. No file: a TypeScript one would load Node's type stripper into both.
+ */
+export const collecting = [
+  '--expose-gc',
+  '--import',
+  'data:text/javascript,process.on("SIGUSR2",()=>{gc();gc()})',
+] as const
 
 export type Running = { readonly child: ChildProcess; readonly started: number; stop(): Promise<void> }
 
