@@ -33,7 +33,10 @@ export type SharedWatch<Facts> = {
 export type WatchTuning = {
   /** The server is asked to end a watch after about this long. */
   readonly serverSeconds: number
-  /** Nothing at all (the API server sends a bookmark a minute) for this long: the connection is dead. */
+  /**
+   * Nothing at all for this long: the connection may be dead, so the watch is asked for again from where it was. A
+   * server is also silent while nothing is written: bookmarks come only with something newer.
+   */
   readonly quietMs: number
   readonly firstBackoffMs: number
   readonly longestBackoffMs: number
