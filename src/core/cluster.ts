@@ -25,6 +25,11 @@ export type ObjectRef = {
   readonly name: string
 }
 
+/** One operation of a JSON patch (RFC 6902). */
+export type JsonOperation =
+  | { readonly op: 'add' | 'replace' | 'test'; readonly path: string; readonly value: unknown }
+  | { readonly op: 'remove'; readonly path: string }
+
 /** What the server answered to a write, with its `Warning` headers (PodSecurity and others). */
 export type Written = { readonly object: KubeObject; readonly warnings: readonly string[] }
 
@@ -201,6 +206,12 @@ export type Cluster = {
     ref: ObjectRef,
     annotations: Readonly<Record<string, string>>,
     resourceVersion: string,
+  ): Promise<Written>
+  /** A JSON patch; an operation on `/metadata/resourceVersion` is the fence. */
+  patch(
+    ref: ObjectRef,
+    operations: readonly JsonOperation[],
+    options?: { dryRun?: boolean },
   ): Promise<Written>
   /** Deletes; an object that is already gone is no error, one that changed is `stale`. */
   remove(

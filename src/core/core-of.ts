@@ -1,5 +1,6 @@
 // All verbs put together: the one object that every surface is given.
 import type { Core } from './core.ts'
+import { adoption } from './use-cases/adopt.ts'
 import { apps } from './use-cases/apps.ts'
 import { decisions } from './use-cases/decide.ts'
 import type { Deps } from './use-cases/deps.ts'
@@ -14,6 +15,7 @@ import { run } from './use-cases/run.ts'
 import { tokens } from './use-cases/tokens.ts'
 
 export const coreOf = (deps: Deps): Core => ({
+  ...adoption(deps),
   ...apps(deps),
   ...decisions(deps),
   ...follow(deps),

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { type App, type AppSpec, appSchema } from './app.ts'
 import type { EventFacts, KubeObject, PodFacts } from './cluster.ts'
 import type { Actor, Deploy, Diagnosis, Progress } from './deploy.ts'
-import { kinds } from './deploy.ts'
+import { foreignTools, kinds } from './deploy.ts'
 import type { Drift } from './drift.ts'
 import { environmentName, type Grant, grantSchema } from './environment.ts'
 import type { Revision } from './kv.ts'
@@ -20,7 +20,7 @@ const why = z.string().max(500)
 
 /** Asks for one deploy of any kind. The app is named by itself, by its Jenkins job, or by the spec sent along. */
 export const requestInput = z.strictObject({
-  kind: z.enum(kinds).default('deploy'),
+  kind: z.enum(kinds).exclude(['adopt']).default('deploy'),
   app: appName.optional(),
   job: jobPath.optional(),
   /** `deploy -f`: registers this spec and deploys it in one transaction. */
@@ -57,6 +57,67 @@ export const requestInput = z.strictObject({
     .prefault({}),
 })
 export type RequestInput = z.output<typeof requestInput>
+
+/** Takes over a workload that is there. First it is shown, then asked for with the hash of what was shown. */
+export const adoptionInput = z.strictObject({
+  ...place,
+  workload: z
+    .string()
+    .max(300)
+    .describe('kind and name: deployment/web, statefulset/db, replicationcontroller/old')
+    .meta({ examples: ['deployment/web'] }),
+  revision: revision.optional().describe('what to run; default: what runs there, where its image says'),
+  forceFrom: z.array(z.enum(foreignTools)).max(3).default([]).describe('take it from a tool that writes it'),
+  takeFrom: z
+    .array(z.string().min(1).max(128))
+    .max(10)
+    .default([])
+    .describe("managers whose fields are taken over, beside kubectl's"),
+  replaceByDeployment: z
+    .boolean()
+    .default(false)
+    .describe('a ReplicationController becomes a Deployment, without a failed request'),
+})
+export type AdoptionInput = z.output<typeof adoptionInput>
+
+export const adoptInput = adoptionInput.extend({
+  confirm: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/, 'the hash that the plan answered')
+    .describe('hash of the plan'),
+  idempotencyKey: z.string().min(1).max(200).optional(),
+  wait: requestInput.shape.wait,
+  source: requestInput.shape.source,
+})
+export type AdoptInput = z.output<typeof adoptInput>
+
+/** What an adoption would do, and all it found. Nothing is written. */
+export type AdoptionPlan = {
+  readonly app: string
+  readonly environment: string
+  /** `Deployment shop/web`. */
+  readonly workload: string
+  readonly revision: string
+  readonly image: string
+  readonly steps: readonly string[]
+  /** sha256 of all of this: asked for with it, what was shown is what happens. */
+  readonly hash: string
+  readonly objects: readonly PlannedObject[]
+  /** What was found around it and what becomes of it. */
+  readonly found: readonly { readonly object: string; readonly becomes: string }[]
+  /** Who owns fields of what is taken over. */
+  readonly managers: readonly {
+    readonly object: string
+    readonly manager: string
+    readonly fields: number
+    readonly at: number | null
+    /** True: they become gkube's. False: they stay. */
+    readonly moves: boolean
+  }[]
+  readonly notes: readonly string[]
+  /** Why it would be refused; empty means it can run. */
+  readonly refusals: readonly string[]
+}
 
 export const planInput = z.strictObject({
   app: appName.optional(),
@@ -212,6 +273,9 @@ export type Core = {
 
   request(caller: Caller, input: RequestInput): Promise<{ deploy: Deploy; repeated: boolean }>
   plan(caller: Caller, input: PlanInput): Promise<Plan>
+  planAdoption(caller: Caller, input: AdoptionInput): Promise<AdoptionPlan>
+  /** UserError `conflict` where it is not what was shown any more. */
+  adopt(caller: Caller, input: AdoptInput): Promise<{ deploy: Deploy; repeated: boolean }>
   showDeploy(
     caller: Caller,
     id: string,

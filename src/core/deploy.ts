@@ -2,10 +2,10 @@
 // Scale, restart and delete are deploys too, with fewer steps: the same queue, fencing, resume and audit hold.
 // Only transition.ts makes a new version of it.
 import { z } from 'zod'
-import { label, revision } from './units.ts'
-import { overridesSchema } from './workload.ts'
+import { label, objectName, revision } from './units.ts'
+import { adoptableKinds, overridesSchema } from './workload.ts'
 
-export const kinds = ['deploy', 'redeploy', 'rollback', 'scale', 'restart', 'delete'] as const
+export const kinds = ['deploy', 'redeploy', 'rollback', 'scale', 'restart', 'delete', 'adopt'] as const
 export type Kind = (typeof kinds)[number]
 
 export const phases = [
@@ -46,8 +46,14 @@ export const stepNames = [
   'publish',
   'init',
   'before',
+  /** Takes over what is there: its fields become gkube's to change. */
+  'adopt',
   'apply',
   'rollout',
+  /** A ReplicationController replaces no pods by itself: one by one. */
+  'cycle',
+  /** From a ReplicationController to the Deployment beside it. */
+  'handover',
   'after',
   'remove',
   'record',
@@ -129,6 +135,34 @@ export const voteSchema = z.object({
   hash: z.string(),
 })
 
+/** Tools that write an object again as soon as somebody else did. */
+export const foreignTools = ['helm', 'argocd', 'flux'] as const
+
+const adoptParams = z.object({
+  kind: z.enum(adoptableKinds),
+  name: objectName,
+  forceFrom: z.array(z.enum(foreignTools)).max(foreignTools.length),
+  /** Managers whose fields are taken over, beside kubectl's. */
+  takeFrom: z.array(z.string().max(128)).max(10),
+  /** A ReplicationController becomes a Deployment. */
+  replaceByDeployment: z.boolean(),
+  /** Hash of what was shown: what is confirmed is what happens. */
+  confirm: z.string().max(64),
+})
+export type AdoptParams = z.output<typeof adoptParams>
+
+/** An object that is taken over, as it was when it was shown. */
+const takenSchema = z.object({
+  apiVersion: z.string(),
+  kind: z.string(),
+  namespace: z.string(),
+  name: z.string(),
+  uid: z.string(),
+  /** Hash of all that a person was shown of it. */
+  content: z.string(),
+})
+export type Taken = z.output<typeof takenSchema>
+
 export const deploySchema = z.object({
   schema: z.literal(1),
   id: z.string().min(1).max(40),
@@ -166,6 +200,8 @@ export const deploySchema = z.object({
     spec: z.string().nullable(),
     replace: z.boolean(),
     force: z.boolean(),
+    /** Adopt only. */
+    adopt: adoptParams.optional(),
   }),
   /** Settled by preparing, never changed after. */
   prepared: z
@@ -186,6 +222,8 @@ export const deploySchema = z.object({
       basis: z.object({ app: z.string(), workload: z.string() }),
       onFailure: z.enum(['rollback', 'hold', 'ask']),
       onCancel: z.enum(['rollback', 'hold']),
+      /** Adopt only: what is taken over. */
+      adoption: z.object({ taken: z.array(takenSchema).max(12) }).optional(),
       /** sha256 over what is approved (DESIGN: votes bind it). */
       hash: z.string(),
     })

@@ -14,6 +14,7 @@ import type { Ledger, More } from './ledger.ts'
 import { put, read, remove, type Stored, unchanged } from './records.ts'
 import { redactText } from './redact.ts'
 import { assertHeld, Fenced } from './replica.ts'
+import { adopt } from './steps/adopt.ts'
 import { apply, halfWritten, restore } from './steps/apply.ts'
 import { environment as environmentStep } from './steps/environment.ts'
 import { record } from './steps/record.ts'
@@ -28,6 +29,7 @@ const progressEveryMs = 2_000
 
 const bodies: Partial<Record<StepName, StepBody>> = {
   environment: environmentStep,
+  adopt,
   apply,
   rollout,
   remove: removeStep,
@@ -178,6 +180,7 @@ function fencedCluster(cluster: Cluster, { lease, stopped }: DriveSignals) {
     create: guard(cluster.create),
     apply: guard(cluster.apply),
     stamp: guard(cluster.stamp),
+    patch: guard(cluster.patch),
     remove: guard(cluster.remove),
   }
   return { cluster: fenced, wrote: () => wrote }

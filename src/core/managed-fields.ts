@@ -117,6 +117,61 @@ export const ownersOf = (entries: readonly ManagedEntry[], path: string): Manage
 const isBelow = (path: string, above: string): boolean =>
   path.startsWith(`${above}.`) || path.startsWith(`${above}[`)
 
+/**
+ * The entries with what `moves` owned put into gkube's own `Apply` entry, as `kubectl apply --server-side` does it
+ * for itself: what gkube then leaves out is removed. Null where there is nothing to move. With `only`, no more than
+ * those fields.
+ */
+export function movedToGkube(
+  entries: readonly ManagedEntry[],
+  moves: (entry: ManagedEntry) => boolean,
+  only?: FieldTree,
+): ManagedEntry[] | null {
+  const taken = entries.filter(entry => !isOwn(entry) && entry.subresource !== 'status' && moves(entry))
+  const fields = taken.reduce<FieldTree>((sum, { fieldsV1 }) => union(sum, within(fieldsV1, only)), {})
+  const [first] = taken
+  if (!first || Object.keys(fields).length === 0) return null
+  const own = entries.find(entry => entry.manager === ownManager && entry.operation === 'Apply')
+  const { subresource: _, ...plain } = first
+  const base = own ?? { ...plain, manager: ownManager, operation: 'Apply', fieldsV1: {} }
+  const others = entries.filter(entry => entry !== own)
+  const left = others.flatMap(entry => {
+    if (!taken.includes(entry)) return [entry]
+    const rest = only ? subtract(entry.fieldsV1, only) : null
+    return rest ? [{ ...entry, fieldsV1: rest }] : []
+  })
+  return [{ ...base, fieldsV1: union(base.fieldsV1, fields) }, ...left]
+}
+
+/** The members of `tree` that are in `only` too. */
+function within(tree: FieldTree, only: FieldTree | undefined): FieldTree {
+  if (!only) return tree
+  const rest = subtract(tree, only)
+  return rest ? (subtract(tree, rest) ?? {}) : tree
+}
+
+/** A value without the fields of `gone`, except where somebody in `kept` still owns something below. */
+export function withoutTree(value: unknown, gone: FieldTree, kept: FieldTree): unknown {
+  const goes = (element: string | undefined): boolean => {
+    const node = element === undefined ? undefined : gone[element]
+    return node !== undefined && isMember(node) && element !== undefined && kept[element] === undefined
+  }
+  const inside = (element: string | undefined, child: unknown): unknown => {
+    const node = element === undefined ? undefined : gone[element]
+    return node && element !== undefined ? withoutTree(child, node, kept[element] ?? {}) : child
+  }
+  if (Array.isArray(value)) {
+    const elements = value.map(item => Object.keys(gone).find(name => meansItem(name, item)))
+    return value.flatMap((item, i) => (goes(elements[i]) ? [] : [inside(elements[i], item)]))
+  }
+  if (!isFields(value)) return value
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, child]) =>
+      goes(`f:${key}`) ? [] : [[key, inside(`f:${key}`, child)]],
+    ),
+  )
+}
+
 /** The object without some fields, named as the server names them. What they leave empty stays. */
 export function withoutFields(object: KubeObject, paths: readonly string[]): KubeObject {
   // Only fields below an object are taken out, never the object itself.

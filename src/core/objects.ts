@@ -9,7 +9,13 @@ import { applyPatches } from './objects/patches.ts'
 import { plain } from './objects/plain.ts'
 import { autoscaler, disruptionBudget } from './objects/scaling.ts'
 import { claims, filesData } from './objects/volumes.ts'
-import { cronJob, deployment, statefulSet, type WorkloadInput } from './objects/workload.ts'
+import {
+  cronJob,
+  deployment,
+  replicationController,
+  statefulSet,
+  type WorkloadInput,
+} from './objects/workload.ts'
 import type { Frozen, Workload } from './workload.ts'
 
 export type RenderInput = {
@@ -41,7 +47,9 @@ const assumedMinor = 34
 export function render(input: RenderInput): KubeObject[] {
   const { frozen, environment } = input
   const rendered = frozen.spec.kind === 'manifests' ? given(input) : own(input)
-  const patched = applyPatches(rendered.map(plain), frozen.spec.patches)
+  // A ReplicationController is not rendered from the app: no patch of the app is meant for it.
+  const patches = isController(frozen) ? [] : frozen.spec.patches
+  const patched = applyPatches(rendered.map(plain), patches)
   const objects = patched.map(object => marked(object, input))
   const namespace = environment.createNamespace ? [namespaceObject(environment.namespace)] : []
   return [...namespace, ...objects].map(plain).sort((a, b) => rank(a) - rank(b))
@@ -56,17 +64,21 @@ const inputOf = (input: RenderInput): WorkloadInput => ({
   serverMinor: input.serverMinor ?? assumedMinor,
 })
 
+const isController = ({ adopted }: Frozen): boolean => adopted?.kind === 'ReplicationController'
+
 const given = (input: RenderInput): object[] => manifestObjects(inputOf(input))
 
 function own(input: RenderInput): object[] {
   const workload = inputOf(input)
   const { frozen, namespace, overrides } = workload
-  const { app, environment, spec } = frozen
-  const about = { app, environment, namespace, spec }
+  if (isController(frozen)) return [replicationController(workload)]
+  const { app, environment, spec, adopted } = frozen
+  const about = { app, environment, namespace, spec, adopted }
   return [
     filesConfigMap(frozen, namespace),
     ...claims(spec, frozen, namespace),
-    spec.kind === 'stateful' ? headlessService(about) : null,
+    // An adopted StatefulSet has the Service that it was made with.
+    spec.kind === 'stateful' && !adopted ? headlessService(about) : null,
     spec.ports.length > 0 ? service(about) : null,
     runs(workload),
     autoscaler(about, overrides),

@@ -2,7 +2,7 @@
 // one that has is updated. Steps an app does not need are left out.
 import type { AppSpec } from './app.ts'
 import type { Deploy, Kind, StepName } from './deploy.ts'
-import { noOverrides, type Overrides, type Workload } from './workload.ts'
+import { type Adopted, noOverrides, type Overrides, type Workload } from './workload.ts'
 
 export type PlanFacts = {
   readonly kind: Kind
@@ -11,6 +11,10 @@ export type PlanFacts = {
   readonly workload: Pick<Workload, 'state' | 'initialisedAt'> | null
   /** The environment has a pool that volumes are made in. */
   readonly pool: boolean
+  /** What the app is rendered into, where it is not gkube's own. */
+  readonly adopted?: Adopted
+  /** A ReplicationController becomes a Deployment. */
+  readonly replaces?: boolean
 }
 
 /** create while nothing has ever served, update after. */
@@ -24,16 +28,25 @@ export function planSteps(facts: PlanFacts): StepName[] {
   const { kind, spec, workload } = facts
   if (kind === 'delete') return ['remove', 'record']
   const tail: StepName[] = ['apply', 'rollout']
+  const isController = facts.adopted?.kind === 'ReplicationController'
+  if (isController) {
+    if (kind === 'restart') return ['apply', 'cycle', 'record']
+    return kind === 'adopt' ? ['adopt', ...tail, 'record'] : [...tail, 'record']
+  }
   if (kind === 'scale' || kind === 'restart' || kind === 'rollback') return [...tail, 'record']
   const steps: StepName[] = []
-  if (planKind(facts) === 'create') {
+  // What is adopted is there already, with its namespace and its data.
+  const adopts = kind === 'adopt'
+  if (planKind(facts) === 'create' && !adopts) {
     if (facts.pool && spec.storage.some(volume => !volume.storageClass)) steps.push('volume')
     steps.push('environment')
   }
   if (spec.code) steps.push('publish')
-  if (spec.hooks.init && !workload?.initialisedAt) steps.push('init')
+  if (spec.hooks.init && !workload?.initialisedAt && !adopts) steps.push('init')
   if (spec.hooks.before) steps.push('before')
+  if (adopts) steps.push('adopt')
   steps.push(...tail)
+  if (facts.replaces) steps.push('handover')
   if (spec.hooks.after) steps.push('after')
   return [...steps, 'record']
 }

@@ -15,6 +15,7 @@ export const actions = [
   'delete_pod',
   'exec',
   'release',
+  'adopt',
   'apply_app',
   'delete_app',
   'tokens',
@@ -29,6 +30,7 @@ const operator: readonly Action[] = [
   'delete_pod',
   'exec',
   'release',
+  'adopt',
   'delete_app',
 ]
 
@@ -62,6 +64,7 @@ const words: Readonly<Record<Action, string>> = {
   delete_pod: 'delete pods of',
   exec: 'open a shell in',
   release: 'release',
+  adopt: 'adopt workloads for',
   apply_app: 'register',
   delete_app: 'unregister',
   tokens: 'manage tokens for',

@@ -1,14 +1,21 @@
-// Preparing: after it is settled what will run. The tag is resolved to a digest, the spec frozen, the plan checked;
-// where a person will look at it, the server is asked by a dry run. Nothing is written to the cluster.
-
-import { UserError } from '../errors.ts'
+// Preparing: after it is settled what will run. The tag is resolved to a digest and the spec frozen (freezing.ts), the
+// plan checked; where a person will look at it, the server is asked by a dry run. Nothing is written to the cluster.
+import { type Adoption, type Beginning, beginAdoption, finishAdoption } from './adoption/adoption.ts'
 import { refusals } from './allowlist.ts'
-import { appSchema } from './app.ts'
-import { specFor } from './app-environment.ts'
 import type { Clock } from './clock.ts'
 import { type Cluster, ClusterError, type KubeObject, nameOf, refOf } from './cluster.ts'
-import type { Cause, Deploy } from './deploy.ts'
+import type { AdoptParams, Deploy } from './deploy.ts'
 import { type Environment, namespaceOf } from './environment.ts'
+import {
+  freeze,
+  Refusal,
+  type Registry,
+  recall,
+  refuseOtherWorkload,
+  refuseWithoutName,
+  specOf,
+  type Wanted,
+} from './freezing.ts'
 import type { FrozenSpecs } from './frozen.ts'
 import { approvalHash, specHash } from './hash.ts'
 import { immutableChanges, kindChanges } from './immutable.ts'
@@ -17,20 +24,9 @@ import type { Entry, Kv, Write } from './kv.ts'
 import { render } from './objects.ts'
 import { planKind, planOverrides, planSteps } from './plan.ts'
 import { decode, put, type Stored } from './records.ts'
-import { redactText } from './redact.ts'
 import type { DeployEvent } from './transition.ts'
 import { seconds } from './units.ts'
 import { type Frozen, type Workload, workloadSchema } from './workload.ts'
-
-/** The registry as the core needs it. */
-export type Registry = {
-  resolve(reference: string): Promise<
-    | { readonly kind: 'digest'; readonly digest: string }
-    | { readonly kind: 'not_found'; readonly message: string }
-    /** Not asked, no answer, or no right: the image stays unpinned. */
-    | { readonly kind: 'unavailable'; readonly message: string }
-  >
-}
 
 export type PrepareDeps = {
   readonly kv: Pick<Kv, 'getMany'>
@@ -53,26 +49,24 @@ export type Prepared = {
   readonly namespace: string
   readonly pinning: string
   readonly refusals: readonly string[]
+  readonly adoption: Adoption | null
   readonly objects: readonly KubeObject[]
   readonly plan: NonNullable<Deploy['plan']>
   readonly steps: readonly Deploy['steps'][number]['name'][]
   readonly overrides: Workload['overrides']
 }
 
-/** Cannot be prepared: the reason code and the words. */
-export class Refusal extends Error {
-  override readonly cause: Cause
-  constructor(reason: Cause['reason'], message: string) {
-    super(redactText(message))
-    this.name = 'Refusal'
-    this.cause = { reason, message: this.message.slice(0, 1000) }
-  }
+/** What there is to plan from: records and configuration, nothing of the cluster. */
+type Situation = {
+  readonly environment: Environment
+  readonly cluster: Cluster
+  readonly namespace: string
+  readonly app: Entry | undefined
+  readonly workload: Stored<Workload> | null
+  readonly base: Frozen | null
 }
 
-type Wanted = Pick<Deploy, 'id' | 'kind' | 'app' | 'environment' | 'revision' | 'requestedAt' | 'params'>
-
-/** Works out what would run; throws Refusal, or UserError `unavailable` when etcd is. */
-export async function workOut(deps: PrepareDeps, deploy: Wanted, given?: Frozen['spec']): Promise<Prepared> {
+async function situationOf(deps: PrepareDeps, deploy: Wanted): Promise<Situation> {
   const { keys } = deps
   const environment = deps.environment(deploy.environment)
   if (!environment)
@@ -86,50 +80,62 @@ export async function workOut(deps: PrepareDeps, deploy: Wanted, given?: Frozen[
   const cluster = deps.cluster(clusterName)
   if (!cluster) throw new Refusal('cluster_unavailable', `Cluster ${clusterName} is not configured.`)
   const base = workload ? await deps.specs.get(workload.value.spec) : null
-  const app = found.get(appKey)
-  const usesApp = deploy.kind === 'deploy' || deploy.kind === 'redeploy'
-  const { frozen, pinning } = usesApp
-    ? await freeze(deps, deploy, given ?? specOf(app, deploy), environment, { workload, base })
-    : await recall(deps, deploy, workload)
   const namespace = workload?.value.namespace ?? namespaceOf(environment, deploy.app)
-  const facts = { kind: deploy.kind, spec: frozen.spec, workload: workload?.value ?? null, pool: false }
-  const overrides = planOverrides({
+  return { environment, cluster, namespace, app: found.get(appKey), workload, base }
+}
+
+/** Works out what would run; throws Refusal, or UserError `unavailable` when etcd is. */
+export async function workOut(deps: PrepareDeps, deploy: Wanted, given?: Frozen['spec']): Promise<Prepared> {
+  const now = await situationOf(deps, deploy)
+  const { environment, cluster, namespace, workload, base } = now
+  const usesApp = ['deploy', 'redeploy', 'adopt'].includes(deploy.kind)
+  if (workload && !base && usesApp) refuseWithoutName(workload.value)
+  const spec = usesApp ? (given ?? specOf(now.app, deploy)) : null
+  const asked = deploy.kind === 'adopt' ? deploy.params.adopt : undefined
+  const there = asked && spec ? await whatIsThere(now, asked, spec) : null
+  const { frozen, pinning } = spec
+    ? await freeze(deps, deploy, spec, environment, { workload, base, there })
+    : await recall(deps, deploy, workload)
+  refuseOtherWorkload(deploy, base, frozen)
+  const facts = {
     kind: deploy.kind,
-    replicas: deploy.params.replicas,
-    restartAt: new Date(deploy.requestedAt).toISOString(),
     spec: frozen.spec,
-    base: base?.spec ?? null,
-    current: workload?.value.overrides ?? null,
-  })
-  const place = {
-    name: environment.name,
-    cluster: clusterName,
-    namespace,
-    createNamespace: environment.createNamespace,
+    workload: workload?.value ?? null,
+    pool: false,
+    adopted: frozen.adopted,
+    replaces: asked?.replaceByDeployment,
   }
+  const overrides = there?.overrides ?? overridesAfter(deploy, frozen, now)
   const { minor } = await cluster.server().catch(() => ({ minor: 0 }))
-  const draw = (spec: Frozen, over: Workload['overrides']) =>
+  const draw = (what: Frozen, over: Workload['overrides']) =>
     render({
-      frozen: spec,
-      environment: place,
+      frozen: what,
+      environment: {
+        name: environment.name,
+        cluster: cluster.name,
+        namespace,
+        createNamespace: environment.createNamespace,
+      },
       overrides: over,
       deploy: { id: deploy.id, epoch: 0 },
       serverMinor: minor,
     })
-  const objects = deploy.kind === 'delete' ? [] : draw(frozen, overrides)
-  const before = base && workload ? draw(base, workload.value.overrides) : []
-  const refused =
-    deploy.kind === 'delete' ? [] : check({ objects, before, environment, namespace, frozen, deploy })
+  const goes = deploy.kind === 'delete'
+  const objects = goes ? [] : draw(frozen, overrides)
+  const before = base && workload && !there ? draw(base, workload.value.overrides) : []
+  const refused = goes ? [] : check({ objects, before, environment, namespace, frozen, deploy })
+  const adoption = there && asked ? await finishAdoption(there, asked, { ...now, frozen, objects }) : null
   return {
     frozen,
     base,
     workload,
-    appRevision: usesApp && !given ? (app?.modRevision ?? '0') : '',
+    appRevision: usesApp && !given ? (now.app?.modRevision ?? '0') : '',
     environment,
     cluster,
     namespace,
     pinning,
-    refusals: refused,
+    refusals: [...(adoption?.refusals ?? []), ...refused],
+    adoption,
     objects,
     plan: planKind(facts),
     steps: planSteps(facts),
@@ -137,18 +143,33 @@ export async function workOut(deps: PrepareDeps, deploy: Wanted, given?: Frozen[
   }
 }
 
-function specOf(entry: Entry | undefined, deploy: Wanted): Frozen['spec'] {
-  if (!entry) throw new Refusal('app_gone', `App ${deploy.app} is not registered any more.`)
-  try {
-    return specFor(decode(appSchema, entry).value, deploy.environment)
-  } catch (error) {
-    if (error instanceof UserError) throw new Refusal('plan_refused', error.message)
-    throw error
-  }
+const overridesAfter = (
+  deploy: Wanted,
+  frozen: Frozen,
+  { base, workload }: Situation,
+): Workload['overrides'] =>
+  planOverrides({
+    kind: deploy.kind,
+    replicas: deploy.params.replicas,
+    restartAt: new Date(deploy.requestedAt).toISOString(),
+    spec: frozen.spec,
+    base: base?.spec ?? null,
+    current: workload?.value.overrides ?? null,
+  })
+
+async function whatIsThere(
+  { cluster, namespace, workload }: Situation,
+  asked: AdoptParams,
+  spec: Frozen['spec'],
+): Promise<Beginning> {
+  const place = { cluster, namespace, app: spec.app }
+  const found = await beginAdoption(place, asked, { spec, workload: workload?.value ?? null })
+  if (found) return found
+  throw new Refusal('plan_refused', `There is no ${asked.kind} ${asked.name} in namespace ${namespace}.`)
 }
 
 /** Bodies of these steps come with volumes and code; until then such an app is refused in words. */
-const later = ['volume', 'publish', 'init', 'before', 'after']
+const later = ['volume', 'publish', 'init', 'before', 'after', 'cycle', 'handover']
 
 function check(input: {
   objects: readonly KubeObject[]
@@ -170,74 +191,6 @@ function check(input: {
   ]
 }
 
-async function freeze(
-  deps: PrepareDeps,
-  deploy: Wanted,
-  spec: Frozen['spec'],
-  environment: Environment,
-  now: { workload: Stored<Workload> | null; base: Frozen | null },
-): Promise<{ frozen: Frozen; pinning: string }> {
-  const revision = deploy.kind === 'redeploy' ? now.workload?.value.revision : deploy.revision
-  if (!revision)
-    throw new Refusal('app_gone', `${deploy.app} has never been deployed to ${deploy.environment}.`)
-  const reference = (spec.image ?? '').replaceAll('{revision}', revision)
-  const frozen = { schema: 1 as const, app: deploy.app, environment: deploy.environment, revision, spec }
-  if (!reference) return { frozen: { ...frozen, image: '', digest: null }, pinning: '' }
-  const known = pinnedBefore(reference, deploy, now.base)
-  if (known) return { frozen: { ...frozen, ...known }, pinning: '' }
-  const answer = reference.includes('@sha256:')
-    ? ({ kind: 'digest', digest: reference.slice(reference.indexOf('@') + 1) } as const)
-    : await deps.registry.resolve(reference)
-  switch (answer.kind) {
-    case 'not_found':
-      throw new Refusal(
-        'image_not_found',
-        `Image ${reference} does not exist in the registry (${answer.message}).`,
-      )
-    case 'digest': {
-      const image = reference.includes('@') ? reference : `${reference}@${answer.digest}`
-      return { frozen: { ...frozen, image, digest: answer.digest }, pinning: '' }
-    }
-    case 'unavailable': {
-      if (environment.requireDigest) {
-        const why = `${environment.name} runs pinned images only, and the digest of ${reference} is not known: ${answer.message}`
-        throw new Refusal('digest_required', why)
-      }
-      return {
-        frozen: { ...frozen, image: reference, digest: null },
-        pinning: `not pinned to a digest: ${answer.message}`,
-      }
-    }
-  }
-}
-
-/** A redeploy runs the same bytes as before, even if the tag was moved. */
-function pinnedBefore(
-  reference: string,
-  deploy: Wanted,
-  base: Frozen | null,
-): Pick<Frozen, 'image' | 'digest'> | null {
-  if (deploy.kind !== 'redeploy' || !base?.digest) return null
-  return base.image.startsWith(`${reference}@`) ? { image: base.image, digest: base.digest } : null
-}
-
-async function recall(
-  deps: PrepareDeps,
-  deploy: Wanted,
-  workload: Stored<Workload> | null,
-): Promise<{ frozen: Frozen; pinning: string }> {
-  const hash = deploy.params.spec ?? workload?.value.spec
-  if (!workload || !hash)
-    throw new Refusal('app_gone', `${deploy.app} does not run in ${deploy.environment}.`)
-  const frozen = await deps.specs.get(hash)
-  if (!frozen)
-    throw new Refusal(
-      'app_gone',
-      `The snapshot of ${deploy.app} is not kept any more. Deploy a revision instead.`,
-    )
-  return { frozen, pinning: '' }
-}
-
 /** The event that ends preparing, and what is written with it. */
 export async function prepare(
   deps: PrepareDeps,
@@ -250,6 +203,8 @@ export async function prepare(
       throw new Refusal('not_supported', `This version of gkube does not run ${unsupported.join(', ')} yet.`)
     }
     if (worked.refusals.length > 0) throw new Refusal('plan_refused', worked.refusals.join(' '))
+    if (worked.adoption && worked.adoption.hash !== deploy.params.adopt?.confirm)
+      throw new Refusal('plan_refused', changedSinceShown)
     const approval = approvalFor(worked.environment, deploy, deps.clock.now())
     if (approval) await dryRun(worked)
     return settle(deps, deploy, worked, approval)
@@ -258,6 +213,9 @@ export async function prepare(
     throw error
   }
 }
+
+export const changedSinceShown =
+  'What was shown has changed since: the app, or what is on the cluster. Look at it again and confirm it: gkube adopt.'
 
 function approvalFor({ approvals }: Environment, deploy: Deploy, now: number) {
   const exempt = deploy.kind === 'rollback' && !approvals.rollback
@@ -329,6 +287,7 @@ function settle(
       basis: { app: worked.appRevision, workload: workload?.modRevision ?? '0' },
       onFailure: environment.onFailure,
       onCancel: environment.onCancel,
+      ...(worked.adoption ? { adoption: { taken: [...worked.adoption.taken] } } : {}),
       hash,
     },
   }

@@ -2,7 +2,7 @@
 // there, a deploy updates; if not, it creates. Written by the owner of `active/<env>/<app>` only.
 import { z } from 'zod'
 import { appSpecSchema } from './app.ts'
-import { label } from './units.ts'
+import { label, objectName } from './units.ts'
 
 /** One object that gkube wrote; what is no longer rendered is deleted by UID. */
 export const inventoryItemSchema = z.object({
@@ -52,6 +52,27 @@ export const workloadSchema = z.object({
 })
 export type Workload = z.output<typeof workloadSchema>
 
+export const adoptableKinds = ['Deployment', 'StatefulSet', 'ReplicationController'] as const
+const labels = z.record(z.string(), z.string())
+
+/**
+ * A workload that was there before gkube: it keeps its name, its selector and whatever else can never change. The
+ * app is rendered into it. A ReplicationController is only scaled and restarted, its template stays as it is.
+ */
+export const adoptedSchema = z.object({
+  kind: z.enum(adoptableKinds),
+  name: objectName,
+  /** `spec.selector` as it is. */
+  selector: z.record(z.string(), z.json()),
+  /** What its pods keep: the labels that the selector, and the Services and budgets that select them, ask for. */
+  labels,
+  /** Fields of a StatefulSet's spec that cannot change, as they are. */
+  fixed: z.record(z.string(), z.json()).default({}),
+  /** The Service of the app's name, where there was one: what it selects by. */
+  service: z.object({ selector: labels, headless: z.boolean() }).nullable().default(null),
+})
+export type Adopted = z.output<typeof adoptedSchema>
+
 /** A frozen spec: everything that decides what objects are rendered, immutable, stored under its hash. */
 export const frozenSchema = z.object({
   schema: z.literal(1),
@@ -62,5 +83,7 @@ export const frozenSchema = z.object({
   image: z.string(),
   digest: z.string().nullable(),
   spec: appSpecSchema,
+  /** Left out where gkube made the workload itself. */
+  adopted: adoptedSchema.optional(),
 })
 export type Frozen = z.output<typeof frozenSchema>

@@ -9,5 +9,7 @@ export async function groundOf(environments?: Record<string, unknown>): Promise<
   const kubeconfig = JSON.stringify(stack.cluster.kubeconfig())
   const cluster = stack.server.clusters.get('default')
   if (!cluster) throw new Error('the stack has no cluster')
-  return { core: stack.core, cluster, wire: wireTo(kubeconfig), kubeconfig, namespace: name => name }
+  const wire = wireTo(kubeconfig)
+  for (const name of ['staging', 'production']) await wire.post('/api/v1/namespaces', { metadata: { name } })
+  return { core: stack.core, cluster, wire, kubeconfig, namespace: name => name }
 }

@@ -4,6 +4,7 @@
 import { type App, appSchema, appSpecSchema } from '../../src/core/app.ts'
 import type { EventFacts, PodFacts } from '../../src/core/cluster.ts'
 import type {
+  AdoptionPlan,
   Caller,
   Core,
   DeployEvent,
@@ -64,6 +65,25 @@ const emptyDeploy = {
   supersededBy: null,
 } as const
 
+/** What `status` says of the revision `drifted`. */
+const drifted: Status['drift'] = [
+  {
+    object: 'Deployment shop/web',
+    state: 'changed',
+    fields: [
+      {
+        path: '.spec.replicas',
+        manager: 'kubectl (scale)',
+        at: Date.now() - 120_000,
+        recorded: '2',
+        live: '4',
+      },
+      { path: '.spec.paused', manager: null, at: null, recorded: '', live: '\u001b[31mtrue' },
+    ],
+  },
+  { object: 'Service shop/web', state: 'missing', fields: [] },
+]
+
 const diagnosisOf = (at: number): Diagnosis => ({
   cause: {
     reason: 'crash_loop',
@@ -114,6 +134,9 @@ export const podOf = (name: string, more: Partial<PodFacts> = {}): PodFacts => (
   ],
   ...more,
 })
+
+/** Of every plan of an adoption here. */
+export const adoptionHash = 'a'.repeat(64)
 
 export function memoryCore(options: { stepMs?: number } = {}): MemoryCore {
   const stepMs = options.stepMs ?? 2
@@ -351,6 +374,25 @@ export function memoryCore(options: { stepMs?: number } = {}): MemoryCore {
     refusals: target === 'refused' ? ['selector is immutable'] : [],
   })
 
+  const asking = { kind: 'deploy' as const, claims: [], replace: false, force: false }
+  const adoptionOf = (app: string, environment: string, workload: string): AdoptionPlan => ({
+    app,
+    environment,
+    workload: workload.replace('deployment/', 'Deployment shop/'),
+    revision: '1.4.1',
+    image: 'registry.example.com/shop/web:1.4.1',
+    steps: ['adopt', 'apply', 'rollout', 'record'],
+    hash: adoptionHash,
+    objects: [{ object: 'Deployment shop/old', action: 'change', diff: '-  a: 1\n+  a: 2', warnings: [] }],
+    found: [{ object: 'Service shop/old', becomes: 'stays as it is, and selects the new pods too' }],
+    managers: [
+      { object: 'Deployment shop/old', manager: 'kubectl-client-side-apply', fields: 12, at: 1, moves: true },
+      { object: 'Deployment shop/old', manager: 'their-operator', fields: 2, at: null, moves: false },
+    ],
+    notes: ['\u001b[31mmind the port'],
+    refusals: workload.endsWith('/helm') ? ['Deployment shop/helm belongs to Helm.'] : [],
+  })
+
   const events: EventFacts[] = [
     {
       type: 'Normal',
@@ -410,6 +452,24 @@ export function memoryCore(options: { stepMs?: number } = {}): MemoryCore {
       admin(caller, 'delete apps')
       appNamed(app)
       apps.delete(app)
+    },
+    planAdoption: async (caller, input) => {
+      admin(caller, 'adopt')
+      appNamed(input.app)
+      return adoptionOf(input.app, input.environment, input.workload)
+    },
+    adopt: async (caller, input) => {
+      if (input.confirm !== adoptionHash) throw new UserError('conflict', 'What was shown has changed since.')
+      const { app, environment, idempotencyKey, wait, source } = input
+      return core.request(caller, {
+        ...asking,
+        app,
+        environment,
+        revision: '1.4.1',
+        idempotencyKey,
+        wait,
+        source,
+      })
     },
     request: async (caller, input) => {
       admin(caller, `deploy to ${input.environment}`)
@@ -597,7 +657,7 @@ export function memoryCore(options: { stepMs?: number } = {}): MemoryCore {
         ? { id: current.id, kind: current.kind, revision: current.revision, phase: current.phase }
         : null,
       lock: lockOn(workload.app, workload.environment) ?? null,
-      drift: [],
+      drift: workload.revision === 'drifted' ? drifted : [],
     }
   }
 

@@ -5,6 +5,7 @@ import {
   type Cluster,
   ClusterError,
   type EventFacts,
+  type JsonOperation,
   type KubeObject,
   type ObjectRef,
   type Written,
@@ -189,6 +190,21 @@ export function kubernetesCluster(options: KubernetesOptions): KubernetesCluster
     return written(answer, false)
   }
 
+  async function patch(
+    ref: ObjectRef,
+    operations: readonly JsonOperation[],
+    { dryRun = false } = {},
+  ): Promise<Written> {
+    const answer = await send('patch', ref, {
+      method: 'PATCH',
+      query: { fieldManager: manager, ...dry(dryRun) },
+      body: operations,
+      contentType: jsonPatch,
+      fenced: operations.some(one => one.path === '/metadata/resourceVersion'),
+    })
+    return written(answer, dryRun)
+  }
+
   async function remove(ref: ObjectRef, preconditions: Parameters<Cluster['remove']>[1]): Promise<void> {
     const { uid, resourceVersion, propagation = 'Background' } = preconditions
     const fenced = uid !== undefined || resourceVersion !== undefined
@@ -291,6 +307,7 @@ export function kubernetesCluster(options: KubernetesOptions): KubernetesCluster
     create,
     apply,
     stamp: (ref, annotations, resourceVersion) => patchMetadata(ref, resourceVersion, { annotations }),
+    patch,
     remove,
     list,
     observe: (scope, changed) => observeApp(watches, scope, changed),

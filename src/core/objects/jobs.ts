@@ -4,8 +4,9 @@ import type { V1Affinity, V1EnvVar, V1Job } from '@kubernetes/client-node'
 import type { Hook } from '../app.ts'
 import type { KubeObject } from '../cluster.ts'
 import { seconds } from '../units.ts'
+import { podSelectorLabels } from './adopted.ts'
 import { renderEnv, renderResources, some } from './container.ts'
-import { deployAnnotations, jobLabels, jobName, selectorLabels } from './labels.ts'
+import { deployAnnotations, jobLabels, jobName } from './labels.ts'
 import { plain } from './plain.ts'
 import { appContainer, fillRevision, type PodInput, podBase, sidecars } from './pod.ts'
 import { podVolumes } from './volumes.ts'
@@ -92,7 +93,7 @@ function job(input: JobInput, work: Work): KubeObject {
         metadata: { labels },
         spec: {
           ...base,
-          affinity: input.beside ? beside(base.affinity, selectorLabels(frozen)) : base.affinity,
+          affinity: input.beside ? beside(base.affinity, podSelectorLabels(frozen)) : base.affinity,
           restartPolicy: 'Never',
           // Only sidecars that end with the Job: a plain one would keep it running for ever.
           initContainers: some(sidecars(input, 'native')),

@@ -3,13 +3,16 @@
 import type { V1HTTPIngressPath, V1Ingress, V1IngressRule, V1Service } from '@kubernetes/client-node'
 import type { AppSpec } from '../app.ts'
 import { sha256 } from '../hash.ts'
-import { ownLabels, selectorLabels } from './labels.ts'
+import type { Adopted } from '../workload.ts'
+import { podSelectorLabels, serviceSelector } from './adopted.ts'
+import { ownLabels } from './labels.ts'
 
 type Input = {
   readonly app: string
   readonly environment: string
   readonly namespace: string
   readonly spec: AppSpec
+  readonly adopted?: Adopted
 }
 type IngressEntry = AppSpec['ingress'][number]
 
@@ -21,11 +24,12 @@ const meta = (input: Input, name: string) => ({
   labels: ownLabels(input),
 })
 
-const servicePorts = ({ spec }: Input) =>
+/** Pods that were there before an adoption do not have gkube's names of ports: the number fits old and new ones. */
+const servicePorts = ({ spec, adopted }: Input) =>
   spec.ports.map(port => ({
     name: port.name,
     port: port.service ?? port.port,
-    targetPort: port.name,
+    targetPort: adopted ? port.port : port.name,
     protocol: port.protocol,
   }))
 
@@ -33,7 +37,12 @@ export const service = (input: Input): V1Service => ({
   apiVersion: 'v1',
   kind: 'Service',
   metadata: meta(input, input.app),
-  spec: { type: 'ClusterIP', selector: selectorLabels(input), ports: servicePorts(input) },
+  spec: {
+    type: 'ClusterIP',
+    clusterIP: input.adopted?.service?.headless ? 'None' : undefined,
+    selector: serviceSelector(input),
+    ports: servicePorts(input),
+  },
 })
 
 /** Gives each pod of a StatefulSet a name; pods find each other before they are ready. */
@@ -45,7 +54,7 @@ export const headlessService = (input: Input): V1Service => ({
     type: 'ClusterIP',
     clusterIP: 'None',
     publishNotReadyAddresses: true,
-    selector: selectorLabels(input),
+    selector: podSelectorLabels(input),
     ports: input.spec.ports.length > 0 ? servicePorts(input) : undefined,
   },
 })

@@ -11,6 +11,7 @@ import type {
 import type { AppSpec } from '../app.ts'
 import { seconds } from '../units.ts'
 import type { Frozen } from '../workload.ts'
+import { keptLabels, podSelectorLabels } from './adopted.ts'
 import {
   isNative,
   renderEnv,
@@ -22,7 +23,7 @@ import {
   renderSidecar,
   some,
 } from './container.ts'
-import { restartedAnnotation, selectorLabels, workloadLabels } from './labels.ts'
+import { restartedAnnotation, workloadLabels } from './labels.ts'
 import { podVolumes } from './volumes.ts'
 
 /** What a pod is rendered from. */
@@ -125,12 +126,12 @@ export function podTemplate(
   }
   return {
     metadata: {
-      labels: { ...spec.labels, ...workloadLabels(frozen, frozen.revision) },
+      labels: { ...spec.labels, ...workloadLabels(frozen, frozen.revision), ...keptLabels(frozen) },
       annotations: Object.keys(annotations).length > 0 ? annotations : undefined,
     },
     spec: {
       ...podBase(input),
-      topologySpreadConstraints: some(spread(spec, selectorLabels(frozen))),
+      topologySpreadConstraints: some(spread(spec, podSelectorLabels(frozen))),
       restartPolicy: options.restartPolicy,
       initContainers: some(sidecars(input, 'native')),
       containers: [appContainer(input), ...sidecars(input, 'plain')],

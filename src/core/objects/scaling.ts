@@ -2,14 +2,16 @@
 // the overrides come in here; the replicas themselves belong to the autoscaler (workload.ts leaves them out).
 import type { V1PodDisruptionBudget, V2HorizontalPodAutoscaler, V2MetricSpec } from '@kubernetes/client-node'
 import type { AppSpec } from '../app.ts'
-import type { Workload } from '../workload.ts'
-import { ownLabels, selectorLabels } from './labels.ts'
+import type { Adopted, Workload } from '../workload.ts'
+import { workloadKind, workloadName, workloadSelector } from './adopted.ts'
+import { ownLabels } from './labels.ts'
 
 type Input = {
   readonly app: string
   readonly environment: string
   readonly namespace: string
   readonly spec: AppSpec
+  readonly adopted?: Adopted
 }
 
 const meta = (input: Input) => ({
@@ -37,7 +39,7 @@ export function autoscaler(
   input: Input,
   overrides: Pick<Workload['overrides'], 'min' | 'max'>,
 ): V2HorizontalPodAutoscaler | null {
-  const { autoscale, kind } = input.spec
+  const { autoscale } = input.spec
   if (!autoscale) return null
   const { min, max } = autoscaleBounds(autoscale, overrides)
   const { memory } = autoscale
@@ -49,8 +51,8 @@ export function autoscaler(
     spec: {
       scaleTargetRef: {
         apiVersion: 'apps/v1',
-        kind: kind === 'stateful' ? 'StatefulSet' : 'Deployment',
-        name: input.app,
+        kind: workloadKind(input.spec, input.adopted),
+        name: workloadName(input),
       },
       minReplicas: min,
       maxReplicas: max,
@@ -69,6 +71,6 @@ export function disruptionBudget(input: Input): V1PodDisruptionBudget | null {
     apiVersion: 'policy/v1',
     kind: 'PodDisruptionBudget',
     metadata: meta(input),
-    spec: { ...disruption, selector: { matchLabels: selectorLabels(input) } },
+    spec: { ...disruption, selector: workloadSelector(input) },
   }
 }

@@ -5,12 +5,14 @@ import type {
   V1Deployment,
   V1DeploymentStrategy,
   V1ObjectMeta,
+  V1ReplicationController,
   V1StatefulSet,
 } from '@kubernetes/client-node'
 import type { AppSpec } from '../app.ts'
 import { seconds } from '../units.ts'
 import type { Workload } from '../workload.ts'
-import { selectorLabels, workloadLabels } from './labels.ts'
+import { workloadName, workloadSelector } from './adopted.ts'
+import { ownLabels, restartedAnnotation, workloadLabels } from './labels.ts'
 import { headlessName } from './network.ts'
 import { type PodInput, podTemplate } from './pod.ts'
 import { claimTemplates } from './volumes.ts'
@@ -28,7 +30,7 @@ const revisionHistoryLimit = 5
 function metadata({ frozen, namespace }: WorkloadInput): V1ObjectMeta {
   const { annotations } = frozen.spec
   return {
-    name: frozen.app,
+    name: workloadName(frozen),
     namespace,
     labels: workloadLabels(frozen, frozen.revision),
     annotations: Object.keys(annotations).length > 0 ? { ...annotations } : undefined,
@@ -58,7 +60,7 @@ export function deployment(input: WorkloadInput): V1Deployment {
     metadata: metadata(input),
     spec: {
       replicas: replicasOf(spec, overrides, input.liveReplicas),
-      selector: { matchLabels: selectorLabels(frozen) },
+      selector: workloadSelector(frozen),
       strategy: strategy(spec),
       // The stability window is gkube's (`rollout.stable`): here it would slow every later pod down too.
       minReadySeconds: 0,
@@ -85,11 +87,32 @@ export function statefulSet(input: WorkloadInput): V1StatefulSet {
       replicas: replicasOf(spec, overrides, input.liveReplicas),
       serviceName: headlessName(frozen.app),
       podManagementPolicy: spec.rollout.ordered ? 'OrderedReady' : 'Parallel',
-      selector: { matchLabels: selectorLabels(frozen) },
+      selector: workloadSelector(frozen),
       updateStrategy: { type: 'RollingUpdate' },
       revisionHistoryLimit,
       template: podTemplate(input, { restartedAt: overrides.restartedAt }),
       volumeClaimTemplates: templates.length > 0 ? templates : undefined,
+      ...frozen.adopted?.fixed,
+    },
+  }
+}
+
+/**
+ * Of an adopted ReplicationController only what gkube changes there: how many pods, and when they were restarted.
+ * Its template stays whoever's it is.
+ */
+export function replicationController(input: WorkloadInput): V1ReplicationController {
+  const { frozen, namespace, overrides } = input
+  const { restartedAt } = overrides
+  return {
+    apiVersion: 'v1',
+    kind: 'ReplicationController',
+    metadata: { name: workloadName(frozen), namespace, labels: ownLabels(frozen) },
+    spec: {
+      replicas: overrides.replicas ?? undefined,
+      template: restartedAt
+        ? { metadata: { annotations: { [restartedAnnotation]: restartedAt } } }
+        : undefined,
     },
   }
 }

@@ -5,7 +5,7 @@ import { seconds } from '../units.ts'
 import type { Frozen, InventoryItem } from '../workload.ts'
 
 type Input = {
-  readonly frozen: Pick<Frozen, 'app' | 'spec'>
+  readonly frozen: Pick<Frozen, 'app' | 'spec' | 'adopted'>
   /** The workload to wait for, as rendered. */
   readonly workload: { readonly kind: string; readonly name: string }
   readonly startedAt: number
@@ -14,7 +14,7 @@ type Input = {
 
 /** The expectation of an app's rollout; times and numbers are the app's own (`rollout:`). */
 export function expectationFor({ frozen, workload, startedAt, inventory }: Input): Expectation {
-  const { app, spec } = frozen
+  const { app, spec, adopted } = frozen
   const written = inventory.find(item => item.kind === workload.kind && item.name === workload.name)
   const { rollout } = spec
   return {
@@ -22,7 +22,8 @@ export function expectationFor({ frozen, workload, startedAt, inventory }: Input
     name: workload.name,
     // `g12`: the inventory keeps the generation right after the write.
     generation: written?.seen.startsWith('g') ? Number(written.seen.slice(1)) : 0,
-    servicePorts: servicePorts(app, spec, workload),
+    // gkube writes no Service for a ReplicationController.
+    servicePorts: adopted?.kind === 'ReplicationController' ? [] : servicePorts(app, spec, workload),
     progressSeconds: seconds(rollout.progress),
     limitSeconds: seconds(rollout.limit),
     stableSeconds: seconds(rollout.stable),

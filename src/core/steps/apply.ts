@@ -159,7 +159,9 @@ async function handOverReplicas(
   object: KubeObject,
   current: KubeObject,
 ): Promise<void> {
-  const takesOver = context.frozen.spec.autoscale && context.base && !context.base.spec.autoscale
+  const { base, deploy, frozen } = context
+  const before = deploy.kind === 'adopt' || (base !== null && !base.spec.autoscale)
+  const takesOver = frozen.spec.autoscale && before
   if (!takesOver || !scalable.includes(object.kind)) return
   const live = await context.cluster.get(refOf(current))
   const replicas = live ? specOf(live).replicas : undefined

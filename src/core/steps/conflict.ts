@@ -22,13 +22,22 @@ export async function conflictWords(
   return wordsFor(object, error, live)
 }
 
+type Conflict = Pick<ClusterError, 'fields' | 'managers'>
+
 /** The same without a read; `live` null where it is not known. */
-export function wordsFor(
+export const wordsFor = (object: KubeObject, conflict: Conflict, live: KubeObject | null): string =>
+  `${ownersText(object, conflict, live)} ${advice(conflict.fields, othersOf(live))}`
+
+const othersOf = (live: KubeObject | null): ManagedEntry[] =>
+  live ? managedEntries(live).filter(entry => !isOwn(entry)) : []
+
+/** `Deployment shop/web: .spec.replicas belongs to kubectl (scale) since 2026-01-02 10:00:00 UTC.` */
+export function ownersText(
   object: KubeObject,
-  { fields, managers }: Pick<ClusterError, 'fields' | 'managers'>,
+  { fields, managers }: Conflict,
   live: KubeObject | null,
 ): string {
-  const entries = live ? managedEntries(live).filter(entry => !isOwn(entry)) : []
+  const entries = othersOf(live)
   const owners = new Map<string, string[]>()
   for (const path of fields.slice(0, mostNamed)) {
     const who = ownerText(ownersOf(entries, path)[0], managers)
@@ -39,7 +48,7 @@ export function wordsFor(
   )
   const more = fields.length > mostNamed ? ` (and ${fields.length - mostNamed} fields more)` : ''
   const said = named.length > 0 ? named.join('; ') : `it belongs to ${managers.join(', ')}`
-  return `${nameOf(object)}: ${said}${more}. ${advice(fields, entries)}`
+  return `${nameOf(object)}: ${said}${more}.`
 }
 
 function ownerText(owner: ManagedEntry | undefined, managers: readonly string[]): string {

@@ -52,7 +52,7 @@ async function configMapsInUse(context: StepContext): Promise<Set<string>> {
 }
 
 /** Every ConfigMap that a pod template names, wherever it does. */
-function configMapNames(object: KubeObject): string[] {
+export function configMapNames(object: KubeObject): string[] {
   const names: string[] = []
   const walk = (value: unknown, key: string): void => {
     if (Array.isArray(value)) for (const entry of value) walk(entry, key)

@@ -74,4 +74,4 @@ export async function snapshotOf(
   throw new UserError('not_found', `${what}, so there is nothing to roll back to. ${choice}`)
 }
 
-const shipping: readonly Deploy['kind'][] = ['deploy', 'redeploy', 'rollback']
+const shipping: readonly Deploy['kind'][] = ['deploy', 'redeploy', 'rollback', 'adopt']

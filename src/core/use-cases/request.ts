@@ -5,13 +5,13 @@ import { UserError } from '../../errors.ts'
 import { type App, appSchema } from '../app.ts'
 import { parseApp, specFor } from '../app-environment.ts'
 import { auditPut } from '../audit.ts'
-import type { Caller, Core, RequestInput } from '../core.ts'
-import { type Deploy, deploySchema, type Kind } from '../deploy.ts'
+import type { Caller, RequestInput } from '../core.ts'
+import { type AdoptParams, type Deploy, deploySchema, type Kind } from '../deploy.ts'
 import { withinSize } from '../deploy-size.ts'
 import type { Environment } from '../environment.ts'
 import { sha256 } from '../hash.ts'
 import type { Compare, Entry, Write } from '../kv.ts'
-import { demand, may } from '../policy.ts'
+import { type Action, demand, may } from '../policy.ts'
 import { heldBy } from '../queue.ts'
 import { decode, newId, put, type Stored } from '../records.ts'
 import { unknownName } from '../suggest.ts'
@@ -26,12 +26,19 @@ const seenSchema = z.object({ schema: z.literal(1), deploy: z.string() })
 /** How long the same idempotency key answers the same deploy. */
 const dedupSeconds = 24 * 3600
 
-export function request(deps: Deps): Core['request'] {
+/** What is asked for inside: adoptions too, which have a verb of their own outside (adopt.ts). */
+export type Asked = Omit<RequestInput, 'kind'> & { readonly kind: Kind; readonly adopt?: AdoptParams }
+
+const actionOf: Partial<Record<Kind, Action>> = { delete: 'delete', adopt: 'adopt' }
+
+export function request(
+  deps: Deps,
+): (caller: Caller, input: Asked) => Promise<{ deploy: Deploy; repeated: boolean }> {
   const { kv, keys, clock } = deps
   return async (caller, input) => {
     const environment = environmentNamed(deps, input.environment)
     const app = await appOf(deps, caller, input)
-    demand(caller, input.kind === 'delete' ? 'delete' : 'deploy', { app, environment }, deps.people)
+    demand(caller, actionOf[input.kind] ?? 'deploy', { app, environment }, deps.people)
     const now = clock.now()
     const id = newId(now)
     const seenKey = input.idempotencyKey
@@ -58,7 +65,7 @@ export function request(deps: Deps): Core['request'] {
         app,
         environment: environment.name,
         deploy: id,
-        detail: [deploy.revision, input.source.note].filter(Boolean).join(' '),
+        detail: [deploy.revision, adoptText(input), input.source.note].filter(Boolean).join(' '),
       }),
       ...facts.writes,
     ]
@@ -84,8 +91,10 @@ export function request(deps: Deps): Core['request'] {
   }
 }
 
+const adoptText = ({ adopt }: Asked): string => (adopt ? `${adopt.kind} ${adopt.name}` : '')
+
 /** Whose deploy it is: named, in the spec, or the one app of the Jenkins job. */
-async function appOf(deps: Deps, caller: Caller, input: RequestInput): Promise<string> {
+async function appOf(deps: Deps, caller: Caller, input: Asked): Promise<string> {
   if (input.spec && input.app && input.spec.app !== input.app) {
     throw new UserError(
       'bad_input',
@@ -123,7 +132,7 @@ type Facts = {
 async function check(
   deps: Deps,
   caller: Caller,
-  at: { input: RequestInput; app: string; environment: Environment; found: ReadonlyMap<string, Entry> },
+  at: { input: Asked; app: string; environment: Environment; found: ReadonlyMap<string, Entry> },
 ): Promise<Facts> {
   const { input, app, environment, found } = at
   const { keys } = deps
@@ -131,7 +140,8 @@ async function check(
   const workloadKey = keys.workload(environment.name, app)
   const workloadEntry = found.get(workloadKey)
   const workload = workloadEntry ? decode(workloadSchema, workloadEntry) : null
-  if (input.kind === 'deploy') return checkDeploy(deps, caller, input, { app, environment, appEntry })
+  if (input.kind === 'deploy' || input.kind === 'adopt')
+    return checkDeploy(deps, caller, input, { app, environment, appEntry })
   if (!workload) {
     const names = await appNames(deps)
     if (!appEntry && !names.includes(app)) throw new UserError('not_found', unknownName('app', app, names))
@@ -169,7 +179,7 @@ async function check(
 async function checkDeploy(
   deps: Deps,
   caller: Caller,
-  input: RequestInput,
+  input: Asked,
   at: { app: string; environment: Environment; appEntry: Entry | undefined },
 ): Promise<Facts> {
   const { app, environment, appEntry } = at
@@ -201,13 +211,7 @@ async function unregistered(deps: Deps, app: string): Promise<string> {
   return `${words} To register it: gkube app apply -f app.yaml, or gkube deploy -f app.yaml.`
 }
 
-function refuseIfHeld(
-  deps: Deps,
-  input: RequestInput,
-  environment: Environment,
-  app: string,
-  now: number,
-): void {
+function refuseIfHeld(deps: Deps, input: Asked, environment: Environment, app: string, now: number): void {
   const locks = [...deps.view.live.locks.values()].map(stored => stored.value)
   const lock = heldBy(locks, { app, environment: environment.name }, now)
   if (lock) throw new UserError('held', lockWords(lock), { details: { lock } })
@@ -224,7 +228,7 @@ function refuseIfHeld(
 async function deployBehind(
   deps: Deps,
   seen: Entry,
-  { input, app }: { input: RequestInput; app: string },
+  { input, app }: { input: Asked; app: string },
 ): Promise<Deploy> {
   const { deploy: id } = decode(seenSchema, seen).value
   const entry = await deps.kv.get(deps.keys.deploy(id))
@@ -253,7 +257,7 @@ function newDeploy(
   id: string,
   now: number,
   caller: Caller,
-  at: { input: RequestInput; app: string; revision: string; snapshot: string | null },
+  at: { input: Asked; app: string; revision: string; snapshot: string | null },
 ): Deploy {
   const { input } = at
   const kind: Kind = input.kind
@@ -282,6 +286,7 @@ function newDeploy(
       spec: at.snapshot,
       replace: input.replace,
       force: input.force,
+      ...(input.adopt ? { adopt: input.adopt } : {}),
     },
     prepared: null,
     approval: null,

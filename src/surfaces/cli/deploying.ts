@@ -23,10 +23,11 @@ export async function requestDeploy(
   cli: Cli,
   body: Readonly<Record<string, unknown>>,
   options: FollowOptions,
+  path = '/v1/deploys',
 ): Promise<number> {
   const client = cli.client()
   const key = options.idempotencyKey ?? randomUUID()
-  const { deploy, repeated } = await ask(cli, client, key, { ...body, wait: options.wait ?? true })
+  const { deploy, repeated } = await ask(cli, { client, path, key }, { ...body, wait: options.wait ?? true })
   if (repeated) cli.out.say(`gkube: this was asked for already (${deploy.id}); no second deploy is made`)
   if (options.detach) {
     if (cli.out.json) cli.out.data(deploy)
@@ -39,9 +40,13 @@ export async function requestDeploy(
   return followDeploy(cli, client, deploy, options)
 }
 
-async function ask(cli: Cli, client: Client, key: string, body: object) {
+async function ask(
+  cli: Cli,
+  { client, path, key }: { client: Client; path: string; key: string },
+  body: object,
+) {
   try {
-    return await client.ask<{ deploy: Deploy; repeated: boolean }>('POST', '/v1/deploys', {
+    return await client.ask<{ deploy: Deploy; repeated: boolean }>('POST', path, {
       body,
       headers: { 'idempotency-key': key },
       repeatable: true,

@@ -116,6 +116,33 @@ export function deploys(root: Command, add: Add, does: Does): void {
     async () => (await import('./commands/requests.ts')).remove,
   )
   does(
+    followed(
+      add(root, 'adopt', 'Take over a workload that is there; shows what changes and asks first', [
+        'gkube adopt web -E production --workload deployment/web',
+        'gkube adopt web -E production --workload deployment/shop-web --revision 1.4.2 --yes',
+        'gkube adopt db -E staging --workload statefulset/db --take-from my-operator',
+        'gkube adopt old -E staging --workload replicationcontroller/old --replace-by-deployment',
+        'gkube adopt web -E staging --workload deployment/web --json    # only the plan, with its hash',
+      ]),
+    )
+      .argument('<app>')
+      .requiredOption('--workload <kind/name>', 'deployment/…, statefulset/… or replicationcontroller/…')
+      .option('--revision <revision>', 'what to run (default: what runs there, where its image says)')
+      .option('--force-from <tool>', 'take it from helm, argocd or flux, which may write it again', collect)
+      .option(
+        '--take-from <manager>',
+        "take this manager's fields too, beside kubectl's (repeat it)",
+        collect,
+      )
+      .option(
+        '--replace-by-deployment',
+        'make a ReplicationController a Deployment, without a failed request',
+      )
+      .option('--confirm <hash>', 'only if it is still the plan with this hash')
+      .option('-y, --yes', 'do not ask'),
+    async () => (await import('./commands/adopt.ts')).adopt,
+  )
+  does(
     add(root, 'plan', 'What a deploy would change; nothing is written', [
       'gkube plan web 1.4.2 -E production',
       'gkube plan -f app.yaml -E staging',

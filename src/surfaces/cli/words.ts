@@ -89,6 +89,8 @@ export function titleOf(deploy: Deploy): string {
   if (kind === 'scale') return `${app} scale to ${params.replicas ?? '?'}`
   if (kind === 'restart') return `${app} restart`
   if (kind === 'delete') return `${app} delete`
+  if (kind === 'adopt')
+    return `${app} adopts ${params.adopt?.kind ?? ''} ${params.adopt?.name ?? ''}`.trimEnd()
   const before = prepared?.base.revision
   const change = before && before !== revision ? `${before} → ${revision}` : revision
   return `${app} ${kind === 'deploy' ? '' : `${kind} `}${change}`.trim()
@@ -102,6 +104,8 @@ export function endingOf(deploy: Deploy): string {
     case 'succeeded':
       if (kind === 'delete') return `${app} is deleted from ${environment}`
       if (kind === 'scale') return `${app} runs ${params.replicas ?? '?'} times in ${environment}`
+      if (kind === 'adopt')
+        return `${params.adopt?.kind ?? 'It'} ${params.adopt?.name ?? ''} is ${app}'s in ${environment}`
       if (kind === 'restart') return `${app} is restarted in ${environment}`
       return `${what} is live in ${environment}`
     case 'rolled_back':

@@ -3,6 +3,7 @@
 import { z } from 'zod'
 import type { EventFacts, PodFacts } from '../../core/cluster.ts'
 import type {
+  AdoptionPlan,
   Caller,
   ClusterInfo,
   LogChunk,
@@ -55,6 +56,29 @@ const drift = z.object({
     }),
   ),
 }) satisfies Same<Drift>
+
+export const adoptionPlan = z.object({
+  app: z.string(),
+  environment: z.string(),
+  workload: z.string(),
+  revision: z.string(),
+  image: z.string(),
+  steps: z.array(z.string()),
+  hash: z.string(),
+  objects: z.array(plannedObject),
+  found: z.array(z.object({ object: z.string(), becomes: z.string() })),
+  managers: z.array(
+    z.object({
+      object: z.string(),
+      manager: z.string(),
+      fields: z.int(),
+      at: time.nullable(),
+      moves: z.boolean(),
+    }),
+  ),
+  notes: z.array(z.string()),
+  refusals: z.array(z.string()),
+}) satisfies Same<AdoptionPlan>
 
 export const status = z.object({
   workload: workloadSchema,

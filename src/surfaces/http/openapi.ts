@@ -22,6 +22,7 @@ const shared: readonly (readonly [string, z.ZodType])[] = [
   ['Token', answers.token],
   ['Cluster', answers.cluster],
   ['Plan', answers.plan],
+  ['AdoptionPlan', answers.adoptionPlan],
   ['Failure', answers.failure],
 ]
 

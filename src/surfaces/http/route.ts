@@ -2,6 +2,7 @@
 // The table is routes-*.ts; api.ts serves it, openapi.ts writes the document from it.
 import { z } from 'zod'
 import type { Caller, Core } from '../../core/core.ts'
+import { UserError } from '../../errors.ts'
 
 /** One server-sent event; `id` is what a client resumes from. */
 export type SseMessage = { readonly event: string; readonly id?: string; readonly data: unknown }
@@ -93,3 +94,13 @@ export const count = (most: number, otherwise: number) =>
     .transform(Number)
     .pipe(z.int().min(1).max(most))
     .default(otherwise)
+
+/** The key of a request, by its header or in its body. */
+export function keyOf(body: { idempotencyKey?: string }, header: string | undefined): string | undefined {
+  if (header === undefined) return body.idempotencyKey
+  if (!/^[\x21-\x7e]{1,200}$/.test(header))
+    throw new UserError('bad_input', 'Idempotency-Key must be 1 to 200 printable characters.')
+  if (body.idempotencyKey !== undefined && body.idempotencyKey !== header)
+    throw new UserError('bad_input', 'The body and the header Idempotency-Key name different keys.')
+  return header
+}

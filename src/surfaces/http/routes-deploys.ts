@@ -6,7 +6,7 @@ import { deploySchema, isTerminal, type Progress } from '../../core/deploy.ts'
 import { label } from '../../core/units.ts'
 import { UserError } from '../../errors.ts'
 import { deployEvents, deployState } from './answers.ts'
-import { count, json, type Route, route, type SseMessage } from './route.ts'
+import { count, json, keyOf, type Route, route, type SseMessage } from './route.ts'
 
 const deployId = z.string().regex(/^[0-9A-Za-z_-]{1,40}$/, 'a deploy id such as 01j8zq4t9v8y5m3n2p1r0s7xwe')
 const params = z.strictObject({ id: deployId })
@@ -100,15 +100,6 @@ export const deployRoutes: readonly Route[] = [
       json({ deploy: await core.vote(caller, params.id, body) }),
   }),
 ]
-
-function keyOf(body: { idempotencyKey?: string }, header: string | undefined): string | undefined {
-  if (header === undefined) return body.idempotencyKey
-  if (!/^[\x21-\x7e]{1,200}$/.test(header))
-    throw new UserError('bad_input', 'Idempotency-Key must be 1 to 200 printable characters.')
-  if (body.idempotencyKey !== undefined && body.idempotencyKey !== header)
-    throw new UserError('bad_input', 'The body and the header Idempotency-Key name different keys.')
-  return header
-}
 
 /** What a new watcher cannot know from changes alone follows the first record: progress, and why it waits. */
 async function* untilTerminal(

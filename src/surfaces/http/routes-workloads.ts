@@ -1,9 +1,18 @@
 // Routes about what runs: status, pods, logs, events, one-off commands, release, clusters.
 import { z } from 'zod'
-import { execInput, type LogChunk, logsInput, type RunEvent, runInput } from '../../core/core.ts'
+import {
+  adoptInput,
+  adoptionInput,
+  execInput,
+  type LogChunk,
+  logsInput,
+  type RunEvent,
+  runInput,
+} from '../../core/core.ts'
+import { deploySchema } from '../../core/deploy.ts'
 import { duration, label, objectName } from '../../core/units.ts'
-import { cluster, event, logChunk, pod, runEvents, status } from './answers.ts'
-import { count, flag, json, nothing, type Route, route, type SseMessage } from './route.ts'
+import { adoptionPlan, cluster, event, logChunk, pod, runEvents, status } from './answers.ts'
+import { count, flag, json, keyOf, nothing, type Route, route, type SseMessage } from './route.ts'
 
 const place = { environment: label(30), app: label(40) }
 const params = z.strictObject(place)
@@ -118,6 +127,36 @@ export const workloadRoutes: readonly Route[] = [
     answer: z.object({ released: z.array(z.string()) }),
     handle: async (core, { caller, params, body }) =>
       json(await core.release(caller, { ...params, ...body })),
+  }),
+  route({
+    method: 'POST',
+    path: '/v1/workloads/{environment}/{app}/adopt/plan',
+    id: 'planAdoption',
+    summary:
+      'What taking over a workload that is there would change, and all that was found; nothing is written',
+    tag,
+    params,
+    body: adoptionInput.omit(named),
+    answer: adoptionPlan,
+    handle: async (core, { caller, params, body }) =>
+      json(await core.planAdoption(caller, { ...body, ...params })),
+  }),
+  route({
+    method: 'POST',
+    path: '/v1/workloads/{environment}/{app}/adopt',
+    id: 'adopt',
+    summary: 'Take over a workload as the plan showed it: `confirm` is the hash of that plan',
+    tag,
+    params,
+    body: adoptInput.omit(named),
+    headers: { 'Idempotency-Key': 'the same key again answers the same deploy (24 h)' },
+    status: 202,
+    answer: z.object({ deploy: deploySchema, repeated: z.boolean() }),
+    handle: async (core, { caller, params, body, header }) => {
+      const idempotencyKey = keyOf(body, header('idempotency-key'))
+      const result = await core.adopt(caller, { ...body, ...params, idempotencyKey })
+      return { kind: 'json', status: 202, body: result, location: `/v1/deploys/${result.deploy.id}` }
+    },
   }),
   route({
     method: 'GET',

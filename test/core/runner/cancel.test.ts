@@ -3,7 +3,7 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { type Cluster, ClusterError, type KubeObject } from '../../../src/core/cluster.ts'
 import type { Kv } from '../../../src/core/kv.ts'
-import type { Registry } from '../../../src/core/prepare.ts'
+import type { Registry } from '../../../src/core/freezing.ts'
 import { admin, ask } from '../../support/stack.ts'
 import {
   ended,

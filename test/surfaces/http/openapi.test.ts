@@ -5,7 +5,7 @@ import { callerLimits } from '../../../src/surfaces/http/caller-limits.ts'
 import { openApi } from '../../../src/surfaces/http/openapi.ts'
 import { tokenGuard } from '../../../src/surfaces/http/token-guard.ts'
 import { served, until } from '../serve.ts'
-import { memoryCore } from '../support.ts'
+import { adoptionHash, memoryCore } from '../support.ts'
 
 type Operation = {
   operationId: string
@@ -107,6 +107,14 @@ describe('answers are what the document says', async () => {
     events: { path: '/v1/workloads/staging/web/events' },
     logs: { path: '/v1/workloads/staging/web/logs' },
     release: { path: '/v1/workloads/staging/web/release', body: { reason: 'stuck' } },
+    planAdoption: {
+      path: '/v1/workloads/staging/web/adopt/plan',
+      body: { workload: 'deployment/old' },
+    },
+    adopt: {
+      path: '/v1/workloads/staging/web/adopt',
+      body: { workload: 'deployment/old', confirm: adoptionHash },
+    },
     clusters: { path: '/v1/clusters' },
     lock: { path: '/v1/locks', body: { environment: 'production', reason: 'fire' } },
     locks: { path: '/v1/locks' },

@@ -114,6 +114,11 @@ function printPlan({ out }: Cli, plan: Plan): void {
   out.say(clean(`steps: ${plan.steps.join(' → ')}`))
   out.say(clean(`image: ${plan.image}${plan.digest ? ` (${plan.digest})` : ''}`))
   for (const change of plan.changes) out.say(`  ${clean(change)}`)
+  printObjects(out, plan)
+}
+
+/** The objects of a plan with their differences, then what there is to know and what stands in the way. */
+export function printObjects(out: Cli['out'], plan: Pick<Plan, 'objects' | 'notes' | 'refusals'>): void {
   for (const { object, action, diff, warnings } of plan.objects) {
     out.say(
       out.paint(

@@ -65,7 +65,7 @@ function namedOf(
 
 /** redeploy, rollback, scale, restart: a verb about a workload that is there. */
 export const request =
-  (kind: Exclude<Kind, 'deploy' | 'delete'>) =>
+  (kind: Exclude<Kind, 'deploy' | 'delete' | 'adopt'>) =>
   async (cli: Cli, [app, value]: readonly (string | undefined)[], options: RequestOptions): Promise<number> =>
     requestDeploy(
       cli,
@@ -106,7 +106,8 @@ export async function remove(
   )
 }
 
-async function typed(cli: Cli, name: string, question: string): Promise<boolean> {
+/** Whether a person typed that name; UserError where there is nobody to ask. */
+export async function typed(cli: Cli, name: string, question: string): Promise<boolean> {
   const { stdin, stderr, signal } = cli.io
   if (!stdin.isTTY)
     throw new UserError('bad_input', 'There is no terminal to ask on. If you are sure, add --yes.')
@@ -125,7 +126,7 @@ function replicasOf(value: string | undefined): number {
   return replicas
 }
 
-const sourceOf = ({ build }: Cli, note = '') => ({
+export const sourceOf = ({ build }: Cli, note = '') => ({
   job: build?.job ?? null,
   build: build?.number ?? null,
   url: build?.url ?? null,
