@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parse, stringify } from 'yaml'
+import { etcdKv } from '../adapters/etcd/kv.ts'
 import { loadConfig } from '../config.ts'
 import { createLog } from '../log.ts'
 import { stopSignal } from '../serve.ts'
@@ -38,6 +39,7 @@ export async function sandbox(options: SandboxOptions): Promise<number> {
   try {
     const endpoint =
       options.etcd ?? (await keep(started, startEtcd({ dataDir: join(data, 'etcd'), log }))).endpoint
+    if (options.etcd) await checkEtcd(options.etcd)
     const kubeconfig = options.kubeconfig ?? join(data, 'kubeconfig.yaml')
     if (!options.kubeconfig) {
       // Without a token: kubectl sends none over plain http. It listens on this machine only.
@@ -59,8 +61,6 @@ export async function sandbox(options: SandboxOptions): Promise<number> {
     }
     const server = await startServer({ config, log, registry })
     started.push({ stop: server.close })
-    // An etcd that was named may be wrong: say so instead of waiting for it.
-    await server.kv.ping()
     await server.ready
     // Found by the command line in this folder and below, wherever the data is.
     mkdirSync('.gkube', { recursive: true, mode: 0o700 })
@@ -80,6 +80,16 @@ export async function sandbox(options: SandboxOptions): Promise<number> {
     return 0
   } finally {
     for (const part of started.reverse()) await part.stop()
+  }
+}
+
+/** An etcd that was named may be wrong: say so in words instead of waiting for it. */
+async function checkEtcd(endpoint: string): Promise<void> {
+  const kv = etcdKv({ endpoints: [endpoint] })
+  try {
+    await kv.ping()
+  } finally {
+    await kv.close()
   }
 }
 
