@@ -123,7 +123,7 @@ export type ConditionFacts = {
   readonly since: number
 }
 
-/** A Deployment, StatefulSet, DaemonSet, ReplicaSet, CronJob or Job, projected. */
+/** A Deployment, StatefulSet, DaemonSet, ReplicaSet, ReplicationController, CronJob or Job, projected. */
 export type WorkloadFacts = {
   readonly kind: string
   readonly name: string
@@ -231,7 +231,13 @@ export type Cluster = {
   }): Promise<KubeObject[]>
   /** Watches an app's workload, pods and endpoints by shared watches; `changed` is called (coalesced) after each change. */
   observe(
-    scope: { namespace: string; app: string; workload: { apiVersion: string; kind: string; name: string } },
+    scope: {
+      namespace: string
+      app: string
+      workload: { apiVersion: string; kind: string; name: string }
+      /** Pods that do not carry gkube's labels: how they are found instead. */
+      podLabels?: Readonly<Record<string, string>>
+    },
     changed: () => void,
   ): Observer
   /** Events about an app's objects, newest last. Read only for a diagnosis or when a person asks. */

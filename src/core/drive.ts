@@ -16,7 +16,9 @@ import { redactText } from './redact.ts'
 import { assertHeld, Fenced } from './replica.ts'
 import { adopt } from './steps/adopt.ts'
 import { apply, halfWritten, restore } from './steps/apply.ts'
+import { cycle } from './steps/cycle.ts'
 import { environment as environmentStep } from './steps/environment.ts'
+import { handover } from './steps/handover.ts'
 import { record } from './steps/record.ts'
 import { remove as removeStep } from './steps/remove.ts'
 import { recover, rollout } from './steps/rollout.ts'
@@ -30,6 +32,8 @@ const progressEveryMs = 2_000
 const bodies: Partial<Record<StepName, StepBody>> = {
   environment: environmentStep,
   adopt,
+  cycle,
+  handover,
   apply,
   rollout,
   remove: removeStep,

@@ -1,6 +1,7 @@
 // Pure look-ups in what gkube wrote for an app.
 import type { ObjectRef } from './cluster.ts'
-import type { Workload } from './workload.ts'
+import { pinned } from './objects/adopted.ts'
+import type { Frozen, Workload } from './workload.ts'
 
 /** The same object: its API version may differ, its group, kind and name may not. */
 export const sameObject = (a: ObjectRef, b: ObjectRef): boolean =>
@@ -21,4 +22,22 @@ export function mainOf(workload: Pick<Workload, 'app' | 'inventory'>): ObjectRef
   return item
     ? { apiVersion: item.apiVersion, kind: item.kind, namespace: item.namespace, name: item.name }
     : null
+}
+
+/** What to look at of an app: its main object, and how its pods are found where they have no labels of gkube. */
+export function watchedOf(
+  workload: Pick<Workload, 'app' | 'namespace' | 'inventory'>,
+  frozen: Pick<Frozen, 'adopted'> | null,
+): { namespace: string; app: string; workload: ObjectRef; podLabels?: Record<string, string> } | null {
+  const { app, namespace } = workload
+  const adopted = frozen?.adopted
+  // A controller that is being replaced is in the inventory beside its Deployment.
+  const own =
+    adopted && workload.inventory.find(item => item.kind === adopted.kind && item.name === adopted.name)
+  const main = own ?? mainOf(workload)
+  if (!main) return null
+  const ref = { apiVersion: main.apiVersion, kind: main.kind, namespace: main.namespace, name: main.name }
+  const unlabelled = adopted?.kind === 'ReplicationController' && adopted.name === main.name
+  const podLabels = unlabelled ? pinned(adopted.selector, adopted.labels) : undefined
+  return { namespace, app, workload: ref, ...(podLabels ? { podLabels } : {}) }
 }

@@ -64,11 +64,14 @@ export function planOverrides(input: {
   /** The spec that runs now, null on a create. */
   readonly base: AppSpec | null
   readonly current: Overrides | null
+  /** An adopted ReplicationController. */
+  readonly isController?: boolean
 }): Overrides {
   const current = input.current ?? noOverrides
   if (input.kind === 'restart') return { ...current, restartedAt: input.restartAt }
   if (input.kind === 'scale' && input.replicas !== null) {
-    const { autoscale } = input.spec
+    // An autoscaler of the app is not rendered for a ReplicationController.
+    const autoscale = input.isController ? undefined : input.spec.autoscale
     if (!autoscale) return { ...current, replicas: input.replicas, min: null, max: null }
     const min = Math.max(1, input.replicas)
     return { ...current, replicas: null, min, max: Math.max(autoscale.max, min) }

@@ -155,6 +155,7 @@ const overridesAfter = (
     spec: frozen.spec,
     base: base?.spec ?? null,
     current: workload?.value.overrides ?? null,
+    isController: frozen.adopted?.kind === 'ReplicationController',
   })
 
 async function whatIsThere(
@@ -169,7 +170,7 @@ async function whatIsThere(
 }
 
 /** Bodies of these steps come with volumes and code; until then such an app is refused in words. */
-const later = ['volume', 'publish', 'init', 'before', 'after', 'cycle', 'handover']
+const later = ['volume', 'publish', 'init', 'before', 'after']
 
 function check(input: {
   objects: readonly KubeObject[]

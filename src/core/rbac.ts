@@ -69,7 +69,11 @@ const exec = rule('', ['pods/exec'], ['create', 'get'])
 
 /** What the shared watches read, where one watch a kind serves all namespaces. */
 const watchedEverywhere: readonly Rule[] = [
-  rule('', ['configmaps', 'persistentvolumeclaims', 'pods', 'services'], ['list', 'watch']),
+  rule(
+    '',
+    ['configmaps', 'persistentvolumeclaims', 'pods', 'replicationcontrollers', 'services'],
+    ['list', 'watch'],
+  ),
   rule('apps', ['daemonsets', 'deployments', 'replicasets', 'statefulsets'], ['list', 'watch']),
   rule('autoscaling', ['horizontalpodautoscalers'], ['list', 'watch']),
   rule('batch', ['cronjobs', 'jobs'], ['list', 'watch']),

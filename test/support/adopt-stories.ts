@@ -64,7 +64,7 @@ export async function readyBehind({ wire }: Ground, namespace: string, service: 
 }
 
 /** The fewest ready addresses behind a Service from now on, by a watch of its slices. */
-export async function fewestReady(ground: Ground, namespace: string, service: string) {
+export async function fewestReady(ground: Pick<Ground, 'wire'>, namespace: string, service: string) {
   const { wire } = ground
   const path = `/apis/discovery.k8s.io/v1/namespaces/${namespace}/endpointslices`
   const selector = `labelSelector=kubernetes.io/service-name=${service}`
@@ -452,6 +452,176 @@ export function adoptStories(start: () => Promise<Ground>): void {
       expect(after.spec.volumeClaimTemplates[0].metadata.name).toBe('data')
       expect(await there('service', 'store-headless')).toBe(false)
       expect(await ship({ app: 'store', revision: '1.1.0' })).toMatchObject({ phase: 'succeeded' })
+    })
+  })
+}
+
+/** The same for a ReplicationController, where the operators allow that kind. */
+export function controllerStories(start: () => Promise<Ground>): void {
+  describe('a ReplicationController', () => {
+    let ground: Ground
+    let kubectl: Kubectl
+    let namespace: string
+    const ship = (input: Parameters<typeof shipFor>[1]) => shipFor(ground.core, { app: 'classic', ...input })
+    const live = async (kind: string, name: string): Promise<Json> =>
+      (await ground.wire.get(pathTo(namespace, kind, name))).body
+    const status = async (kind: string, name: string) =>
+      (await ground.wire.get(pathTo(namespace, kind, name))).status
+    const place = { app: 'classic', environment: 'staging' }
+    const inputOf = (more: Partial<AdoptionInput> = {}) =>
+      adoptionInput.parse({ ...place, workload: 'replicationcontroller/old', ...more })
+    const adopt = async (more: Partial<AdoptionInput> = {}) => {
+      const shown = await ground.core.planAdoption(admin, inputOf(more))
+      const input = { ...inputOf(more), revision: shown.revision, confirm: shown.hash }
+      const { deploy } = await ground.core.adopt(admin, adoptInput.parse(input))
+      return { shown, deploy: (await outcome(ground.core, deploy.id)).deploy }
+    }
+    const register = (over: Record<string, unknown> = {}) =>
+      ground.core.applyApp(admin, webApp({ app: 'classic', jobs: [], replicas: 3, ports: [], ...over }), {
+        dryRun: false,
+      })
+    const pods = async () => {
+      const { body } = await ground.wire.get(`/api/v1/namespaces/${namespace}/pods?labelSelector=app%3Dold`)
+      return body.items
+        .filter((pod: Json) => !pod.metadata.deletionTimestamp)
+        .map((pod: Json) => pod.metadata.name)
+    }
+
+    beforeAll(async () => {
+      ground = await start()
+      kubectl = kubectlOn(ground.kubeconfig, ground.wire)
+      namespace = ground.namespace('staging')
+      const controller = legacy('ReplicationController', 'old')
+      await kubectl.apply(
+        namespace,
+        config('old'),
+        serviceOf('old', { app: 'old', tier: 'front' }),
+        controller,
+      )
+      await register()
+      await ground.wire.until(
+        async () => (await live('replicationcontroller', 'old')).status?.readyReplicas === 3,
+        20_000,
+      )
+    })
+
+    it('is adopted as it is: nothing of its pods changes', async () => {
+      const before = await pods()
+      const { shown, deploy } = await adopt()
+      expect(shown.notes.join(' ')).toMatch(/shown, scaled and restarted; its template stays as it is/)
+      expect(deploy, deploy.cause?.message).toMatchObject({ phase: 'succeeded', revision: '1.0.0' })
+      expect(await pods()).toEqual(before)
+      const controller = await live('replicationcontroller', 'old')
+      expect(controller.spec.template.spec.containers[0].name).toBe('server')
+      expect(controller.metadata.labels).toMatchObject({ app: 'old', 'gkube.dev/app': 'classic' })
+    })
+
+    it('is shown: status, pods, events, logs', async () => {
+      const one = await ground.wire.until(async () => {
+        const [found] = await ground.core.status(admin, place)
+        return found?.health === 'ready' && found
+      })
+      expect(one).toMatchObject({ ready: 3, wanted: 3, drift: [], workload: { revision: '1.0.0' } })
+      const shown = await ground.core.pods(admin, place)
+      expect(shown.map(pod => pod.name).sort()).toEqual((await pods()).sort())
+      expect((await ground.core.events(admin, place)).length).toBeGreaterThan(0)
+      const logs = await ground.core.logs(admin, { ...place, previous: false, tail: 5 })
+      expect(logs).toHaveLength(3)
+    })
+
+    it('is scaled', async () => {
+      expect(await ship({ kind: 'scale', replicas: 4 })).toMatchObject({ phase: 'succeeded' })
+      expect((await live('replicationcontroller', 'old')).status.readyReplicas).toBe(4)
+      await kubectl.scale(namespace, 'replicationcontroller', 'old', 2)
+      await ground.wire.until(async () => {
+        const [one] = await ground.core.status(admin, place)
+        return one?.drift[0]?.fields[0]?.path === '.spec.replicas'
+      })
+      expect(await ship({ kind: 'scale', replicas: 3 })).toMatchObject({ phase: 'succeeded' })
+    })
+
+    it('is restarted: every pod replaced, never fewer than all but one ready', async () => {
+      const before = await pods()
+      const watch = await fewestReady(ground, namespace, 'old')
+      const deploy = await ship({ kind: 'restart' })
+      expect(deploy, deploy.cause?.message).toMatchObject({ phase: 'succeeded' })
+      expect(deploy.steps.map(step => step.name)).toEqual(['apply', 'cycle', 'record'])
+      const { fewest, changes } = await watch.end()
+      expect(changes).toBeGreaterThan(2)
+      expect(fewest).toBeGreaterThanOrEqual(2)
+      const after = await pods()
+      expect(after).toHaveLength(3)
+      expect(after.filter((name: string) => before.includes(name))).toEqual([])
+    })
+
+    it('cannot be deployed to, and says what to do', async () => {
+      const deploy = await ship({ revision: '1.1.0' })
+      expect(deploy).toMatchObject({ phase: 'failed', reason: 'plan_refused' })
+      expect(deploy.cause?.message).toMatch(/--workload replicationcontroller\/old --replace-by-deployment/)
+    })
+
+    it('stays and serves when the Deployment in its place does not work', async () => {
+      const watch = await fewestReady(ground, namespace, 'old')
+      const { deploy } = await adopt({ replaceByDeployment: true, revision: 'crash' })
+      expect(deploy).toMatchObject({ phase: 'rolled_back', reason: 'crash_loop' })
+      expect((await watch.end()).fewest).toBeGreaterThanOrEqual(3)
+      expect(await status('deployment', 'classic')).toBe(404)
+      expect((await live('replicationcontroller', 'old')).status.readyReplicas).toBe(3)
+      expect((await ground.core.status(admin, place))[0]?.workload.revision).toBe('1.0.0')
+    })
+
+    it('becomes a Deployment without a failed request', async () => {
+      const watch = await fewestReady(ground, namespace, 'old')
+      const { shown, deploy } = await adopt({ replaceByDeployment: true, revision: '1.1.0' })
+      expect(shown.found).toContainEqual({
+        object: `ReplicationController ${namespace}/old`,
+        becomes: 'hands over pod by pod, then is deleted',
+      })
+      expect(deploy, deploy.cause?.message).toMatchObject({ phase: 'succeeded' })
+      expect(deploy.steps.map(step => step.name)).toEqual(['adopt', 'apply', 'rollout', 'handover', 'record'])
+      const { fewest, changes } = await watch.end()
+      expect(changes).toBeGreaterThan(3)
+      expect(fewest).toBeGreaterThanOrEqual(3)
+      expect(await status('replicationcontroller', 'old')).toBe(404)
+      expect(await readyBehind(ground, namespace, 'old')).toBe(3)
+      const deployment = await live('deployment', 'classic')
+      expect(deployment.spec.replicas).toBe(3)
+      expect(deployment.spec.template.metadata.labels).toMatchObject({ app: 'old', tier: 'front' })
+    })
+
+    it('then is an app like any other, with no way back before it', async () => {
+      expect(await ship({ revision: '1.2.0' })).toMatchObject({ phase: 'succeeded', plan: 'update' })
+      const back = await ship({ kind: 'rollback', revision: '1.0.0' })
+      expect(back).toMatchObject({ phase: 'failed', reason: 'plan_refused' })
+      expect(back.cause?.message).toMatch(/ran before classic was adopted as it is now/)
+      expect(await ship({ kind: 'rollback', revision: '1.1.0' })).toMatchObject({ phase: 'succeeded' })
+      expect(await readyBehind(ground, namespace, 'old')).toBe(3)
+    })
+
+    it('can be replaced at once, and the Service of the app’s name goes on serving', async () => {
+      await kubectl.apply(
+        namespace,
+        config('direct'),
+        serviceOf('direct', { app: 'direct' }),
+        legacy('ReplicationController', 'direct', { spec: { replicas: 2 } }),
+      )
+      await ground.core.applyApp(admin, webApp({ app: 'direct', jobs: [] }), { dryRun: false })
+      await ground.wire.until(async () => (await readyBehind(ground, namespace, 'direct')) === 2, 20_000)
+      const watch = await fewestReady(ground, namespace, 'direct')
+      const input = adoptionInput.parse({
+        app: 'direct',
+        environment: 'staging',
+        workload: 'rc/direct',
+        replaceByDeployment: true,
+      })
+      const shown = await ground.core.planAdoption(admin, input)
+      expect(shown.refusals).toEqual([])
+      const confirm = { ...input, revision: shown.revision, confirm: shown.hash }
+      const { deploy } = await ground.core.adopt(admin, adoptInput.parse(confirm))
+      const ended = (await outcome(ground.core, deploy.id)).deploy
+      expect(ended, ended.cause?.message).toMatchObject({ phase: 'succeeded' })
+      expect((await watch.end()).fewest).toBeGreaterThanOrEqual(2)
+      expect(await status('replicationcontroller', 'direct')).toBe(404)
     })
   })
 }

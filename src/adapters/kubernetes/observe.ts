@@ -10,10 +10,11 @@ type Scope = {
   readonly namespace: string
   readonly app: string
   readonly workload: { readonly apiVersion: string; readonly kind: string; readonly name: string }
+  readonly podLabels?: Readonly<Record<string, string>>
 }
 
 /** A workload of no known kind (a custom resource) is judged by its pods alone. */
-const workloadKinds = ['Deployment', 'StatefulSet', 'DaemonSet', 'CronJob', 'Job']
+const workloadKinds = ['Deployment', 'StatefulSet', 'DaemonSet', 'CronJob', 'Job', 'ReplicationController']
 
 /** Starts (or joins) the watches an app needs. */
 export function observeApp(watches: Watches, scope: Scope, changed: () => void): Observer {
@@ -25,7 +26,11 @@ export function observeApp(watches: Watches, scope: Scope, changed: () => void):
     ...(kind === 'Job' || kind === 'CronJob' ? [] : ['EndpointSlice']),
     'PersistentVolumeClaim',
   ]
-  const held = kinds.map(one => ({ kind: one, ...watches.use(scope.namespace, one) }))
+  const { podLabels } = scope
+  const held = kinds.map(one => ({
+    kind: one,
+    ...watches.use(scope.namespace, one, one === 'Pod' ? podLabels : undefined),
+  }))
   const ofKind = (one: string): SharedWatch<Facts> | undefined => held.find(use => use.kind === one)?.watch
 
   let stopped = false
@@ -47,7 +52,7 @@ export function observeApp(watches: Watches, scope: Scope, changed: () => void):
   const isOurs = ({ meta, facts }: Kept<Facts>): boolean => {
     const { metadata } = meta
     if (metadata.namespace !== scope.namespace) return false
-    if (metadata.labels?.[appLabel] === scope.app) return true
+    if (metadata.labels?.[appLabel] === scope.app || (podLabels && facts.pod)) return true
     return facts.workload?.kind === kind && metadata.name === name
   }
   const unsubscribe = held.map(({ watch }) => watch.listen(item => isOurs(item) && notify()))

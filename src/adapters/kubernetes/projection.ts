@@ -117,7 +117,7 @@ function containerFacts(container: Json, init: boolean, images: ReadonlyMap<stri
   }
 }
 
-/** Deployment, StatefulSet, DaemonSet, ReplicaSet, CronJob, Job. */
+/** Deployment, StatefulSet, DaemonSet, ReplicaSet, ReplicationController, CronJob, Job. */
 export function workloadFacts(object: Json, kind: string): WorkloadFacts {
   const { metadata, spec = {}, status = {} } = object
   const labels: Record<string, string> = metadata.labels ?? {}
@@ -167,7 +167,8 @@ function counts(kind: string, spec: Json, status: Json) {
   return {
     wanted: spec.replicas ?? (kind === 'CronJob' ? 0 : 1),
     replicas: status.replicas ?? 0,
-    updated: status.updatedReplicas ?? 0,
+    // A ReplicationController has no revisions: whatever runs is what it makes.
+    updated: (kind === 'ReplicationController' ? status.replicas : status.updatedReplicas) ?? 0,
     ready: status.readyReplicas ?? 0,
     available: status.availableReplicas ?? 0,
   }

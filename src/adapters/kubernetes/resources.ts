@@ -28,6 +28,7 @@ const known = [
   row('v1', 'ServiceAccount', 'serviceaccounts'),
   row('v1', 'PersistentVolumeClaim', 'persistentvolumeclaims'),
   row('v1', 'Event', 'events'),
+  row('v1', 'ReplicationController', 'replicationcontrollers'),
   row('v1', 'ResourceQuota', 'resourcequotas'),
   row('apps/v1', 'Deployment', 'deployments'),
   row('apps/v1', 'ReplicaSet', 'replicasets'),

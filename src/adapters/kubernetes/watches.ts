@@ -37,6 +37,7 @@ const watched: Readonly<Record<string, { versions: readonly string[]; facts: Pro
   ReplicaSet: { versions: ['apps/v1'], facts: workload },
   Job: { versions: ['batch/v1'], facts: workload },
   CronJob: { versions: ['batch/v1'], facts: workload },
+  ReplicationController: { versions: ['v1'], facts: workload },
   Pod: { versions: ['v1'], facts: object => ({ pod: podFacts(object) }) },
   // v1beta1 is for servers before 1.21.
   EndpointSlice: {
@@ -51,11 +52,25 @@ const watched: Readonly<Record<string, { versions: readonly string[]; facts: Pro
   PodDisruptionBudget: { versions: ['policy/v1'], facts: nothing },
 }
 
-const selector = `${managedBy}=gkube`
+const ownSelector = `${managedBy}=gkube`
+const selectorOf = (labels: Readonly<Record<string, string>> | undefined): string =>
+  labels
+    ? Object.entries(labels)
+        .map(([key, value]) => `${key}=${value}`)
+        .sort()
+        .join(',')
+    : ownSelector
 
 export type Watches = {
-  /** The watch of a kind in a namespace, started if need be; `release` it when done. */
-  use(namespace: string, kind: string): { watch: SharedWatch<Facts>; release: () => void }
+  /**
+   * The watch of a kind in a namespace, started if need be; `release` it when done. What gkube did not label itself
+   * (pods of an adopted ReplicationController) is watched by the labels that are given.
+   */
+  use(
+    namespace: string,
+    kind: string,
+    labels?: Readonly<Record<string, string>>,
+  ): { watch: SharedWatch<Facts>; release: () => void }
   /** The watch for a `peek`, started if need be and kept warm; null for a kind that is not watched. */
   touch(ref: ObjectRef): SharedWatch<Facts> | null
   /** An own write's answer, given to the watch that will see it. */
@@ -83,9 +98,12 @@ type Entry = {
 
 export function kubernetesWatches(options: Options): Watches {
   const entries = new Map<string, Entry>()
-  const keyOf = (namespace: string, kind: string) => `${options.everywhere ? '' : namespace}/${kind}`
+  /** By other labels always in its namespace: a right to watch all others' objects everywhere is not asked for. */
+  const isEverywhere = (selector: string) => options.everywhere && selector === ownSelector
+  const keyOf = (namespace: string, kind: string, selector = ownSelector) =>
+    `${isEverywhere(selector) ? '' : namespace}/${kind}${selector === ownSelector ? '' : `?${selector}`}`
 
-  function start(key: string, namespace: string, kind: string): Entry {
+  function start(key: string, namespace: string, kind: string, selector: string): Entry {
     const row = watched[kind]
     const [first, ...more] = (row?.versions ?? []).flatMap(apiVersion => {
       const resource = knownResource({ apiVersion, kind })
@@ -96,7 +114,7 @@ export function kubernetesWatches(options: Options): Watches {
     const watch = sharedWatch<Facts>({
       wire: options.wire,
       resources: [first, ...more],
-      namespace: options.everywhere ? '' : namespace,
+      namespace: isEverywhere(selector) ? '' : namespace,
       selector,
       metadataOnly: row.facts === nothing,
       project: (object: Json): Kept<Facts> => ({
@@ -122,16 +140,16 @@ export function kubernetesWatches(options: Options): Watches {
     }, options.warmMs).unref()
   }
 
-  function entryFor(namespace: string, kind: string): [string, Entry] {
-    const key = keyOf(namespace, kind)
-    const entry = entries.get(key) ?? start(key, namespace, kind)
+  function entryFor(namespace: string, kind: string, selector = ownSelector): [string, Entry] {
+    const key = keyOf(namespace, kind, selector)
+    const entry = entries.get(key) ?? start(key, namespace, kind, selector)
     clearTimeout(entry.idle)
     return [key, entry]
   }
 
   return {
-    use: (namespace, kind) => {
-      const [key, entry] = entryFor(namespace, kind)
+    use: (namespace, kind, labels) => {
+      const [key, entry] = entryFor(namespace, kind, selectorOf(labels))
       entry.users += 1
       let held = true
       return {

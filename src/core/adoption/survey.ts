@@ -125,6 +125,7 @@ export function adoptionRefusals(facts: Facts): string[] {
   const immutable = pairs.flatMap(({ wanted, live }) => (live ? immutableChanges(live, wanted) : []))
   return [
     ...recordRefusals(facts),
+    ...controllerRefusals(facts),
     ...kindRefusals(facts),
     ...own.flatMap(object => foreignRefusals(object, asked, whose)),
     ...autoscalerRefusals(facts),
@@ -169,6 +170,26 @@ function kindRefusals({ asked, frozen, pairs }: Facts): string[] {
     : [
         `${app} is of kind ${kind}, and ${asked.name} is a ${asked.kind}: an app that adopts it is of kind ${wanted}.`,
       ]
+}
+
+/** Kinds beyond the usual ones are the operators' to allow: `gkube rbac` gives the right with it. */
+function controllerRefusals({ asked, environment, survey: found }: Facts): string[] {
+  if (asked.kind !== 'ReplicationController') return []
+  const allowed = environment.allow.kinds.some(kind => kind.split('.')[0] === asked.kind)
+  const moves = movesWith(asked)
+  const entries = managedEntries(found.live).filter(entry => !isOwn(entry) && !moves(entry))
+  const holders = ownersOf(entries, '.spec.replicas').map(entry => entry.manager)
+  return [
+    ...(allowed
+      ? []
+      : [
+          `${nameOf(found.live)}: not allowed in ${environment.name}. An operator can allow it: add ReplicationController to environments.${environment.name}.allow.kinds in gkube.yaml, and give gkube the right (gkube rbac ${environment.name}).`,
+        ]),
+    ...holders.map(
+      holder =>
+        `${nameOf(found.live)}: .spec.replicas belongs to ${holder}, which would set it again. To take it over: --take-from ${holder}`,
+    ),
+  ]
 }
 
 /** Two autoscalers of one workload, or one beside a fixed number, pull against each other. */

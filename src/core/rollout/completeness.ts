@@ -20,6 +20,8 @@ export function completeness(workload: WorkloadFacts, observed: Observed): Compl
       return statefulSet(workload, observed)
     case 'DaemonSet':
       return daemonSet(workload, observed)
+    case 'ReplicationController':
+      return replicationController(workload)
     case 'CronJob':
       return { complete: true, ready: 0, wanted: 0, message: workload.paused ? 'Suspended' : 'Scheduled' }
     case 'Job':
@@ -69,6 +71,14 @@ function daemonSet(workload: WorkloadFacts, observed: Observed): Completeness {
     return { ...say('pods are replaced when someone deletes them (OnDelete)'), complete: true }
   if (updated < wanted) return say(`${updated} of ${wanted} pods updated`)
   if (available < wanted) return say(`${available} of ${wanted} available`)
+  return { ...say(''), complete: true }
+}
+
+function replicationController({ wanted, replicas, ready }: WorkloadFacts): Completeness {
+  const say = sayer(Math.min(ready, wanted), wanted)
+  if (replicas > wanted) return say(`${count(replicas - wanted, 'pod')} too many`)
+  if (replicas < wanted) return say(`${replicas} of ${wanted} pods made`)
+  if (ready < wanted) return say('')
   return { ...say(''), complete: true }
 }
 

@@ -32,11 +32,14 @@ export const adopt: StepBody = async context => {
     const refused = await take(context, item, asked)
     if (refused) return refused
   }
-  const known = workload.inventory.filter(old => !taken.some(item => sameObject(item, old)))
+  // A controller that is replaced was never written by gkube: until it is gone, nothing but its handover touches it.
+  const replaced = (item: Taken) => item.kind === 'ReplicationController' && asked.replaceByDeployment
+  const kept = taken.filter(item => !replaced(item))
+  const known = workload.inventory.filter(old => !kept.some(item => sameObject(item, old)))
   // Without a hash: the apply step writes each of them.
   const inventory: InventoryItem[] = [
     ...known,
-    ...taken.map(({ content: _, ...ref }) => ({ ...ref, hash: '', seen: '' })),
+    ...kept.map(({ content: _, ...ref }) => ({ ...ref, hash: '', seen: '' })),
   ]
   const now = context.now()
   const initialisedAt = workload.initialisedAt ?? now

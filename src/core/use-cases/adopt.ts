@@ -255,7 +255,11 @@ async function foundAround(
   const replaced = keeps ? 'stays' : 'is replaced by a new one'
   const { services, budgets, autoscalers } = found.around
   const namespace = found.live.metadata.namespace ?? ''
+  const ending = params.replaceByDeployment
+    ? [{ object: nameOf(found.live), becomes: 'hands over pod by pod, then is deleted' }]
+    : []
   return [
+    ...ending,
     ...(pods ?? []).slice(0, mostPods).map(pod => ({ object: nameOf(pod), becomes: replaced })),
     ...((pods?.length ?? 0) > mostPods
       ? [{ object: `${(pods?.length ?? 0) - mostPods} pods more`, becomes: replaced }]

@@ -4,7 +4,7 @@ import { UserError } from '../../errors.ts'
 import { auditPut } from '../audit.ts'
 import { type Cluster, ClusterError, type KubeObject, type Observed, type PodFacts } from '../cluster.ts'
 import type { Caller, ClusterInfo, Core, LogsInput, Status } from '../core.ts'
-import { mainOf } from '../inventory.ts'
+import { watchedOf } from '../inventory.ts'
 import { demand, may } from '../policy.ts'
 import { heldBy } from '../queue.ts'
 import { decode, decodeAll } from '../records.ts'
@@ -41,19 +41,16 @@ export async function workloadNamed(
 
 /** One look through the shared watch; null if the cluster does not answer in time. */
 export async function lookAt(
-  deps: Pick<Deps, 'clock'>,
+  deps: Pick<Deps, 'clock' | 'specs'>,
   cluster: Cluster,
   workload: Workload,
 ): Promise<{ observed: Observed | null; problem: string | null }> {
-  const ref = mainOf(workload)
-  if (!ref) return { observed: null, problem: null }
+  const scope = watchedOf(workload, await deps.specs.get(workload.spec))
+  if (!scope) return { observed: null, problem: null }
   const wake = new AbortController()
-  const observer = cluster.observe(
-    { namespace: workload.namespace, app: workload.app, workload: ref },
-    () => {
-      if (observer.current()) wake.abort()
-    },
-  )
+  const observer = cluster.observe(scope, () => {
+    if (observer.current()) wake.abort()
+  })
   try {
     if (!observer.current()) await deps.clock.sleep(firstLookMs, wake.signal)
     return { observed: observer.current(), problem: observer.problem() }
