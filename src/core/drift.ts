@@ -145,12 +145,16 @@ function comparable(object: KubeObject): Record<string, unknown> {
   return { metadata: { labels: metadata.labels, annotations: Object.fromEntries(annotations) }, ...rest }
 }
 
+const isZero = (value: unknown): boolean =>
+  value === undefined || value === null || value === 0 || value === false || value === ''
+
 type Lost = { readonly path: string; readonly value: unknown; readonly now: unknown }
 type Place = { readonly at: string; readonly live: unknown }
 
 /** Fields of `wanted` that `owned` does not hold, each at its leaf where that has a name. */
 function lostFields(wanted: unknown, owned: FieldTree | undefined, { at, live }: Place): Lost[] {
-  if (wanted === undefined || wanted === null) return []
+  // Nobody owns a zero that the server leaves out.
+  if (wanted === undefined || wanted === null || (isZero(wanted) && isZero(live))) return []
   const isLeaf = owned !== undefined && Object.keys(owned).every(name => name === '.')
   if (isLeaf && at !== '') return []
   if (isFields(wanted)) {

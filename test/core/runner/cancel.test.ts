@@ -2,8 +2,8 @@
 // in the inventory, so that going back and deleting leave nothing behind.
 import { beforeAll, describe, expect, it } from 'vitest'
 import { type Cluster, ClusterError, type KubeObject } from '../../../src/core/cluster.ts'
-import type { Kv } from '../../../src/core/kv.ts'
 import type { Registry } from '../../../src/core/freezing.ts'
+import type { Kv } from '../../../src/core/kv.ts'
 import { admin, ask } from '../../support/stack.ts'
 import {
   ended,
