@@ -101,6 +101,8 @@ const stateOf = (client: Client, id: string, signal: AbortSignal) =>
 
 /** The last record with its diagnosis. What the stream told is enough where the server is gone by then. */
 async function completed(client: Client, seen: Seen, signal: AbortSignal): Promise<Seen> {
+  // The stream tells the diagnosis before the end, and a success has none.
+  if (seen.deploy.phase === 'succeeded' || seen.diagnosis) return { ...seen, lost: false }
   try {
     const { deploy, diagnosis } = await stateOf(client, seen.deploy.id, signal)
     return { ...seen, deploy, diagnosis: diagnosis ?? seen.diagnosis, lost: false }
