@@ -8,7 +8,7 @@ export type Kind = {
   readonly name: string
   readonly count: number
   readonly verdict: 'good' | 'bad'
-  /** Both see the same thing at the same moment, so that their times can be compared. */
+  /** Both see it done by the same status, or wait for the same deadline: their times can be compared. */
   readonly sameEvent: boolean
   readonly workload?: 'StatefulSet'
   /** The words of the image's tag that the nodes play. */
