@@ -116,7 +116,8 @@ async function oneStep(deps: DriveDeps, at: At): Promise<Ended> {
   const { name } = running(deploy)
   const outcome = await attempt(deps, bodies[name], context)
   if (outcome.kind === 'done') return { outcome, wrote: wrote(), workload: outcome.workload }
-  const half = writing.includes(name) && wrote() ? await halfWritten(context) : undefined
+  const known = outcome.kind === 'failed' ? outcome.workload : undefined
+  const half = writing.includes(name) && wrote() ? (known ?? (await halfWritten(context))) : undefined
   return { outcome, wrote: wrote(), workload: half }
 }
 

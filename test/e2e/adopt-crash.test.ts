@@ -67,7 +67,7 @@ it('is finished by the next replica, whenever it was killed', async () => {
   let replica = await startReplica(stack.configFile)
   for (const [name, when] of moments) {
     await made(name)
-    const watch = await fewestReady({ wire }, namespace, name)
+    const watch = await fewestReady({ wire }, namespace, name, 2)
     const asked = await adopted(replica, name)
     const running = (step: string) => (deploy: typeof asked) =>
       deploy.steps.some(one => one.name === step && one.state === 'running')

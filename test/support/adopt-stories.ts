@@ -1,6 +1,6 @@
 // Taking over what was there before gkube, as stories that any cluster can tell: test/e2e/adopt.test.ts on the
 // stand-in, test/cluster/ on a real control plane. kubectl made what is adopted.
-import { beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type AdoptionInput, type AdoptionPlan, adoptInput, adoptionInput } from '../../src/core/core.ts'
 import type { Deploy } from '../../src/core/deploy.ts'
 import type { Json } from '../sandbox/cluster/wire.ts'
@@ -55,7 +55,11 @@ const config = (name: string) => ({
 })
 
 /** Addresses behind a Service that are ready. */
-export async function readyBehind({ wire }: Ground, namespace: string, service: string): Promise<number> {
+export async function readyBehind(
+  { wire }: Pick<Ground, 'wire'>,
+  namespace: string,
+  service: string,
+): Promise<number> {
   const { body } = await wire.get(
     `/apis/discovery.k8s.io/v1/namespaces/${namespace}/endpointslices?labelSelector=kubernetes.io/service-name=${service}`,
   )
@@ -63,9 +67,15 @@ export async function readyBehind({ wire }: Ground, namespace: string, service: 
   return new Set(endpoints.filter(one => one.conditions?.ready !== false).map(one => one.addresses[0])).size
 }
 
-/** The fewest ready addresses behind a Service from now on, by a watch of its slices. */
-export async function fewestReady(ground: Pick<Ground, 'wire'>, namespace: string, service: string) {
+/** The fewest ready addresses behind a Service once as many as `wanted` are there, by a watch of its slices. */
+export async function fewestReady(
+  ground: Pick<Ground, 'wire'>,
+  namespace: string,
+  service: string,
+  wanted: number,
+) {
   const { wire } = ground
+  await wire.until(async () => (await readyBehind(ground, namespace, service)) >= wanted, 20_000)
   const path = `/apis/discovery.k8s.io/v1/namespaces/${namespace}/endpointslices`
   const selector = `labelSelector=kubernetes.io/service-name=${service}`
   const listed = (await wire.get(`${path}?${selector}`)).body
@@ -192,7 +202,7 @@ export function adoptStories(start: () => Promise<Ground>): void {
     })
 
     it('becomes the app’s: same name and selector, same Services, no address lost', async () => {
-      const watch = await fewestReady(ground, namespace, 'front')
+      const watch = await fewestReady(ground, namespace, 'front', 3)
       const deploy = await adopt('front-app', 'deployment/shop-front')
       expect(deploy, deploy.cause?.message).toMatchObject({
         phase: 'succeeded',
@@ -320,7 +330,7 @@ export function adoptStories(start: () => Promise<Ground>): void {
 
     it('becomes the app’s together with it, while every pod goes on serving', async () => {
       await register('web', { autoscale: { min: 4, max: 6, cpu: 60 }, disruption: { maxUnavailable: 1 } })
-      const watch = await fewestReady(ground, namespace, 'web')
+      const watch = await fewestReady(ground, namespace, 'web', 4)
       const deploy = await adopt('web', 'deployment/web')
       expect(deploy, deploy.cause?.message).toMatchObject({ phase: 'succeeded' })
       expect((await watch.end()).fewest).toBeGreaterThanOrEqual(4)
@@ -418,12 +428,34 @@ export function adoptStories(start: () => Promise<Ground>): void {
     })
   })
 
+  /** Not every cluster provisions volumes. */
+  const volume = async (name: string, claim: string) => {
+    const spec = {
+      capacity: { storage: '1Gi' },
+      accessModes: ['ReadWriteOnce'],
+      storageClassName: '',
+      claimRef: { namespace, name: claim },
+      hostPath: { path: `/tmp/${name}` },
+    }
+    await ground.wire.post('/api/v1/persistentvolumes', { metadata: { name }, spec })
+    made.push(`/api/v1/persistentvolumes/${name}`)
+  }
+  const made: string[] = []
+  afterAll(async () => {
+    for (const path of made) await ground.wire.delete(path)
+  })
+
   describe('a StatefulSet', () => {
     it('keeps its name, its Service and its claims', async () => {
       const template = {
         metadata: { name: 'data' },
-        spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+        spec: {
+          accessModes: ['ReadWriteOnce'],
+          storageClassName: '',
+          resources: { requests: { storage: '1Gi' } },
+        },
       }
+      for (const n of [0, 1]) await volume(`${namespace}-db-${n}`, `data-db-${n}`)
       const set = legacy('StatefulSet', 'db', {
         spec: { replicas: 2, serviceName: 'db-peers', volumeClaimTemplates: [template] },
         container: { volumeMounts: [{ name: 'data', mountPath: '/srv/data' }] },
@@ -542,7 +574,7 @@ export function controllerStories(start: () => Promise<Ground>): void {
 
     it('is restarted: every pod replaced, never fewer than all but one ready', async () => {
       const before = await pods()
-      const watch = await fewestReady(ground, namespace, 'old')
+      const watch = await fewestReady(ground, namespace, 'old', 3)
       const deploy = await ship({ kind: 'restart' })
       expect(deploy, deploy.cause?.message).toMatchObject({ phase: 'succeeded' })
       expect(deploy.steps.map(step => step.name)).toEqual(['apply', 'cycle', 'record'])
@@ -561,7 +593,7 @@ export function controllerStories(start: () => Promise<Ground>): void {
     })
 
     it('stays and serves when the Deployment in its place does not work', async () => {
-      const watch = await fewestReady(ground, namespace, 'old')
+      const watch = await fewestReady(ground, namespace, 'old', 3)
       const { deploy } = await adopt({ replaceByDeployment: true, revision: 'crash' })
       expect(deploy).toMatchObject({ phase: 'rolled_back', reason: 'crash_loop' })
       expect((await watch.end()).fewest).toBeGreaterThanOrEqual(3)
@@ -571,7 +603,7 @@ export function controllerStories(start: () => Promise<Ground>): void {
     })
 
     it('becomes a Deployment without a failed request', async () => {
-      const watch = await fewestReady(ground, namespace, 'old')
+      const watch = await fewestReady(ground, namespace, 'old', 3)
       const { shown, deploy } = await adopt({ replaceByDeployment: true, revision: '1.1.0' })
       expect(shown.found).toContainEqual({
         object: `ReplicationController ${namespace}/old`,
@@ -607,7 +639,7 @@ export function controllerStories(start: () => Promise<Ground>): void {
       )
       await ground.core.applyApp(admin, webApp({ app: 'direct', jobs: [] }), { dryRun: false })
       await ground.wire.until(async () => (await readyBehind(ground, namespace, 'direct')) === 2, 20_000)
-      const watch = await fewestReady(ground, namespace, 'direct')
+      const watch = await fewestReady(ground, namespace, 'direct', 2)
       const input = adoptionInput.parse({
         app: 'direct',
         environment: 'staging',

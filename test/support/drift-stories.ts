@@ -32,11 +32,16 @@ export function driftStories(start: () => Promise<Ground>): void {
       return one
     }
     /** Watches are told a moment after the write. */
-    const drifted = (holds: (drift: readonly Drift[]) => boolean): Promise<readonly Drift[]> =>
-      ground.wire.until(async () => {
-        const { drift } = await status()
-        return holds(drift) && drift
+    const drifted = async (holds: (drift: readonly Drift[]) => boolean): Promise<readonly Drift[]> => {
+      let seen: readonly Drift[] = []
+      const look = async () => {
+        seen = (await status()).drift
+        return holds(seen) && seen
+      }
+      return ground.wire.until(look).catch(error => {
+        throw new Error(`${error}; seen: ${JSON.stringify(seen)}`)
       })
+    }
     const settled = () =>
       ground.wire.until(async () => {
         const { drift } = await status()
@@ -143,7 +148,10 @@ export function driftStories(start: () => Promise<Ground>): void {
       expect(byPath('EXTRA')).toMatchObject({ manager: 'kubectl-edit', recorded: '' })
       expect(JSON.stringify(drift)).not.toMatch(/swordfish|hunter2/)
       const refused = await ship(ground.core, { kind: 'redeploy' })
-      expect(refused.cause?.message).toMatch(/image belongs to kubectl-set since .*kubectl-edit since/)
+      expect(refused.cause?.message).toMatch(/image belongs to kubectl-set since \d/)
+      expect(refused.cause?.message).toMatch(/DB_PASSWORD"\]\.value belongs to kubectl-edit since \d/)
+      // What could not be taken back is still told.
+      await drifted(found => (found[0]?.fields.length ?? 0) >= 3)
       expect((await live()).spec.template.spec.containers[0].image).toContain(':hotfix')
       const forced = await ship(ground.core, { kind: 'redeploy', force: true })
       expect(forced, forced.cause?.message).toMatchObject({ phase: 'succeeded' })

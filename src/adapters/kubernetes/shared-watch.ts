@@ -82,7 +82,7 @@ export function sharedWatch<Facts>(options: Options<Facts>): SharedWatch<Facts> 
   const items = new Map<string, Kept<Facts>>()
   const listeners = new Set<(item: Kept<Facts>) => void>()
   const { promise: firstAnswer, resolve: answered } = Promise.withResolvers<void>()
-  const as = options.metadataOnly ? metadataAccept : undefined
+  const accept = (as: string) => (options.metadataOnly ? metadataAccept(as) : undefined)
   let choice = 0
   let resource: Resource = options.resources[0]
   let version: string | null = null
@@ -118,7 +118,7 @@ export function sharedWatch<Facts>(options: Options<Facts>): SharedWatch<Facts> 
         method: 'GET',
         path: collectionPath(resource, options.namespace),
         query: { labelSelector: options.selector, limit: pageSize, continue: token },
-        accept: as,
+        accept: accept('PartialObjectMetadataList'),
         counter: `list ${resource.plural}`,
         repeatable: true,
       })
@@ -151,7 +151,7 @@ export function sharedWatch<Facts>(options: Options<Facts>): SharedWatch<Facts> 
           allowWatchBookmarks: true,
           timeoutSeconds: Math.ceil(tuning.serverSeconds * (1 + Math.random() / 10)),
         },
-        accept: as,
+        accept: accept('PartialObjectMetadata'),
         counter: `watch ${resource.plural}`,
         repeatable: true,
       },
@@ -253,10 +253,8 @@ export function sharedWatch<Facts>(options: Options<Facts>): SharedWatch<Facts> 
   }
 }
 
-const metadataAccept = ['PartialObjectMetadataList', 'PartialObjectMetadata']
-  .map(as => `application/json;as=${as};v=v1;g=meta.k8s.io`)
-  .concat('application/json')
-  .join(',')
+/** A watch that asks for a list is answered, and then sent nothing at all. */
+const metadataAccept = (as: string): string => `application/json;as=${as};v=v1;g=meta.k8s.io,application/json`
 
 /** Resource versions of one server only grow; one that is no number (an older or other server) is taken as newer. */
 function isNewer(item: Kept<unknown>, before: Kept<unknown>): boolean {

@@ -26,34 +26,28 @@ export async function previewOf(
   pair: { readonly wanted: KubeObject; readonly live: KubeObject },
   moves: (entry: ManagedEntry) => boolean,
 ): Promise<Preview> {
-  const { live } = pair
-  const fenced = withVersion(pair.wanted, live)
+  const { wanted, live } = pair
   try {
-    const forced = await cluster.apply(fenced, { dryRun: true, force: true })
-    const refusals = await conflictsOf(cluster, fenced, live, moves)
+    const forced = await cluster.apply(wanted, { dryRun: true, force: true })
+    const refusals = await conflictsOf(cluster, wanted, live, moves)
     const result = await withoutLeftOver(cluster, { live, result: forced.object }, moves)
     return { diff: unifiedDiff(live, result), warnings: forced.warnings, refusals }
   } catch (error) {
     if (!(error instanceof ClusterError) || error.kind === 'unavailable') throw error
     const refusal = `${nameOf(live)}: the server refuses it: ${error.message}`
-    return { diff: unifiedDiff(live, pair.wanted), warnings: [], refusals: [refusal] }
+    return { diff: unifiedDiff(live, wanted), warnings: [], refusals: [refusal] }
   }
 }
-
-const withVersion = (wanted: KubeObject, live: KubeObject): KubeObject => ({
-  ...wanted,
-  metadata: { ...wanted.metadata, resourceVersion: live.metadata.resourceVersion },
-})
 
 /** Fields of managers that nobody named: they stay theirs, so the app must not have another value for them. */
 async function conflictsOf(
   cluster: Cluster,
-  fenced: KubeObject,
+  wanted: KubeObject,
   live: KubeObject,
   moves: (entry: ManagedEntry) => boolean,
 ): Promise<string[]> {
   try {
-    await cluster.apply(fenced, { dryRun: true, force: false })
+    await cluster.apply(wanted, { dryRun: true, force: false })
     return []
   } catch (error) {
     if (!(error instanceof ClusterError) || error.kind !== 'field_conflict') throw error
@@ -62,7 +56,7 @@ async function conflictsOf(
     const managers = [...new Set(fields.flatMap(path => ownersOf(others, path).map(entry => entry.manager)))]
     if (fields.length === 0) return []
     const how = managers.map(manager => `--take-from ${manager}`).join(' ')
-    const words = ownersText(fenced, { fields, managers }, live)
+    const words = ownersText(wanted, { fields, managers }, live)
     return [`${words} Take it out of the app, or name who it is taken from: ${how}`]
   }
 }

@@ -58,11 +58,12 @@ async function write(context: StepContext): Promise<StepOutcome> {
     inventory.push(itemOf(result.object, hash))
     written++
   }
-  if (conflicts.length > 0) {
-    const kept = `Everything else is as the record says. ${conflicts.join(' ')}`
-    return { ...failed('field_conflict', kept), harmless: true }
-  }
   const leftOver = workload.inventory.filter(old => !inventory.some(kept => sameObject(kept, old)))
+  if (conflicts.length > 0) {
+    const words = `Everything else is as the record says. ${conflicts.join(' ')}`
+    const now = applied(context, [...inventory, ...leftOver], overrides)
+    return { ...failed('field_conflict', words), harmless: true, workload: now }
+  }
   const message = written === 0 ? 'nothing to change' : `${written} of ${wanted.length} objects written`
   return done(message, applied(context, [...inventory, ...leftOver], overrides))
 }

@@ -19,14 +19,41 @@ export async function conflictWords(
     if (cause instanceof ClusterError) return null
     throw cause
   })
-  return wordsFor(object, error, live)
+  const scale = live && error.fields.includes('.spec.replicas') ? await scaledAt(cluster, live) : null
+  return wordsFor(object, error, live, scale)
 }
+
+/**
+ * When an object was last scaled, by its events: the API server writes no time beside who scaled it. Null where
+ * nothing is known any more (events live for an hour), or they may not be read.
+ */
+export async function scaledAt(
+  cluster: Pick<StepContext['cluster'], 'events'>,
+  object: KubeObject,
+): Promise<number | null> {
+  const { name, namespace = '' } = object.metadata
+  try {
+    const events = await cluster.events(namespace, [name])
+    const scaled = events.filter(
+      event => event.object === `${object.kind} ${name}` && scaling.includes(event.reason),
+    )
+    return scaled.at(-1)?.lastAt ?? null
+  } catch (error) {
+    if (error instanceof ClusterError) return null
+    throw error
+  }
+}
+const scaling = ['ScalingReplicaSet', 'SuccessfulCreate', 'SuccessfulDelete']
 
 type Conflict = Pick<ClusterError, 'fields' | 'managers'>
 
 /** The same without a read; `live` null where it is not known. */
-export const wordsFor = (object: KubeObject, conflict: Conflict, live: KubeObject | null): string =>
-  `${ownersText(object, conflict, live)} ${advice(conflict.fields, othersOf(live))}`
+export const wordsFor = (
+  object: KubeObject,
+  conflict: Conflict,
+  live: KubeObject | null,
+  scale: number | null = null,
+): string => `${ownersText(object, conflict, live, scale)} ${advice(conflict.fields, othersOf(live))}`
 
 const othersOf = (live: KubeObject | null): ManagedEntry[] =>
   live ? managedEntries(live).filter(entry => !isOwn(entry)) : []
@@ -36,11 +63,12 @@ export function ownersText(
   object: KubeObject,
   { fields, managers }: Conflict,
   live: KubeObject | null,
+  scale: number | null = null,
 ): string {
   const entries = othersOf(live)
   const owners = new Map<string, string[]>()
   for (const path of fields.slice(0, mostNamed)) {
-    const who = ownerText(ownersOf(entries, path)[0], managers)
+    const who = ownerText(ownersOf(entries, path)[0], managers, path === '.spec.replicas' ? scale : null)
     owners.set(who, [...(owners.get(who) ?? []), path])
   }
   const named = [...owners].map(
@@ -51,9 +79,14 @@ export function ownersText(
   return `${nameOf(object)}: ${said}${more}.`
 }
 
-function ownerText(owner: ManagedEntry | undefined, managers: readonly string[]): string {
+function ownerText(
+  owner: ManagedEntry | undefined,
+  managers: readonly string[],
+  otherwise: number | null,
+): string {
   if (!owner) return managers.join(', ')
-  const since = owner.time ? ` since ${timeText(Date.parse(owner.time))}` : ''
+  const at = owner.time ? Date.parse(owner.time) : otherwise
+  const since = at === null ? '' : ` since ${timeText(at)}`
   return `${managerText(owner)}${since}`
 }
 

@@ -47,6 +47,8 @@ export type StepOutcome =
       readonly diagnosis?: Diagnosis
       /** What it wrote is what was known to be good: there is nothing to roll back. */
       readonly harmless?: boolean
+      /** The record as it is now, where the step knows; else what a writing step left is looked up. */
+      readonly workload?: Workload
     }
   | { readonly kind: 'cancelled' }
 

@@ -4,6 +4,7 @@ import { type Cluster, ClusterError, type KubeObject, refOf } from '../cluster.t
 import { type Drift, driftOf, missing, replaced } from '../drift.ts'
 import { sameObject } from '../inventory.ts'
 import { render } from '../objects.ts'
+import { scaledAt } from '../steps/conflict.ts'
 import { seenOf } from '../steps/written.ts'
 import type { InventoryItem, Workload } from '../workload.ts'
 import type { Deps } from './deps.ts'
@@ -24,8 +25,7 @@ export function drifts(deps: DriftDeps): Drifts {
     return found
   }
   return async (cluster, workload) => {
-    // One that is written again next time anyway, or was never seen, says nothing.
-    const items = workload.inventory.filter(item => item.hash !== '' && item.uid !== '')
+    const items = workload.inventory.filter(item => item.uid !== '')
     const peeked = await Promise.all(items.map(item => cluster.peek(item)))
     const doubtful = items.filter((item, i) => !isAsRecorded(item, peeked[i] ?? null))
     if (doubtful.length === 0) return []
@@ -36,9 +36,10 @@ export function drifts(deps: DriftDeps): Drifts {
         if (!live) return missing(item)
         if (live.metadata.uid !== item.uid) return replaced(item)
         const rendered = wanted.find(object => sameObject(refOf(object), item))
-        if (!rendered || isAsRecorded(item, live)) return null
+        // One that was written half is written again next time anyway: that it is there is all that is known.
+        if (!rendered || item.hash === '' || isAsRecorded(item, live)) return null
         const key = `${item.uid}@${live.metadata.resourceVersion}/${workload.deploy}`
-        return known.has(key) ? (known.get(key) ?? null) : keep(key, driftOf(live, rendered))
+        return known.has(key) ? (known.get(key) ?? null) : keep(key, await lookInto(cluster, live, rendered))
       }),
     )
     return found.filter(drift => drift !== null)
@@ -46,7 +47,20 @@ export function drifts(deps: DriftDeps): Drifts {
 }
 
 const isAsRecorded = (item: InventoryItem, live: KubeObject | null): boolean =>
-  live !== null && live.metadata.uid === item.uid && seenOf(live) === item.seen
+  live !== null && live.metadata.uid === item.uid && (item.hash === '' || seenOf(live) === item.seen)
+
+async function lookInto(cluster: Cluster, live: KubeObject, rendered: KubeObject): Promise<Drift | null> {
+  const found = driftOf(live, rendered)
+  const timeless = found?.fields.some(field => field.at === null && field.path === '.spec.replicas')
+  return found && timeless ? withTime(found, await scaledAt(cluster, live)) : found
+}
+
+const withTime = (drift: Drift, at: number | null): Drift => ({
+  ...drift,
+  fields: drift.fields.map(field =>
+    field.path === '.spec.replicas' && field.manager ? { ...field, at: field.at ?? at } : field,
+  ),
+})
 
 async function renderedBy(deps: DriftDeps, cluster: Cluster, workload: Workload): Promise<KubeObject[]> {
   const environment = deps.environments.get(workload.environment)

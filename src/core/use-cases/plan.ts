@@ -15,7 +15,7 @@ import { render } from '../objects.ts'
 import { demand } from '../policy.ts'
 import { type Prepared, workOut } from '../prepare.ts'
 import { newId } from '../records.ts'
-import { wordsFor } from '../steps/conflict.ts'
+import { scaledAt, wordsFor } from '../steps/conflict.ts'
 import { type Frozen, noOverrides, type Workload } from '../workload.ts'
 import { appNamed } from './apps.ts'
 import { clusterOf, type Deps, environmentNamed } from './deps.ts'
@@ -216,7 +216,7 @@ async function planObject(cluster: Cluster, object: KubeObject, admission: boole
     if (!(error instanceof ClusterError) || error.kind === 'unavailable') throw error
     const why =
       error.kind === 'field_conflict'
-        ? wordsFor(object, error, live)
+        ? wordsFor(object, error, live, live && (await scaledAt(cluster, live)))
         : `the server refuses it: ${error.message}`
     return {
       object: name,

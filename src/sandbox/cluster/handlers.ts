@@ -224,6 +224,11 @@ function watch(deps: Deps, request: Request): Answer {
     const why = `strconv.ParseUint: parsing "${resourceVersion}": invalid syntax`
     throw new StatusError(500, '', `resourceVersion: Invalid value: "${resourceVersion}": ${why}`)
   }
+  // As the real server does, which then finds that an event is no list: 200, and never anything more.
+  if (/^[^,]*as=PartialObjectMetadataList/.test(request.headers.accept ?? '')) {
+    response.writeHead(200, { 'content-type': 'application/json' }).end()
+    return undefined
+  }
   const seconds = Number(query.get('timeoutSeconds') ?? 0) || 1800 + Math.random() * 1800
   deps.watches.open(
     {

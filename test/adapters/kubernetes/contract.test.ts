@@ -271,6 +271,24 @@ describe('watching', () => {
     expect(cluster.counts()['get configmaps']).toBeUndefined()
   })
 
+  it.each([
+    ['a kind of which only the metadata is watched', configMap, 'ConfigMap'],
+    ['a kind that is watched whole', deployment, 'Deployment'],
+  ] as const)('sees by one watch what others do to %s', async (_, make, kind) => {
+    const [cluster, other] = [here.client(), here.client()]
+    await cluster.warm(here.namespace, [kind])
+    const object = make(here.namespace, `others-${kind.toLowerCase()}`, {})
+    const { object: created } = await other.create(object)
+    const peeked = () => cluster.peek(refOf(object))
+    await expect
+      .poll(async () => (await peeked())?.metadata.uid, { timeout: 8_000 })
+      .toBe(created.metadata.uid)
+    await other.remove(refOf(object), { uid: created.metadata.uid, propagation: 'Background' })
+    await expect.poll(peeked, { timeout: 8_000 }).toBeNull()
+    const watched = Object.entries(cluster.counts()).filter(([what]) => what.startsWith('watch'))
+    expect(watched.map(([, n]) => n)).toEqual([1])
+  })
+
   it('peeks live at what no watch has: another owner, nothing at all', async () => {
     const cluster = here.client()
     const object = configMap(here.namespace, 'foreign', {})
