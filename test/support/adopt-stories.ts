@@ -415,6 +415,36 @@ export function adoptStories(start: () => Promise<Ground>): void {
       expect(containers).toHaveLength(1)
     })
 
+    it('a Service that is reached from outside is not made less', async () => {
+      await register('outside')
+      const service = serviceOf('outside', { app: 'outside' })
+      const open = { ...service, spec: { ...service.spec, type: 'NodePort' } }
+      await kubectl.apply(namespace, config('outside'), legacy('Deployment', 'outside'), open)
+      expect((await plan('outside', 'deployment/outside')).refusals.join(' ')).toMatch(
+        /Service \S+\/outside is of type NodePort, and the Service of the app is a ClusterIP/,
+      )
+    })
+
+    it('an adoption that fails leaves the old pods serving, and can be asked for again', async () => {
+      await register('again', { ports: [] })
+      await kubectl.apply(
+        namespace,
+        config('again'),
+        legacy('Deployment', 'again', { spec: { replicas: 2 } }),
+        serviceOf('again', { app: 'again' }),
+      )
+      const watch = await fewestReady(ground, namespace, 'again', 2)
+      const failed = await adopt('again', 'deployment/again', { revision: 'crash' })
+      expect(failed).toMatchObject({
+        phase: 'failed',
+        reason: 'no_known_good',
+        cause: { reason: 'crash_loop' },
+      })
+      const deploy = await adopt('again', 'deployment/again', { revision: '1.0.1' })
+      expect(deploy, deploy.cause?.message).toMatchObject({ phase: 'succeeded' })
+      expect((await watch.end()).fewest).toBeGreaterThanOrEqual(2)
+    })
+
     it.each<[string, string, RegExp]>([
       [
         'a workload that is not there',
@@ -628,6 +658,31 @@ export function controllerStories(start: () => Promise<Ground>): void {
       expect(back.cause?.message).toMatch(/ran before classic was adopted as it is now/)
       expect(await ship({ kind: 'rollback', revision: '1.1.0' })).toMatchObject({ phase: 'succeeded' })
       expect(await readyBehind(ground, namespace, 'old')).toBe(3)
+    })
+
+    it('can be replaced again after it failed, without having been adopted before', async () => {
+      await kubectl.apply(
+        namespace,
+        config('retry'),
+        serviceOf('retry', { app: 'retry' }),
+        legacy('ReplicationController', 'retry', { spec: { replicas: 2 } }),
+      )
+      const retry = webApp({ app: 'retry', jobs: [], ports: [] })
+      await ground.core.applyApp(admin, retry, { dryRun: false })
+      const watch = await fewestReady(ground, namespace, 'retry', 2)
+      const replace = async (revision: string) => {
+        const more = { app: 'retry', environment: 'staging', revision }
+        const input = adoptionInput.parse({ ...more, workload: 'rc/retry', replaceByDeployment: true })
+        const { hash } = await ground.core.planAdoption(admin, input)
+        const { deploy } = await ground.core.adopt(admin, adoptInput.parse({ ...input, confirm: hash }))
+        return (await outcome(ground.core, deploy.id)).deploy
+      }
+      expect(await replace('crash')).toMatchObject({ phase: 'failed', reason: 'no_known_good' })
+      expect((await live('replicationcontroller', 'retry')).status.readyReplicas).toBe(2)
+      const deploy = await replace('1.0.0')
+      expect(deploy, deploy.cause?.message).toMatchObject({ phase: 'succeeded' })
+      expect((await watch.end()).fewest).toBeGreaterThanOrEqual(2)
+      expect(await status('replicationcontroller', 'retry')).toBe(404)
     })
 
     it('can be replaced at once, and the Service of the app’s name goes on serving', async () => {

@@ -129,6 +129,7 @@ export function adoptionRefusals(facts: Facts): string[] {
     ...kindRefusals(facts),
     ...own.flatMap(object => foreignRefusals(object, asked, whose)),
     ...autoscalerRefusals(facts),
+    ...serviceRefusals(facts),
     ...labelRefusals(found.adopted),
     ...immutable,
   ]
@@ -138,7 +139,9 @@ function recordRefusals({ workload, before, asked, frozen }: Facts): string[] {
   if (!workload) return []
   const again = before?.kind === asked.kind && before.name === asked.name
   const unfinished = workload.state === 'creating' && before !== undefined
-  if (again && (unfinished || asked.replaceByDeployment)) return []
+  const replacing = asked.replaceByDeployment && before?.kind === 'Deployment' && before.name === frozen.app
+  if (unfinished && (again || replacing)) return []
+  if (again && asked.replaceByDeployment) return []
   const what = before ? `${before.kind} ${before.name}` : 'a workload of its own'
   return [
     `${frozen.app} has ${what} in ${frozen.environment} already. An app has one workload there: adopt for another app, or delete that one first (gkube delete ${frozen.app} -E ${frozen.environment}).`,
@@ -201,6 +204,17 @@ function autoscalerRefusals({ survey: found, pairs, frozen }: Facts): string[] {
       ? `${nameOf(one)} scales it already, beside the autoscaler of the app. Delete it, so that there is one.`
       : `${nameOf(one)} scales it, and the app has a fixed number of replicas. Give the app \`autoscale\`, or delete that autoscaler.`,
   )
+}
+
+/** Who comes from outside must not be cut off on the way. */
+function serviceRefusals({ pairs, frozen }: Facts): string[] {
+  return pairs.flatMap(({ wanted, live }) => {
+    const [now, then] = [fieldsOf(live?.spec).type, fieldsOf(wanted.spec).type]
+    if (wanted.kind !== 'Service' || !live || now === then) return []
+    return [
+      `${nameOf(live)} is of type ${String(now)}, and the Service of the app is a ${String(then)}, which would cut off whoever comes by it. Patch spec.type in the app, where the operators allow that, or adopt by an app of another name: then this Service is left as it is (ports of ${frozen.app} make a Service ${frozen.app}).`,
+    ]
+  })
 }
 
 /** Labels by which gkube finds its objects cannot be pinned to something else. */
