@@ -1,6 +1,6 @@
 // Rollouts as they happen: the adapter's watches, the verdicts and the diagnosis together, on the stand-in's
 // kubelet (tags tell how an image behaves; everything is ten times faster than life).
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { KubernetesCluster } from '../../../src/adapters/kubernetes/kubernetes-cluster.ts'
 import { ClusterError, type KubeObject, refOf } from '../../../src/core/cluster.ts'
 import type { Diagnosis } from '../../../src/core/deploy.ts'
@@ -120,11 +120,16 @@ describe.skipIf(realCluster).concurrent('a rollout', () => {
     expect(verdict.cause?.message).toMatch(
       /^The new pods crash at start: exit code 1 after \d+ s, \d+ times \(crashes-/,
     )
-    const diagnosis = await explain()
+    // A server records events on the side: the pod's own may come a moment after its status.
+    const ofPod = expect.stringMatching(/^Pod crashes-/)
+    const diagnosis = await vi.waitFor(async () => {
+      const found = await explain()
+      expect(found.events.map(event => event.object)).toContainEqual(ofPod)
+      return found
+    }, 10_000)
     expect(diagnosis.cause.reason).toBe('crash_loop')
     expect(diagnosis.seen.join('\n')).toMatch(/old pods untouched, [12]\/[12] ready/)
     expect(diagnosis.log?.lines.join('\n')).toContain('ECONNREFUSED 10.0.0.7:5432')
-    expect(diagnosis.events.map(event => event.object)).toContainEqual(expect.stringMatching(/^Pod crashes-/))
     expect(diagnosis.tries.join()).toContain('gkube logs crashes --previous')
   })
 

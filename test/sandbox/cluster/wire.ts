@@ -148,7 +148,7 @@ export function wireTo(kubeconfig: string) {
       }
     },
     /** Asks until it is so, by watching nothing: for what has no event of its own. */
-    async until<T>(look: () => Promise<T | undefined | false>, ms = 8000): Promise<T> {
+    async until<T>(look: () => Promise<T | undefined | false>, ms = 14_000): Promise<T> {
       const end = Date.now() + ms
       for (;;) {
         const found = await look()
