@@ -39,6 +39,27 @@ export type Person = {
   readonly grants: readonly Grant[]
 }
 
+/** The Slack app. HTTP mode needs the signing secret, Socket Mode the app token; with both it is Socket Mode. */
+export type SlackConfig = {
+  readonly botToken: string
+  readonly signingSecret: string | null
+  readonly appToken: string | null
+  /** The Web API, with a slash at the end. */
+  readonly api: string
+  /** The slash command, with its slash. */
+  readonly command: string
+  /** What each full member of the workspace may do; guests and other workspaces get nothing by it. */
+  readonly members: readonly Grant[]
+  /** User groups of the workspace and what their members may do. */
+  readonly groups: readonly {
+    readonly name: string
+    readonly id: string
+    readonly grants: readonly Grant[]
+  }[]
+  /** `https://github.com/acme/{app}/compare/{from}...{to}`; null: no such links. */
+  readonly compareLink: string | null
+}
+
 export type Config = {
   /** The file it was read from; null when everything came from the environment. */
   readonly file: string | null
@@ -55,6 +76,8 @@ export type Config = {
   readonly people: Readonly<Record<string, Person>>
   readonly groups: Readonly<Record<string, { readonly members: readonly string[] }>>
   readonly registries: readonly Registry[]
+  /** Null: no Slack. */
+  readonly slack: SlackConfig | null
   readonly tokens: { readonly maxLifetimeSeconds: number; readonly bootstrap: string | null }
   readonly limits: {
     readonly bodyBytes: number
@@ -148,6 +171,7 @@ function resolve(
     groups: Object.fromEntries(
       Object.entries(parsed.groups).map(([name, group]) => [name, { members: group.members }]),
     ),
+    slack: null,
     registries: uniqueHosts(secrets.registries(parsed.registries), report),
     tokens: { maxLifetimeSeconds: seconds(parsed.tokens.maxLifetime), bootstrap: bootstrap ?? null },
     limits: {

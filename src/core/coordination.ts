@@ -25,6 +25,20 @@ export const intentSchema = z.object({
 })
 export type Intent = z.output<typeof intentSchema>
 
+/** `freezes/<env>`: nothing is deployed there until it ends; who may override is the environment's `breakGlass`. */
+export const freezeSchema = z.object({
+  schema: z.literal(1),
+  environment: z.string(),
+  by: actorSchema,
+  reason: z.string().max(500),
+  at: z.int(),
+  endsAt: z.int(),
+})
+export type Freeze = z.output<typeof freezeSchema>
+
+/** `leaders/<role>`, held by a replica's lease. */
+export const leaderSchema = z.object({ schema: z.literal(1), replica: z.string(), at: z.int() })
+
 /** `audit/<env>/<id>`: written in the transaction of what it tells. */
 export const auditSchema = z.object({
   schema: z.literal(1),

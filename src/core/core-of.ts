@@ -14,7 +14,9 @@ import { request } from './use-cases/request.ts'
 import { run } from './use-cases/run.ts'
 import { tokens } from './use-cases/tokens.ts'
 
-export const coreOf = (deps: Deps): Core => ({
+export const coreOf = (deps: Deps): Core => parts(deps) as Core
+
+const parts = (deps: Deps) => ({
   ...adoption(deps),
   ...apps(deps),
   ...decisions(deps),

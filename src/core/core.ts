@@ -3,11 +3,13 @@
 import { z } from 'zod'
 import { type App, type AppSpec, appSchema } from './app.ts'
 import type { EventFacts, KubeObject, PodFacts } from './cluster.ts'
+import type { Freeze } from './coordination.ts'
 import type { Actor, Deploy, Diagnosis, Progress } from './deploy.ts'
 import { foreignTools, kinds } from './deploy.ts'
 import type { Drift } from './drift.ts'
 import { environmentName, type Grant, grantSchema } from './environment.ts'
 import type { Revision } from './kv.ts'
+import type { Planned } from './messages.ts'
 import { duration, jobPath, label, objectName, revision } from './units.ts'
 import type { Workload } from './workload.ts'
 
@@ -29,6 +31,12 @@ export const requestInput = z.strictObject({
   revision: revision
     .optional()
     .describe('deploy: what to run; rollback: where to (default: the last good one)'),
+  from: environmentName.optional().describe('deploy: promote what runs there, instead of naming a revision'),
+  basedOn: z
+    .string()
+    .max(40)
+    .optional()
+    .describe('id of a deploy: refuse with `conflict` where a later one changed the workload since'),
   replicas: z.int().min(0).max(10_000).optional().describe('scale'),
   claims: z
     .array(objectName)
@@ -190,6 +198,45 @@ export const unlockInput = lockInput
   .pick({ environment: true, app: true })
   .extend({ reason: why.default('') })
 
+export const freezeInput = z.strictObject({
+  environment: environmentName,
+  reason: why.min(1),
+  endsIn: duration.default('24h'),
+})
+export const unfreezeInput = z.strictObject({ environment: environmentName, reason: why.default('') })
+
+/** A request that waits for approval, as one caller sees it. */
+export type ApprovalRequest = {
+  readonly deploy: Deploy
+  readonly planned: Planned | null
+  /** Null: the caller may decide it now. Else why not, in words. */
+  readonly refusal: string | null
+}
+
+/** What a caller may do and why. */
+export type Whoami = {
+  readonly actor: Actor
+  readonly environments: readonly {
+    readonly environment: string
+    readonly protected: boolean
+    /** Per app or `*`: what may be done, and the grants that say so. */
+    readonly may: readonly {
+      readonly app: string
+      readonly actions: readonly string[]
+      readonly by: readonly Grant[]
+    }[]
+    readonly breakGlass: boolean
+  }[]
+}
+
+/** One thing that was checked; `mend` says how to put it right, empty where it is fine. */
+export type Check = {
+  readonly name: string
+  readonly state: 'ok' | 'warning' | 'failed'
+  readonly message: string
+  readonly mend: string
+}
+
 export const logsInput = z.strictObject({
   ...place,
   pod: z.string().optional(),
@@ -271,7 +318,12 @@ export type Core = {
   renderApp(caller: Caller, input: PlanInput): Promise<{ spec: AppSpec; objects: readonly KubeObject[] }>
   deleteApp(caller: Caller, app: string): Promise<void>
 
-  request(caller: Caller, input: RequestInput): Promise<{ deploy: Deploy; repeated: boolean }>
+  /** `channel`: the Slack channel id where it was asked for; its message goes there if the bot can post there. */
+  request(
+    caller: Caller,
+    input: RequestInput,
+    origin?: { readonly channel: string | null },
+  ): Promise<{ deploy: Deploy; repeated: boolean }>
   plan(caller: Caller, input: PlanInput): Promise<Plan>
   planAdoption(caller: Caller, input: AdoptionInput): Promise<AdoptionPlan>
   /** UserError `conflict` where it is not what was shown any more. */
@@ -284,6 +336,7 @@ export type Core = {
     progress: Progress | null
     diagnosis: Diagnosis | null
     waiting: string | null
+    planned: Planned | null
   }>
   /** Changes of one deploy from `after` on (exclusive; default: its state now), until it ends or the signal aborts. */
   watchDeploy(
@@ -294,6 +347,14 @@ export type Core = {
   /** `ifWaiting`: refuse with `conflict` once it runs. */
   cancel(caller: Caller, id: string, input: { reason: string; ifWaiting?: boolean }): Promise<Deploy>
   vote(caller: Caller, id: string, input: { decision: 'approve' | 'deny'; reason: string }): Promise<Deploy>
+  /** Break-glass: a named person starts what waits for approval or is held by a freeze. Loud, audited. */
+  override(caller: Caller, id: string, input: { reason: string }): Promise<Deploy>
+  /** What waits for approval where the caller may look, the oldest first. */
+  approvals(caller: Caller): Promise<readonly ApprovalRequest[]>
+  /** What the caller asked for, newest first. */
+  asked(caller: Caller, query: { limit: number }): Promise<readonly Deploy[]>
+  /** What runs or waits where the caller may look, the oldest first. */
+  openDeploys(caller: Caller): Promise<readonly Deploy[]>
   history(
     caller: Caller,
     query: { app: string; environment?: string; limit: number },
@@ -316,6 +377,9 @@ export type Core = {
   lock(caller: Caller, input: z.output<typeof lockInput>): Promise<Lock>
   unlock(caller: Caller, input: z.output<typeof unlockInput>): Promise<void>
   locks(caller: Caller): Promise<readonly Lock[]>
+  freeze(caller: Caller, input: z.output<typeof freezeInput>): Promise<Freeze>
+  unfreeze(caller: Caller, input: z.output<typeof unfreezeInput>): Promise<void>
+  freezes(caller: Caller): Promise<readonly Freeze[]>
   /** Frees what is stuck: raises the epoch, moves records that do not parse to quarantine. */
   release(
     caller: Caller,
@@ -327,6 +391,9 @@ export type Core = {
   revokeToken(caller: Caller, id: string): Promise<void>
   /** The caller behind a bearer token; UserError `unauthenticated` if there is none. */
   authenticate(token: string, via: Actor['via']): Promise<Caller>
+  whoami(caller: Caller): Promise<Whoami>
+  /** Everything this replica talks to, tried now; takes some seconds at most. */
+  doctor(caller: Caller): Promise<readonly Check[]>
   /** etcd and clusters as seen now, for /readyz. */
   health(): Promise<{ ok: boolean; checks: readonly { name: string; ok: boolean; message: string }[] }>
 }

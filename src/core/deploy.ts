@@ -241,6 +241,11 @@ export const deploySchema = z.object({
   slot: z.int().nonnegative().nullable(),
   rollback: z.object({ attemptedAt: time, spec: z.string(), revision: z.string() }).nullable(),
   cancelledBy: actorSchema.nullable(),
+  /** Break-glass: who overrode approvals and freezes, and why. */
+  overridden: z
+    .object({ by: actorSchema, reason: z.string().max(500), at: time })
+    .nullable()
+    .default(null),
   supersededBy: z.string().nullable(),
 })
 export type Deploy = z.output<typeof deploySchema>

@@ -41,9 +41,21 @@ export const environmentSchema = z.strictObject({
       expiry: duration.default('30m').describe('a request that nobody approved ends after this'),
       reason: z.boolean().default(false).describe('an approval must give a reason'),
       rollback: z.boolean().default(false).describe('a rollback needs approvals too'),
+      tell: z.boolean().default(false).describe('tell who may approve by direct message in Slack'),
+      remind: duration.default('10m').describe('tell them again this long before the request expires'),
     })
     .prefault({})
     .describe('what approval a deploy needs'),
+  breakGlass: z
+    .array(z.string().min(1))
+    .max(50)
+    .default([])
+    .describe('keys of `people` who may override approvals and freezes with a typed reason'),
+  channel: z
+    .string()
+    .regex(/^[CG][A-Z0-9]{2,}$/, 'a Slack channel id such as C012AB3CD (channel details, at the bottom)')
+    .optional()
+    .describe('the Slack channel where deploys to it are told'),
   history: z.int().min(5).max(10_000).default(100).describe('finished deploys kept per app'),
   exec: z.boolean().default(false).describe('allow `gkube exec` (audited)'),
   allow: z

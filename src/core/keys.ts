@@ -43,7 +43,18 @@ export function keysBelow(root = '/gkube/v1/') {
     lockEnv: (env: string) => `${root}locks/env/${env}`,
     lockApp: (env: string, app: string) => `${root}locks/app/${env}/${app}`,
     locks: `${root}locks/`,
+    freezes: `${root}freezes/`,
     freeze: (env: string) => `${root}freezes/${env}`,
+    messages: `${root}messages/`,
+    message: (deploy: string) => `${root}messages/${deploy}`,
+    /** Deploys whose messages do not show their end yet: what a new notifier reads. */
+    outbox: `${root}outbox/`,
+    outboxEntry: (deploy: string) => `${root}outbox/${deploy}`,
+    planned: (deploy: string) => `${root}planned/${deploy}`,
+    /** What one person asked for, newest last: App Home. */
+    asked: (actor: string) => `${root}asked/${encodeURIComponent(actor)}/`,
+    askedEntry: (actor: string, deploy: string) => `${root}asked/${encodeURIComponent(actor)}/${deploy}`,
+    leader: (role: string) => `${root}leaders/${role}`,
     auditIn: (env: string) => `${root}audit/${env}/`,
     audit: (env: string, id: string) => `${root}audit/${env}/${id}`,
     seen: (source: string, event: string) => `${root}seen/${source}/${encodeURIComponent(event)}`,

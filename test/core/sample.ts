@@ -46,6 +46,7 @@ export const deployOf = (over: Partial<Deploy> = {}): Deploy => ({
   slot: null,
   rollback: null,
   cancelledBy: null,
+  overridden: null,
   supersededBy: null,
   ...over,
 })

@@ -23,7 +23,13 @@ import { UserError } from '../../src/errors.ts'
 /** Tokens that the memory core knows: what they may. */
 export const tokens = { admin: 'tok-admin', viewer: 'tok-viewer' } as const
 
-type Held = { deploy: Deploy; progress: Progress | null; diagnosis: Diagnosis | null; waiting: string | null }
+type Held = {
+  deploy: Deploy
+  progress: Progress | null
+  diagnosis: Diagnosis | null
+  waiting: string | null
+  planned: null
+}
 
 export type MemoryCore = Core & {
   /** The next call of a verb throws this. */
@@ -62,6 +68,7 @@ const emptyDeploy = {
   wrote: false,
   rollback: null,
   cancelledBy: null,
+  overridden: null,
   supersededBy: null,
 } as const
 
@@ -404,7 +411,7 @@ export function memoryCore(options: { stepMs?: number } = {}): MemoryCore {
     },
   ]
 
-  const core: Core = {
+  const partly: Partial<Core> = {
     authenticate: async (token, via) => {
       if (token === tokens.admin)
         return {
@@ -487,7 +494,7 @@ export function memoryCore(options: { stepMs?: number } = {}): MemoryCore {
       if (input.kind !== 'deploy') place(app, input.environment)
       else if (!input.revision) throw new UserError('bad_input', 'Name a revision: `gkube deploy web 1.4.2`.')
       const deploy = newDeploy(caller, input, app)
-      deploys.set(deploy.id, { deploy, progress: null, diagnosis: null, waiting: null })
+      deploys.set(deploy.id, { deploy, progress: null, diagnosis: null, waiting: null, planned: null })
       if (input.idempotencyKey) seen.set(input.idempotencyKey, deploy.id)
       publish(deploy.id, at => ({ kind: 'deploy', revision: at, deploy }))
       void drive(deploy.id)

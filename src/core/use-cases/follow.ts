@@ -5,6 +5,7 @@ import { whatHolds } from '../claim.ts'
 import type { Core, DeployEvent } from '../core.ts'
 import { type Deploy, deploySchema, diagnosisSchema, isTerminal, progressSchema } from '../deploy.ts'
 import type { Change, Entry, Revision } from '../kv.ts'
+import { plannedSchema } from '../messages.ts'
 import { demand } from '../policy.ts'
 import { decode, read, type Stored } from '../records.ts'
 import { deployNamed } from './decide.ts'
@@ -20,15 +21,17 @@ export function follow(deps: Deps): Pick<Core, 'showDeploy' | 'watchDeploy'> {
     async showDeploy(caller, id) {
       const { value: deploy } = await deployNamed(deps, id)
       demand(caller, 'view', { app: deploy.app }, deps.people)
-      const [progress, diagnosis] = await Promise.all([
+      const [progress, diagnosis, planned] = await Promise.all([
         read(kv, progressSchema, keys.progress(id)),
         read(kv, diagnosisSchema, keys.diagnosis(id)),
+        read(kv, plannedSchema, keys.planned(id)),
       ])
       return {
         deploy,
         progress: progress?.value ?? null,
         diagnosis: diagnosis?.value ?? null,
         waiting: waitingWords(deps, deploy),
+        planned: planned?.value ?? null,
       }
     },
     async *watchDeploy(caller, id, { after, signal }) {

@@ -294,6 +294,7 @@ function newDeploy(
     slot: null,
     rollback: null,
     cancelledBy: null,
+    overridden: null,
     supersededBy: null,
   }
 }
