@@ -668,6 +668,7 @@ export function memoryCore(options: { stepMs?: number } = {}): MemoryCore {
     }
   }
 
+  const core = partly as Core
   const verbs = Object.fromEntries(
     Object.entries(core).map(([name, verb]) => [
       name,
