@@ -179,7 +179,7 @@ const shape = {
         .boolean()
         .default(false)
         .describe('stateful: start pods one after the other; a broken one then blocks its own rollback'),
-      crashes: z.int().min(1).default(3).describe('this many crashes of new pods fail the deploy'),
+      crashes: z.int().min(1).default(3).describe('this many crashes of one new pod fail the deploy'),
     })
     .prefault({})
     .refine(

@@ -19,7 +19,7 @@ export type Expectation = {
   readonly progressSeconds: number
   readonly limitSeconds: number
   readonly stableSeconds: number
-  /** This many crashes of new pods end the rollout. */
+  /** This many crashes of one new pod end the rollout. */
   readonly crashes: number
   /** When the wait began, by the caller's clock. */
   readonly startedAt: number
@@ -42,6 +42,12 @@ export type Verdict = {
   readonly nextCheckAt?: number
   readonly memo: Memo
 }
+
+/**
+ * A Deployment's controller counts whole seconds from its own last news and looks a second later; it decides, as for
+ * kubectl. Our clock is for when it says nothing.
+ */
+export const controllerGraceMs = 2_000
 
 /** The verdict on what is seen now. Times of pods are compared with each other, never with `now`. */
 export function judge(observed: Observed | null, expected: Expectation, now: number): Verdict {
@@ -75,10 +81,18 @@ export function judge(observed: Observed | null, expected: Expectation, now: num
       probable,
       memo,
     )
-  return orLate({ ...state, message }, probable, { expected, memo: { ...memo, steadySince: null }, now })
+  const graceMs = workload.kind === 'Deployment' && !workload.paused ? controllerGraceMs : 0
+  const unsteady = { ...memo, steadySince: null }
+  return orLate({ ...state, message }, probable, { expected, memo: unsteady, now, graceMs })
 }
 
-type Moment = { readonly expected: Expectation; readonly memo: Memo; readonly now: number }
+type Moment = {
+  readonly expected: Expectation
+  readonly memo: Memo
+  readonly now: number
+  /** How long a controller that has begun may be late with its own verdict. */
+  readonly graceMs?: number
+}
 type Numbers = Pick<Completeness, 'ready' | 'wanted' | 'message'>
 
 const failed = (state: Numbers, cause: Cause, probable: Cause | null, memo: Memo): Verdict => ({
@@ -127,8 +141,9 @@ function wasSteadyBefore(observed: Observed, workload: WorkloadFacts, expected: 
 }
 
 /** Progressing, unless one of the two clocks has ended. */
-function orLate(state: Numbers, probable: Cause | null, { expected, memo, now }: Moment): Verdict {
-  const progressEnds = memo.progress.at + expected.progressSeconds * 1000
+function orLate(state: Numbers, probable: Cause | null, moment: Moment): Verdict {
+  const { expected, memo, now, graceMs = 0 } = moment
+  const progressEnds = memo.progress.at + expected.progressSeconds * 1000 + graceMs
   const limitEnds = expected.startedAt + expected.limitSeconds * 1000
   if (now >= limitEnds)
     return failed(state, lateCause(state, probable, expected.limitSeconds * 1000, 'limit'), probable, memo)

@@ -95,7 +95,7 @@ describe('a diagnosis', () => {
       event('Scheduled', 'assigned', { type: 'Normal', lastAt: appliedAt - 9 }),
       event('FailedMount', 'MountVolume.SetUp failed for volume "data": secret "x" not found', { count: 7 }),
     ]
-    const { cause, tries } = explain(stuck, { events }, 600)
+    const { cause, tries } = explain(stuck, { events }, 602)
     expect(cause.reason).toBe('deadline')
     expect(cause.message).toMatch(
       /^No progress for 10 m\. Ready: 0\/3.* A volume cannot be used: MountVolume\.SetUp failed for volume "data": secret "x" not found \(Pod web-new-x, 7 times\)\.$/,
@@ -115,8 +115,8 @@ describe('a diagnosis', () => {
       ],
       claims: [{ name: 'data', phase: 'Pending', since: 0 }],
     })
-    const { seen: evidence, tries } = explain(full, {}, 600)
-    expect(evidence).toEqual(['1 of 1 new pods Unschedulable for 10 m', 'volume claim data is Pending'])
+    const { seen: evidence, tries } = explain(full, {}, 602)
+    expect(evidence).toEqual(['1 of 1 new pods Unschedulable for 10 m 2 s', 'volume claim data is Pending'])
     expect(tries[0]).toContain('`gkube cluster`')
   })
 

@@ -116,13 +116,16 @@ function outOfMemory(all: readonly Place[], memo: Memo): Cause | null {
   }
 }
 
+/**
+ * One container that crashed so often. Never summed over pods: many replicas that each crash once, because what they
+ * need comes a moment later, are no loop.
+ */
 function crashes(all: readonly Place[], memo: Memo, limit: number, observed: Observed): Cause | null {
   if (observed.workload?.kind === 'Job') return null
   const counted = all.map(place => ({ place, exits: recentExits(memo, place) })).filter(c => c.exits > 0)
-  const total = counted.reduce((sum, { exits }) => sum + exits, 0)
   const [worst] = counted.sort((a, b) => b.exits - a.exits)
-  if (!worst || total < limit) return null
-  const { container, pod } = worst.place
+  if (!worst || worst.exits < limit) return null
+  const { container } = worst.place
   const { exit } = container
   const ran = exit ? exit.finishedAt - exit.startedAt : 0
   const who = container.init
@@ -135,9 +138,10 @@ function crashes(all: readonly Place[], memo: Memo, limit: number, observed: Obs
       ? `the process ends by itself (exit code 0) ${ranFor(container)}`
       : `exit code ${exit.code} ${ranFor(container)}`
     : container.message || container.reason || 'no exit code is known'
-  const pods = new Set(counted.map(({ place }) => place.pod.uid)).size
-  const where = pods > 1 ? `${at(worst.place)} and ${pods - 1} more` : at({ pod, container })
-  return { reason: 'crash_loop', message: `${who}: ${oneLine(how)}, ${times(total)} (${where}).` }
+  const others = new Set(counted.map(({ place }) => place.pod.uid)).size - 1
+  const too = others > 0 ? `; ${others} more ${others === 1 ? 'crashes' : 'crash'} too` : ''
+  const message = `${who}: ${oneLine(how)}, ${times(worst.exits)} (${at(worst.place)}${too}).`
+  return { reason: 'crash_loop', message }
 }
 
 const ranFor = ({ exit }: ContainerFacts): string =>

@@ -81,10 +81,27 @@ describe('failed', () => {
       /crash at start: exit code 1 after 3 s, 3 times \(web-new-x\)/,
     ],
     [
-      'three crashes over three pods',
-      [[0, seen({ pods: ['x', 'y', 'z'].map(name => pod(name, { containers: [crashing(0)] })) })]],
+      'the third crash of one pod of three',
+      [
+        [
+          0,
+          seen({
+            pods: [
+              pod('x', { containers: [crashing(0)] }),
+              pod('y', { containers: [crashing(2)] }),
+              pod('z', { containers: [crashing(1)] }),
+            ],
+          }),
+        ],
+      ],
       'crash_loop',
-      /3 times \(web-new-x and 2 more\)/,
+      /exit code 1 after 3 s, 3 times \(web-new-y; 2 more crash too\)/,
+    ],
+    [
+      'three crashes of one container, while its neighbour crashed once',
+      [[0, starting({ ...crashing(0), name: 'proxy' }, crashing(2))]],
+      'crash_loop',
+      /3 times \(web-new-x, container app\)/,
     ],
     [
       'crashes seen only as restarts, between two of them',
@@ -161,13 +178,31 @@ describe('failed', () => {
       /^No progress for 10 m\. Ready: 3\/3/,
     ],
     [
-      'no progress',
+      'no progress, and a controller that says nothing for two seconds more',
       [
         [0, starting(container({ ready: false }))],
-        [600, starting(container({ ready: false }))],
+        [602, starting(container({ ready: false }))],
       ],
       'deadline',
       /^No progress for 10 m\. Ready: 0\/3, 1 of 3 new pods made\./,
+    ],
+    [
+      'no progress, and a controller that never began: no grace',
+      [
+        [0, seen({ workload: { observedGeneration: 1 } })],
+        [600, seen({ workload: { observedGeneration: 1 } })],
+      ],
+      'deadline',
+      /^No progress for 10 m\. Waiting for the cluster to begin with web\./,
+    ],
+    [
+      'a paused Deployment, whose controller keeps no clock: no grace',
+      [
+        [0, seen({ workload: { paused: true, updated: 0 } })],
+        [600, seen({ workload: { paused: true, updated: 0 } })],
+      ],
+      'deadline',
+      /^No progress for 10 m\..*the Deployment is paused/,
     ],
     [
       'no facts at all',
@@ -191,8 +226,30 @@ describe('failed', () => {
       /^Not done after 30 m\./,
     ],
     [
+      'the limit, without grace',
+      [
+        [0, seen({ workload: { available: 1 } })],
+        [599, seen({ workload: { available: 2 } })],
+        [1_199, seen({ workload: { available: 2, updated: 4 } })],
+        [1_800, seen({ workload: { available: 2, updated: 4 } })],
+      ],
+      'deadline',
+      /^Not done after 30 m\./,
+    ],
+    [
+      'a StatefulSet, whose controller keeps no clock: no grace',
+      [0, 600].map(
+        (at): Look => [
+          at,
+          seen({ workload: { kind: 'StatefulSet', ready: 2, revision: '' }, replicaSets: [] }),
+        ],
+      ),
+      'deadline',
+      /^No progress for 10 m\. .*2 of 3 pods ready in all/,
+    ],
+    [
       'flapping is no progress',
-      Array.from({ length: 14 }, (_, i): Look => [i * 50, seen({ workload: { available: i % 2 ? 2 : 1 } })]),
+      Array.from({ length: 15 }, (_, i): Look => [i * 50, seen({ workload: { available: i % 2 ? 2 : 1 } })]),
       'deadline',
       /No progress/,
     ],
@@ -261,12 +318,41 @@ describe('failed', () => {
     const stuck = starting(waiting('ErrImagePull', 'unauthorized: access denied'))
     const verdict = verdictOf([
       [0, stuck],
-      [600, stuck],
+      [602, stuck],
     ])
     expect(verdict.probable?.reason).toBe('image_pull')
     expect(verdict.cause?.message).toMatch(
       /No progress for 10 m\..*unauthorized: access denied \(web-new-x\)/,
     )
+  })
+
+  it('not by crashes of several pods, each fewer than the limit: what they need may come a moment later', () => {
+    const some = seen({
+      workload: { available: 0 },
+      pods: ['x', 'y', 'z'].map(name => pod(name, { containers: [crashing(1)] })),
+    })
+    const verdict = verdictOf([[1, some]])
+    expect(verdict.status).toBe('progressing')
+    expect(verdict.probable?.message).toBe(
+      'The new pods crash at start: exit code 1 after 3 s, twice (web-new-x; 2 more crash too).',
+    )
+  })
+
+  it('not by our clock of progress while the Deployment’s own may still be on its way', () => {
+    const stuck = starting(container({ ready: false }))
+    const before = verdictOf([
+      [0, stuck],
+      [600, stuck],
+      [601.9, stuck],
+    ])
+    expect(before.status).toBe('progressing')
+    expect(before.nextCheckAt).toBe(start + 602_000)
+    const ready = verdictOf([
+      [0, stuck],
+      [601, seen()],
+      [611, seen()],
+    ])
+    expect(ready.status).toBe('ready')
   })
 
   it('does not blame a new ReplicaSet that is not known yet', () => {
@@ -283,7 +369,8 @@ describe('when to look again', () => {
   it.each<[string, readonly Look[], number]>([
     ['the end of a config error’s grace', [[3, starting(waiting('CreateContainerConfigError'))]], 23],
     ['the second pull', [[3, starting(waiting('ErrImagePull', 'not found'))]], 18],
-    ['the clock of progress', [[0, starting(waiting('ContainerCreating'))]], 600],
+    ['the clock of progress, after the grace', [[0, starting(waiting('ContainerCreating'))]], 602],
+    ['the clock of progress, nothing known', [[0, null]], 600],
   ])('%s', (_name, looks, seconds) => {
     const verdict = verdictOf(looks)
     expect(verdict.nextCheckAt).toBe(start + seconds * 1_000)
