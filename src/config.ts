@@ -14,6 +14,7 @@ import {
 import { problemOf, problemsOf, type Report } from './config/problems.ts'
 import { configSchema, type ParsedConfig } from './config/schema.ts'
 import { type Env, type Read, type Registry, secretsOf, type Tls } from './config/secrets.ts'
+import { slackOf } from './config/slack.ts'
 import { misspelt, overrides } from './config/variables.ts'
 import type { Environment, Grant } from './core/environment.ts'
 import { type Path, type Problem, problemsError } from './core/problems.ts'
@@ -171,7 +172,7 @@ function resolve(
     groups: Object.fromEntries(
       Object.entries(parsed.groups).map(([name, group]) => [name, { members: group.members }]),
     ),
-    slack: null,
+    slack: slackOf(parsed, { env, secrets, report, ignore }),
     registries: uniqueHosts(secrets.registries(parsed.registries), report),
     tokens: { maxLifetimeSeconds: seconds(parsed.tokens.maxLifetime), bootstrap: bootstrap ?? null },
     limits: {
@@ -223,7 +224,7 @@ const isMap = (value: unknown): value is Record<string | number, unknown> =>
 
 /** The configuration as it may be shown: every secret is `***`, files and certificates are named by their size. */
 export function maskedConfig(config: Config): Record<string, unknown> {
-  const { etcd, registries, tokens, ...rest } = config
+  const { etcd, registries, slack, tokens, ...rest } = config
   return {
     ...rest,
     etcd: {
@@ -235,6 +236,12 @@ export function maskedConfig(config: Config): Record<string, unknown> {
       ...registry,
       password: registry.password === null ? null : mask,
     })),
+    slack: slack && {
+      ...slack,
+      botToken: mask,
+      signingSecret: slack.signingSecret === null ? null : mask,
+      appToken: slack.appToken === null ? null : mask,
+    },
     tokens: { ...tokens, bootstrap: tokens.bootstrap === null ? null : mask },
   }
 }

@@ -86,6 +86,7 @@ const isMap = (value: unknown): value is Record<string, unknown> =>
 
 export function checkPeople(parsed: ParsedConfig, environments: readonly string[], report: Report): void {
   checkGrants(['everyone'], parsed.everyone, environments, report)
+  checkGrants(['slack', 'members'], parsed.slack?.members ?? [], environments, report)
   for (const [name, person] of Object.entries(parsed.people))
     checkGrants(['people', name, 'grants'], person.grants, environments, report)
   const people = Object.keys(parsed.people)
@@ -94,8 +95,21 @@ export function checkPeople(parsed: ParsedConfig, environments: readonly string[
     for (const [i, member] of group.members.entries())
       checkName(['groups', name, 'members', i], member, people, 'a key of `people`', report)
   }
+  for (const [i, environment] of Object.entries(parsed.environments))
+    checkBreakGlass(['environments', i], environment?.breakGlass ?? [], people, report)
+  checkBreakGlass(['defaults'], parsed.defaults.breakGlass, people, report)
   checkOneOwner(parsed.people, 'slack', report)
   checkOneOwner(parsed.people, 'email', report)
+}
+
+function checkBreakGlass(
+  path: Path,
+  names: readonly string[],
+  people: readonly string[],
+  report: Report,
+): void {
+  for (const [i, name] of names.entries())
+    checkName([...path, 'breakGlass', i], name, people, 'a key of `people`', report)
 }
 
 function checkGrants(

@@ -39,6 +39,7 @@ defaults: # holds in every environment below, which may say otherwise
   queue: supersede
   parallel: 20
   history: 100
+  channel: C012AB3CD # where deploys are told, unless they were asked for elsewhere in Slack
 
 environments:
   staging: {}
@@ -52,6 +53,9 @@ environments:
       expiry: 30m
       reason: true
       rollback: false
+      tell: true # direct messages to those who may approve
+      remind: 10m
+    breakGlass: [ben]
     exec: false
     allow:
       kinds: [ServiceMonitor.monitoring.coreos.com]
@@ -77,6 +81,7 @@ people:
 groups:
   release-managers:
     members: [ben]
+    slack: S012AB3CD # a Slack user group; its members need not be listed
     grants:
       - { role: approver, apps: [web], environments: [production] }
 
@@ -86,6 +91,15 @@ registries:
     passwordFile: /run/secrets/gkube/registry-password # or passwordEnv
     insecure: false
   - dockerConfig: /run/secrets/gkube/pull-secret/.dockerconfigjson
+
+slack: # tokens also by GKUBE_SLACK_BOT_TOKEN, GKUBE_SLACK_SIGNING_SECRET and GKUBE_SLACK_APP_TOKEN
+  botTokenFile: /run/secrets/gkube/slack-bot-token
+  signingSecretFile: /run/secrets/gkube/slack-signing-secret # requests come in at /slack/events
+  # appTokenFile: /run/secrets/gkube/slack-app-token # Socket Mode instead: no public address
+  api: https://slack.com/api/
+  command: /gkube
+  members: [{ role: viewer, apps: ['*'], environments: [staging] }]
+  compareLink: https://git.example.com/shop/{app}/compare/{from}...{to}
 
 tokens:
   maxLifetime: 8760h
@@ -106,6 +120,10 @@ log:
 const others: Readonly<Record<string, unknown>> = {
   passwordEnv: 'GKUBE_REGISTRY_PASSWORD',
   bootstrapEnv: 'GKUBE_BOOTSTRAP_TOKEN',
+  botTokenEnv: 'SLACK_BOT_TOKEN',
+  signingSecretEnv: 'SLACK_SIGNING_SECRET',
+  appTokenEnv: 'SLACK_APP_TOKEN',
+  appTokenFile: '/run/secrets/gkube/slack-app-token',
 }
 
 /** A line that shows how the key at `path` is written, such as `onFailure: rollback`; null where none is known. */

@@ -82,9 +82,52 @@ const person = z.strictObject({
   grants: z.array(grantSchema).max(100).default([]).describe('what this person may do, and where'),
 })
 
-const group = z.strictObject({
-  members: z.array(personName).min(1).max(1000).describe('keys of `people`'),
-  grants: z.array(grantSchema).max(100).default([]).describe('what each member may do, and where'),
+const group = z
+  .strictObject({
+    members: z.array(personName).max(1000).default([]).describe('keys of `people`'),
+    slack: z
+      .string()
+      .regex(/^S[A-Z0-9]{2,}$/, 'the id of a Slack user group such as S012AB3CD')
+      .optional()
+      .describe('a Slack user group: its members belong to this group too, in Slack'),
+    grants: z.array(grantSchema).max(100).default([]).describe('what each member may do, and where'),
+  })
+  .refine(group => group.members.length > 0 || group.slack !== undefined, {
+    path: ['members'],
+    message: 'at least one member, or a Slack user group',
+  })
+
+const slack = z.strictObject({
+  botTokenFile: filePath.optional().describe('a file that holds the bot token (xoxb-…)'),
+  botTokenEnv: variableName.optional().describe('the environment variable that holds it'),
+  signingSecretFile: filePath
+    .optional()
+    .describe('a file that holds the signing secret: Slack sends requests to /slack/events'),
+  signingSecretEnv: variableName.optional().describe('the environment variable that holds it'),
+  appTokenFile: filePath
+    .optional()
+    .describe('a file that holds the app token (xapp-…): Socket Mode, no public address needed'),
+  appTokenEnv: variableName.optional().describe('the environment variable that holds it'),
+  api: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe('the Web API; default: https://slack.com/api/'),
+  command: z
+    .string()
+    .regex(/^\/[a-z0-9_-]{1,31}$/, 'a slash command such as /gkube, 32 characters at most')
+    .default('/gkube')
+    .describe('the slash command, as in the app manifest'),
+  members: z
+    .array(grantSchema)
+    .max(100)
+    .default([])
+    .describe('what each full member of the workspace may do; guests get nothing by it'),
+  compareLink: z
+    .string()
+    .max(500)
+    .regex(/^https?:\/\//, 'an address such as https://git.example.com/{app}/compare/{from}...{to}')
+    .optional()
+    .describe('the page that compares two revisions; {app}, {from} and {to} are filled in'),
 })
 
 const registry = z.strictObject({
@@ -125,6 +168,7 @@ export const configSchema = z
       .max(100)
       .default([])
       .describe('credentials to resolve tags to digests; public images need none'),
+    slack: slack.optional().describe('the Slack app; left out: no Slack'),
     tokens: z
       .strictObject({
         maxLifetime: duration.default('8760h').describe('no API token may be made to live longer'),

@@ -91,6 +91,27 @@ export const variables: readonly Variable[] = [
     secret: true,
   },
   {
+    name: 'GKUBE_SLACK_BOT_TOKEN',
+    path: [],
+    description: 'the bot token of the Slack app (xoxb-…); switches Slack on',
+    example: '…',
+    secret: true,
+  },
+  {
+    name: 'GKUBE_SLACK_SIGNING_SECRET',
+    path: [],
+    description: 'the signing secret of the Slack app: requests come in at /slack/events',
+    example: '…',
+    secret: true,
+  },
+  {
+    name: 'GKUBE_SLACK_APP_TOKEN',
+    path: [],
+    description: 'the app token (xapp-…): Socket Mode',
+    example: '…',
+    secret: true,
+  },
+  {
     name: 'GKUBE_LOG_LEVEL',
     path: ['log', 'level'],
     description: 'debug, info, warn, error or silent',
