@@ -4,6 +4,7 @@ import type { SlackConfig } from '../../config.ts'
 import type { Caller, Core } from '../../core/core.ts'
 import type { Environment } from '../../core/environment.ts'
 import type { Rendered, Renderer } from '../../core/messages.ts'
+import type { Subscribe } from '../../core/news.ts'
 import type { Log } from '../../log.ts'
 import type { Workspace } from './workspace.ts'
 
@@ -39,6 +40,8 @@ export type SlackDeps = {
     readonly apps: readonly string[]
     readonly environments: readonly string[]
   }>
+  /** Changes of deploys, locks and freezes, for App Home: `newsOf({ kv, keys })` of core/news.ts. */
+  readonly news: Subscribe
   /** Wraps a handler: it is tracked, its failure reaches the person and the log, repeats of one envelope run once. */
   readonly guarded: Guarded
 }
