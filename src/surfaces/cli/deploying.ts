@@ -2,13 +2,13 @@
 // here too: a deploy that waits is cancelled with its command, one that runs goes on. follow.ts listens.
 import { randomUUID } from 'node:crypto'
 import type { Deploy, Diagnosis } from '../../core/deploy.ts'
+import { endingOf, isWaiting, lasted, resultLine, titleOf, took } from '../../core/words.ts'
 import { type Cli, exitCodes } from './cli.ts'
 import type { Client } from './client.ts'
 import { follow, patienceOf, type Seen, type View } from './follow.ts'
 import { liveView } from './live-view.ts'
 import { plainView } from './plain-view.ts'
 import { clean, cleanLines } from './terminal-text.ts'
-import { endingOf, isWaiting, lasted, resultLine, titleOf, took } from './words.ts'
 
 export type FollowOptions = {
   /** False (`--no-wait`): refuse where a lock, freeze or approval is in the way. */

@@ -2,10 +2,10 @@
 // follower. Draws nothing itself (live-view.ts, plain-view.ts); what a signal does to a deploy is commands/deploy.ts.
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Deploy, Diagnosis, Progress } from '../../core/deploy.ts'
+import { isOver } from '../../core/words.ts'
 import { UserError } from '../../errors.ts'
 import type { Cli } from './cli.ts'
 import { ApiError, backoff, type Client, mayPass } from './client.ts'
-import { isOver } from './words.ts'
 
 /** What is known of a deploy while it is followed. */
 export type Seen = {

@@ -1,10 +1,10 @@
 // A deploy on a terminal: one block that is redrawn in place while it runs, and left standing at the end.
 // Lines are clipped to the window, so that going up again by their number is right. Logs get plain-view.ts.
 import type { Step } from '../../core/deploy.ts'
+import { bar, isOver, isWaiting, phaseText, progressText, stepMark, titleOf, took } from '../../core/words.ts'
 import type { Seen, View } from './follow.ts'
 import type { Output } from './output.ts'
 import { clean, clip } from './terminal-text.ts'
-import { bar, isOver, isWaiting, phaseText, progressText, stepMark, titleOf, took } from './words.ts'
 
 const redrawMs = 200
 const hideCursor = '\u001b[?25l'

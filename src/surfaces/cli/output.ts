@@ -1,5 +1,5 @@
 // What reaches the terminal: tables, JSON, colours, and nothing that a server's text could do to it. A closed pipe
-// is no crash. Words are words.ts, the live view of a deploy is live-view.ts.
+// is no crash. Words are core/words.ts, the live view of a deploy is live-view.ts.
 import { styleText } from 'node:util'
 import { clean, width } from './terminal-text.ts'
 

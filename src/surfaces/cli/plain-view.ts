@@ -1,9 +1,9 @@
 // A deploy in lines, for logs and Jenkins: one when something changes, a heartbeat when nothing does. No colours, no
 // times of its own (Jenkins adds them), nothing redrawn. The other view is live-view.ts.
 import type { Phase, Progress, Step } from '../../core/deploy.ts'
+import { isOver, isWaiting, phaseText, progressText, stepMark, titleOf, took } from '../../core/words.ts'
 import type { Seen, View } from './follow.ts'
 import { clean } from './terminal-text.ts'
-import { isOver, isWaiting, phaseText, progressText, stepMark, titleOf, took } from './words.ts'
 
 /** `say` writes one line; `now` is in milliseconds. A line at least every `heartbeatMs`. */
 export function plainView(options: {

@@ -26,8 +26,23 @@ export function access(root: Command, add: Add, does: Does): void {
     async () => (await import('./commands/access.ts')).unlock,
   )
   does(
-    add(root, 'locks', 'All locks', ['gkube locks']),
+    add(root, 'locks', 'All locks and freezes', ['gkube locks']),
     async () => (await import('./commands/access.ts')).locks,
+  )
+  does(
+    add(root, 'freeze', 'Hold every deploy to an environment until a time', [
+      'gkube freeze production --reason "end-of-year freeze" --for 9d',
+    ])
+      .argument('<environment>')
+      .addOption(reason())
+      .option('--for <duration>', 'so long, such as 12h or 9d (default: 24h)'),
+    async () => (await import('./commands/access.ts')).freeze,
+  )
+  does(
+    add(root, 'unfreeze', 'End a freeze', ['gkube unfreeze production'])
+      .argument('<environment>')
+      .addOption(reason()),
+    async () => (await import('./commands/access.ts')).unfreeze,
   )
   const token = add(root, 'token', 'Make, list and revoke tokens', ['gkube token list'])
   does(
@@ -51,6 +66,10 @@ export function access(root: Command, add: Add, does: Does): void {
   does(
     add(root, 'whoami', 'Who the token is, and what it may do', ['gkube whoami']),
     async () => (await import('./commands/access.ts')).whoami,
+  )
+  does(
+    add(root, 'doctor', 'Try everything the server talks to; says how to mend what fails', ['gkube doctor']),
+    async () => (await import('./commands/access.ts')).doctor,
   )
 }
 

@@ -68,6 +68,16 @@ export function deploys(root: Command, add: Add, does: Does): void {
   )
   does(
     followed(
+      add(root, 'promote', 'Deploy to one environment what runs in another', [
+        'gkube promote web --from staging -E production',
+      ]),
+    )
+      .argument('<app>')
+      .requiredOption('--from <environment>', 'where it runs now'),
+    async () => (await import('./commands/requests.ts')).promote,
+  )
+  does(
+    followed(
       add(root, 'redeploy', 'The same revision with the configuration of now', [
         'gkube redeploy web -E staging',
       ]),

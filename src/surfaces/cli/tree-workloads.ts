@@ -119,6 +119,19 @@ export function decisions(root: Command, add: Add, does: Does): void {
       .addOption(reason()),
     async () => (await import('./commands/acts.ts')).cancel,
   )
+  does(
+    add(root, 'approvals', 'What waits for approval', ['gkube approvals']),
+    async () => (await import('./commands/acts.ts')).approvals,
+  )
+  does(
+    add(root, 'override', 'Break-glass: start what waits for approval or a freeze; loud, audited', [
+      'gkube override web -E production --reason "site is down, ben is on a plane"',
+    ])
+      .argument('<deploy>', 'an id, or the app whose deploy it is')
+      .addOption(onlyEnvironment())
+      .addOption(reason()),
+    async () => (await import('./commands/acts.ts')).override,
+  )
   for (const decision of ['approve', 'deny'] as const)
     does(
       add(root, decision, `${decision === 'approve' ? 'Approve' : 'Deny'} a deploy that waits for it`, [

@@ -3,10 +3,10 @@ import { Readable } from 'node:stream'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { isTerminal, phases } from '../../../src/core/deploy.ts'
+import { ago, bar, isOver, phaseText, took, until } from '../../../src/core/words.ts'
 import { buildOf, jobsOf } from '../../../src/surfaces/cli/jenkins.ts'
 import { readEvents } from '../../../src/surfaces/cli/sse.ts'
 import { clean, clip, logLine } from '../../../src/surfaces/cli/terminal-text.ts'
-import { ago, bar, isOver, phaseText, took, until } from '../../../src/surfaces/cli/words.ts'
 
 const esc = String.fromCharCode(27)
 const bell = String.fromCharCode(7)

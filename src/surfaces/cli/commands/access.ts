@@ -1,10 +1,11 @@
-// lock, unlock, locks, token create/list/revoke, whoami: who may do what, and when nobody may.
-import type { Caller, Lock, TokenInfo } from '../../../core/core.ts'
+// lock, unlock, freeze, locks, token create/list/revoke, whoami, doctor: who may do what, and when nobody may.
+import type { Freeze } from '../../../core/coordination.ts'
+import type { Caller, Check, Lock, TokenInfo, Whoami } from '../../../core/core.ts'
 import type { Grant } from '../../../core/environment.ts'
+import { ago, until } from '../../../core/words.ts'
 import { UserError } from '../../../errors.ts'
 import { type Cli, exitCodes } from '../cli.ts'
 import { clean } from '../terminal-text.ts'
-import { ago, until } from '../words.ts'
 
 type Args = readonly (string | undefined)[]
 type LockOptions = { environment?: string; reason?: string; for?: string; steal?: boolean; all?: boolean }
@@ -50,20 +51,44 @@ function scopeOf(
 const placeOf = ({ app, environment }: Pick<Lock, 'app' | 'environment'>): string =>
   [app, environment].filter(Boolean).join(' in ') || 'everything'
 
+type FreezeOptions = { reason?: string; for?: string }
+
+export async function freeze(cli: Cli, [environment = '']: Args, options: FreezeOptions): Promise<number> {
+  if (!options.reason) throw new UserError('bad_input', 'Why? People will ask: --reason "end-of-year freeze"')
+  const body = { environment, reason: options.reason, endsIn: durationOf(options.for ?? '24h') }
+  const { freeze } = await cli.client().ask<{ freeze: Freeze }>('PUT', '/v1/freezes', { body })
+  if (cli.out.json) cli.out.data(freeze)
+  else cli.out.say(`${clean(freeze.environment)} is frozen; it ends ${until(freeze.endsAt, cli.now())}`)
+  return exitCodes.ok
+}
+
+export async function unfreeze(cli: Cli, [environment = '']: Args, options: FreezeOptions): Promise<number> {
+  await cli.client().ask('DELETE', '/v1/freezes', { body: { environment, reason: options.reason ?? '' } })
+  if (cli.out.json) cli.out.data({ environment, outcome: 'unfrozen' })
+  else cli.out.say(`${clean(environment)} is not frozen any more`)
+  return exitCodes.ok
+}
+
 export async function locks(cli: Cli): Promise<number> {
-  const { locks } = await cli.client().ask<{ locks: Lock[] }>('GET', '/v1/locks')
-  if (cli.out.json) cli.out.data(locks)
-  else if (locks.length === 0) cli.out.say('Nothing is locked')
+  const client = cli.client()
+  const [{ locks }, { freezes }] = await Promise.all([
+    client.ask<{ locks: Lock[] }>('GET', '/v1/locks'),
+    client.ask<{ freezes: Freeze[] }>('GET', '/v1/freezes'),
+  ])
+  const row = (place: string, by: string, held: { at: number; reason: string }, ends: number) => [
+    { text: place, format: 'bold' as const },
+    by,
+    ago(held.at, cli.now()),
+    `until ${new Date(ends).toISOString().slice(0, 16).replace('T', ' ')} UTC`,
+    held.reason,
+  ]
+  if (cli.out.json) cli.out.data({ locks, freezes })
+  else if (locks.length + freezes.length === 0) cli.out.say('Nothing is locked')
   else
-    cli.out.table(
-      locks.map(lock => [
-        { text: placeOf(lock), format: 'bold' },
-        lock.by.name,
-        ago(lock.at, cli.now()),
-        `until ${new Date(lock.expiresAt).toISOString().slice(0, 16).replace('T', ' ')} UTC`,
-        lock.reason,
-      ]),
-    )
+    cli.out.table([
+      ...locks.map(lock => row(placeOf(lock), lock.by.name, lock, lock.expiresAt)),
+      ...freezes.map(one => row(`${one.environment} (freeze)`, one.by.name, one, one.endsAt)),
+    ])
   return exitCodes.ok
 }
 
@@ -136,16 +161,37 @@ export async function revokeToken(cli: Cli, [id = '']: Args): Promise<number> {
 
 export async function whoami(cli: Cli): Promise<number> {
   const client = cli.client()
-  const caller = await client.ask<Caller>('GET', '/v1/whoami')
-  if (cli.out.json) cli.out.data(caller)
-  else
-    cli.out.table([
-      [
-        { text: caller.actor.name, format: 'bold' },
-        caller.actor.id,
-        caller.grants.map(grantText).join(' '),
-        client.url,
-      ],
-    ])
+  const me = await client.ask<Whoami & Pick<Caller, 'grants'>>('GET', '/v1/whoami')
+  if (cli.out.json) {
+    cli.out.data(me)
+    return exitCodes.ok
+  }
+  const grants = me.grants.map(grantText).join(' ')
+  cli.out.table([[{ text: me.actor.name, format: 'bold' }, me.actor.id, grants, client.url]])
+  const rows = me.environments.flatMap(one =>
+    one.may.map(({ app, actions }) => [
+      one.environment,
+      app === '*' ? 'all apps' : app,
+      actions.map(action => action.replaceAll('_', ' ')).join(', '),
+      [one.protected ? 'protected' : '', one.breakGlass ? 'may override' : ''].filter(Boolean).join(', '),
+    ]),
+  )
+  if (rows.length > 0) cli.out.table(rows)
   return exitCodes.ok
+}
+
+/** One line a check; what fails says how to mend it. Exit code 1 where something failed. */
+export async function doctor(cli: Cli): Promise<number> {
+  const { checks } = await cli.client().ask<{ checks: Check[] }>('GET', '/v1/doctor')
+  const marks = { ok: '✓', warning: '!', failed: '✗' } as const
+  if (cli.out.json) cli.out.data(checks)
+  else
+    cli.out.table(
+      checks.map(({ name, state, message, mend }) => [
+        marks[state],
+        { text: name, format: 'bold' },
+        [message, mend].filter(Boolean).join(' '),
+      ]),
+    )
+  return checks.some(check => check.state === 'failed') ? exitCodes.failed : exitCodes.ok
 }

@@ -1,12 +1,12 @@
-// cancel, approve, deny, follow, pods delete, release: one decision about one deploy or workload.
-import type { Status } from '../../../core/core.ts'
+// cancel, approve, deny, override, approvals, follow, pods delete, release: one decision about one deploy or workload.
+import type { ApprovalRequest, Status } from '../../../core/core.ts'
 import type { Deploy } from '../../../core/deploy.ts'
+import { isOver, phaseText, titleOf } from '../../../core/words.ts'
 import { UserError } from '../../../errors.ts'
 import { type Cli, exitCodes } from '../cli.ts'
 import type { Client } from '../client.ts'
 import { followDeploy } from '../deploying.ts'
 import { clean } from '../terminal-text.ts'
-import { isOver, phaseText, titleOf } from '../words.ts'
 import { placeOf } from './look.ts'
 
 type Args = readonly (string | undefined)[]
@@ -43,6 +43,39 @@ export const vote =
       )
     return exitCodes.ok
   }
+
+/** Break-glass: only with a reason, which everybody sees. */
+export async function override(cli: Cli, [which = '']: Args, options: Of): Promise<number> {
+  if (!options.reason)
+    throw new UserError('bad_input', 'Why? It is shown to everybody and kept: --reason "site is down"')
+  const client = cli.client()
+  const id = await idOf(client, which, options.environment)
+  const body = { reason: options.reason }
+  const { deploy } = await client.ask<{ deploy: Deploy }>('POST', `/v1/deploys/${id}/override`, { body })
+  if (cli.out.json) cli.out.data(deploy)
+  else
+    cli.out.say(
+      `${clean(titleOf(deploy))} → ${deploy.environment}: overridden, ${phaseText(deploy.phase)}`,
+    )
+  return exitCodes.ok
+}
+
+export async function approvals(cli: Cli): Promise<number> {
+  const { approvals } = await cli.client().ask<{ approvals: ApprovalRequest[] }>('GET', '/v1/approvals')
+  if (cli.out.json) cli.out.data(approvals)
+  else if (approvals.length === 0) cli.out.say('Nothing waits for approval')
+  else
+    cli.out.table(
+      approvals.map(({ deploy, refusal }) => [
+        { text: titleOf(deploy), format: 'bold' },
+        deploy.environment,
+        deploy.requestedBy.name,
+        `expires ${until(deploy.approval?.expiresAt ?? cli.now(), cli.now())}`,
+        refusal ?? `gkube approve ${deploy.id}`,
+      ]),
+    )
+  return exitCodes.ok
+}
 
 /** Looks on: leaving it never touches the deploy. */
 export async function follow(cli: Cli, [which = '']: Args, options: Of): Promise<number> {

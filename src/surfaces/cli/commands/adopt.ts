@@ -1,11 +1,11 @@
 // `gkube adopt`: what taking over a workload would change, then a question, then the deploy that does it. The question
 // is answered for exactly what was shown: the server refuses it where anything has changed since.
 import type { AdoptionPlan } from '../../../core/core.ts'
+import { ago } from '../../../core/words.ts'
 import { UserError } from '../../../errors.ts'
 import { type Cli, exitCodes } from '../cli.ts'
 import { type FollowOptions, requestDeploy } from '../deploying.ts'
 import { clean } from '../terminal-text.ts'
-import { ago } from '../words.ts'
 import { printObjects } from './apps.ts'
 import { placeOf } from './look.ts'
 import { sourceOf, typed } from './requests.ts'

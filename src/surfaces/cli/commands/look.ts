@@ -2,10 +2,10 @@
 import type { EventFacts, PodFacts } from '../../../core/cluster.ts'
 import type { ClusterInfo, Status } from '../../../core/core.ts'
 import type { Deploy } from '../../../core/deploy.ts'
+import { ago, isOver, lasted, phaseText, took, until } from '../../../core/words.ts'
 import { type Cli, exitCodes } from '../cli.ts'
 import type { Cell } from '../output.ts'
 import { clean } from '../terminal-text.ts'
-import { ago, isOver, lasted, phaseText, took, until } from '../words.ts'
 
 type Args = readonly (string | undefined)[]
 type Of = { environment?: string }

@@ -63,6 +63,17 @@ function namedOf(
   }
 }
 
+/** `gkube promote <app> --from staging -E production`: what runs there, here. */
+export async function promote(
+  cli: Cli,
+  [app]: readonly (string | undefined)[],
+  options: RequestOptions & { from: string },
+): Promise<number> {
+  const environment = cli.environment(options.environment)
+  const body = { kind: 'deploy', app, from: options.from, environment, source: sourceOf(cli, options.note) }
+  return requestDeploy(cli, body, options)
+}
+
 /** redeploy, rollback, scale, restart: a verb about a workload that is there. */
 export const request =
   (kind: Exclude<Kind, 'deploy' | 'delete' | 'adopt'>) =>

@@ -1,6 +1,6 @@
-// The words of the command line: times, phases, steps, what became of a deploy. Pure; the same order and terms as
-// the messages in Slack. What is printed where is decided by deploy-view.ts and the commands.
-import type { Deploy, Phase, Step } from '../../core/deploy.ts'
+// The words of every surface: times, phases, steps, what became of a deploy. Pure; the command line and the messages
+// in Slack say the same in the same order. It loads nothing, so that the command line starts fast.
+import type { Deploy, Phase, Step } from './deploy.ts'
 
 /** `12 s`, `1 m 48 s`, `2 h 5 m`: how long something took. */
 export function took(ms: number): string {
@@ -40,7 +40,7 @@ const terminal = [
   'superseded',
 ]
 
-/** As core/deploy.ts has it; repeated here because that file would load zod. A test compares the two. */
+/** As deploy.ts has it; repeated here because that file would load zod. A test compares the two. */
 export const isOver = (phase: Phase): boolean => terminal.includes(phase)
 
 /** Nothing runs yet: it can be cancelled without a trace on the cluster. */
