@@ -127,7 +127,7 @@ export function decisions(root: Command, add: Add, does: Does): void {
     add(root, 'override', 'Break-glass: start what waits for approval or a freeze; loud, audited', [
       'gkube override web -E production --reason "site is down, ben is on a plane"',
     ])
-      .argument('<deploy>', 'an id, or the app whose deploy it is')
+      .argument('<deploy>', one)
       .addOption(onlyEnvironment())
       .addOption(reason()),
     async () => (await import('./commands/acts.ts')).override,

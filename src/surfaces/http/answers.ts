@@ -2,20 +2,25 @@
 // compiler refuse a schema that drifts from its type. Answers are not parsed at run time; the tests do it.
 import { z } from 'zod'
 import type { EventFacts, PodFacts } from '../../core/cluster.ts'
+import { freezeSchema } from '../../core/coordination.ts'
 import type {
   AdoptionPlan,
+  ApprovalRequest,
   Caller,
+  Check,
   ClusterInfo,
   LogChunk,
   Plan,
   PlannedObject,
   Status,
   TokenInfo,
+  Whoami,
 } from '../../core/core.ts'
 import { lockSchema } from '../../core/core.ts'
 import { actorSchema, deploySchema, diagnosisSchema, progressSchema } from '../../core/deploy.ts'
 import type { Drift } from '../../core/drift.ts'
 import { grantSchema } from '../../core/environment.ts'
+import { plannedSchema } from '../../core/messages.ts'
 import { workloadSchema } from '../../core/workload.ts'
 
 type Same<T> = z.ZodType<T>
@@ -88,6 +93,7 @@ export const status = z.object({
   message: z.string(),
   current: deploySchema.pick({ id: true, kind: true, revision: true, phase: true }).nullable(),
   lock: lockSchema.nullable(),
+  freeze: freezeSchema.nullable(),
   drift: z.array(drift),
 }) satisfies Same<Status>
 
@@ -156,7 +162,21 @@ export const deployState = z.object({
   progress: progressSchema.nullable(),
   diagnosis: diagnosisSchema.nullable(),
   waiting: z.string().nullable(),
+  planned: plannedSchema.nullable(),
 })
+
+export const approvalRequest = z.object({
+  deploy: deploySchema,
+  planned: plannedSchema.nullable(),
+  refusal: z.string().nullable(),
+}) satisfies Same<ApprovalRequest>
+
+export const check = z.object({
+  name: z.string(),
+  state: z.enum(['ok', 'warning', 'failed']),
+  message: z.string(),
+  mend: z.string(),
+}) satisfies Same<Check>
 
 export const cluster = z.object({
   name: z.string(),
@@ -187,7 +207,19 @@ export const token = z.object({
   lastUsedAt: time.nullable(),
 }) satisfies Same<TokenInfo>
 
-export const caller = z.object({ actor: actorSchema, grants: z.array(grantSchema) }) satisfies Same<Caller>
+const may = z.object({ app: z.string(), actions: z.array(z.string()), by: z.array(grantSchema) })
+export const whoami = z.object({
+  actor: actorSchema,
+  grants: z.array(grantSchema),
+  environments: z.array(
+    z.object({
+      environment: z.string(),
+      protected: z.boolean(),
+      may: z.array(may),
+      breakGlass: z.boolean(),
+    }),
+  ),
+}) satisfies Same<Whoami & Pick<Caller, 'grants'>>
 
 /** Any Kubernetes object. */
 export const kubeObject = z.looseObject({

@@ -1,7 +1,15 @@
 // Routes about who may do what and when: locks, tokens, and who the caller is.
 import { z } from 'zod'
-import { lockInput, lockSchema, tokenInput, unlockInput } from '../../core/core.ts'
-import { caller as callerSchema, token } from './answers.ts'
+import { freezeSchema } from '../../core/coordination.ts'
+import {
+  freezeInput,
+  lockInput,
+  lockSchema,
+  tokenInput,
+  unfreezeInput,
+  unlockInput,
+} from '../../core/core.ts'
+import { check, token, whoami } from './answers.ts'
 import { json, nothing, type Route, route } from './route.ts'
 
 const tokenId = z.string().regex(/^[0-9A-Za-z_-]{1,60}$/, 'a token id as `gkube token list` shows it')
@@ -36,6 +44,38 @@ export const accessRoutes: readonly Route[] = [
     answer: null,
     handle: async (core, { caller, body }) => {
       await core.unlock(caller, body)
+      return nothing
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/v1/freezes',
+    id: 'freezes',
+    summary: 'All freezes',
+    tag: 'locks',
+    answer: z.object({ freezes: z.array(freezeSchema) }),
+    handle: async (core, { caller }) => json({ freezes: await core.freezes(caller) }),
+  }),
+  route({
+    method: 'PUT',
+    path: '/v1/freezes',
+    id: 'freeze',
+    summary: 'Hold every deploy to an environment until a time; named people may override',
+    tag: 'locks',
+    body: freezeInput,
+    answer: z.object({ freeze: freezeSchema }),
+    handle: async (core, { caller, body }) => json({ freeze: await core.freeze(caller, body) }),
+  }),
+  route({
+    method: 'DELETE',
+    path: '/v1/freezes',
+    id: 'unfreeze',
+    summary: 'End a freeze',
+    tag: 'locks',
+    body: unfreezeInput,
+    answer: null,
+    handle: async (core, { caller, body }) => {
+      await core.unfreeze(caller, body)
       return nothing
     },
   }),
@@ -80,9 +120,18 @@ export const accessRoutes: readonly Route[] = [
     method: 'GET',
     path: '/v1/whoami',
     id: 'whoami',
-    summary: 'Who the token is and what it may do',
+    summary: 'Who the token is, what it may do where, and by which grant',
     tag: 'tokens',
-    answer: callerSchema,
-    handle: async (_core, { caller }) => json(caller),
+    answer: whoami,
+    handle: async (core, { caller }) => json({ ...(await core.whoami(caller)), grants: caller.grants }),
+  }),
+  route({
+    method: 'GET',
+    path: '/v1/doctor',
+    id: 'doctor',
+    summary: 'Everything this replica talks to, tried now, and how to mend what fails',
+    tag: 'tokens',
+    answer: z.object({ checks: z.array(check) }),
+    handle: async (core, { caller }) => json({ checks: await core.doctor(caller) }),
   }),
 ]

@@ -5,7 +5,7 @@ import { type DeployEvent, requestInput } from '../../core/core.ts'
 import { deploySchema, isTerminal, type Progress } from '../../core/deploy.ts'
 import { label } from '../../core/units.ts'
 import { UserError } from '../../errors.ts'
-import { deployEvents, deployState } from './answers.ts'
+import { approvalRequest, deployEvents, deployState } from './answers.ts'
 import { count, json, keyOf, type Route, route, type SseMessage } from './route.ts'
 
 const deployId = z.string().regex(/^[0-9A-Za-z_-]{1,40}$/, 'a deploy id such as 01j8zq4t9v8y5m3n2p1r0s7xwe')
@@ -98,6 +98,27 @@ export const deployRoutes: readonly Route[] = [
     answer: z.object({ deploy: deploySchema }),
     handle: async (core, { caller, params, body }) =>
       json({ deploy: await core.vote(caller, params.id, body) }),
+  }),
+  route({
+    method: 'POST',
+    path: '/v1/deploys/{id}/override',
+    id: 'override',
+    summary: 'Break-glass: start what waits for approval or is held by a freeze; loud and audited',
+    tag,
+    params,
+    body: z.strictObject({ reason: z.string().min(1).max(500) }),
+    answer: z.object({ deploy: deploySchema }),
+    handle: async (core, { caller, params, body }) =>
+      json({ deploy: await core.override(caller, params.id, body) }),
+  }),
+  route({
+    method: 'GET',
+    path: '/v1/approvals',
+    id: 'approvals',
+    summary: 'What waits for approval, the oldest first, and whether the caller may decide it',
+    tag,
+    answer: z.object({ approvals: z.array(approvalRequest) }),
+    handle: async (core, { caller }) => json({ approvals: await core.approvals(caller) }),
   }),
 ]
 

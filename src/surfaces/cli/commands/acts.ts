@@ -1,7 +1,7 @@
 // cancel, approve, deny, override, approvals, follow, pods delete, release: one decision about one deploy or workload.
 import type { ApprovalRequest, Status } from '../../../core/core.ts'
 import type { Deploy } from '../../../core/deploy.ts'
-import { isOver, phaseText, titleOf } from '../../../core/words.ts'
+import { isOver, phaseText, titleOf, until } from '../../../core/words.ts'
 import { UserError } from '../../../errors.ts'
 import { type Cli, exitCodes } from '../cli.ts'
 import type { Client } from '../client.ts'
@@ -54,9 +54,7 @@ export async function override(cli: Cli, [which = '']: Args, options: Of): Promi
   const { deploy } = await client.ask<{ deploy: Deploy }>('POST', `/v1/deploys/${id}/override`, { body })
   if (cli.out.json) cli.out.data(deploy)
   else
-    cli.out.say(
-      `${clean(titleOf(deploy))} → ${deploy.environment}: overridden, ${phaseText(deploy.phase)}`,
-    )
+    cli.out.say(`${clean(titleOf(deploy))} → ${deploy.environment}: overridden, ${phaseText(deploy.phase)}`)
   return exitCodes.ok
 }
 
