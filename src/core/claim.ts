@@ -1,13 +1,13 @@
 // Claiming: from ready to running in one transaction that compares everything it was decided by — the queue entry,
-// `active`, every lock, a slot, and what the plan was made from — and makes this replica the owner.
-import { type Active, activeSchema, type Owner } from './coordination.ts'
+// `active`, every lock and freeze, a slot, and what the plan was made from — and makes this replica the owner.
+import { type Active, activeSchema, type Freeze, type Owner } from './coordination.ts'
 import type { Lock } from './core.ts'
 import type { Deploy } from './deploy.ts'
 import type { Environment } from './environment.ts'
 import type { Keys } from './keys.ts'
 import type { Compare, Lease, Write } from './kv.ts'
 import { type Ledger, LostRace, type Ownership } from './ledger.ts'
-import { freeSlot, heldBy } from './queue.ts'
+import { freeSlot, frozenBy, heldBy, holdsNow } from './queue.ts'
 import { put, type Stored, unchanged } from './records.ts'
 import type { View } from './view.ts'
 import { noOverrides, type Workload } from './workload.ts'
@@ -51,12 +51,14 @@ export async function claim(
     ...(prepared.basis.app ? [basisCompare(keys.app(app), prepared.basis.app)] : []),
   ]
   const lockKeys = [keys.lockAll, keys.lockEnv(env), keys.lockApp(env, app)]
+  const freezeKey = keys.freeze(env)
   const compares: Compare[] = [
     { kind: 'present', key: keys.queueEntry(env, app, id) },
     unchanged(activeKey, active),
     { kind: 'absent', key: keys.slot(env, slot) },
     { kind: 'absent', key: keys.owner(id) },
     ...lockKeys.map(key => unchanged(key, view.live.locks.get(key) ?? null)),
+    ...(frozenBy(deploy) ? [unchanged(freezeKey, view.live.freezes.get(freezeKey) ?? null)] : []),
     ...basis,
   ]
   const writes: Write[] = [
@@ -81,6 +83,7 @@ export function whatHolds(
   environment: Environment,
 ):
   | { readonly kind: 'lock'; readonly lock: Lock }
+  | { readonly kind: 'freeze'; readonly freeze: Freeze }
   | { readonly kind: 'active'; readonly deploy: string }
   | { readonly kind: 'slots' }
   | null {
@@ -88,10 +91,21 @@ export function whatHolds(
   const locks = [...live.locks.values()].map(stored => stored.value)
   const lock = heldBy(locks, deploy, deps.clock.now())
   if (lock) return { kind: 'lock', lock }
+  const freeze = frozenNow(deps, deploy)
+  if (freeze) return { kind: 'freeze', freeze }
   const running = live.active.get(deps.keys.active(deploy.environment, deploy.app))?.value.deploy
   if (running) return { kind: 'active', deploy: running }
   const full = freeSlot(takenSlots(deps.view, deps.keys, deploy.environment), environment.parallel) === null
   return full ? { kind: 'slots' } : null
+}
+
+/** The freeze that holds this deploy now, as far as this replica's view goes. */
+export function frozenNow(
+  { keys, view, clock }: Pick<ClaimDeps, 'keys' | 'view' | 'clock'>,
+  deploy: Deploy,
+): Freeze | null {
+  const freeze = view.live.freezes.get(keys.freeze(deploy.environment))?.value
+  return freeze && holdsNow(freeze, clock.now()) && frozenBy(deploy) ? freeze : null
 }
 
 /**

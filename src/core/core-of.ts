@@ -4,30 +4,42 @@ import { adoption } from './use-cases/adopt.ts'
 import { apps } from './use-cases/apps.ts'
 import { decisions } from './use-cases/decide.ts'
 import type { Deps } from './use-cases/deps.ts'
+import { doctor } from './use-cases/doctor.ts'
 import { follow } from './use-cases/follow.ts'
+import { freezes } from './use-cases/freezes.ts'
 import { history } from './use-cases/history.ts'
 import { locks } from './use-cases/locks.ts'
 import { logs, look } from './use-cases/look.ts'
+import { override } from './use-cases/override.ts'
 import { planning } from './use-cases/plan.ts'
 import { release } from './use-cases/release.ts'
 import { request } from './use-cases/request.ts'
 import { run } from './use-cases/run.ts'
 import { tokens } from './use-cases/tokens.ts'
+import { waiting } from './use-cases/waiting.ts'
+import { whoami } from './use-cases/whoami.ts'
 
-export const coreOf = (deps: Deps): Core => parts(deps) as Core
-
-const parts = (deps: Deps) => ({
-  ...adoption(deps),
-  ...apps(deps),
-  ...decisions(deps),
-  ...follow(deps),
-  ...locks(deps),
-  ...logs(deps),
-  ...look(deps),
-  ...planning(deps),
-  ...run(deps),
-  ...tokens(deps),
-  history: history(deps),
-  release: release(deps),
-  request: request(deps),
-})
+/** Groups come first among those who may: a denial names the team before its members. */
+export function coreOf(given: Deps): Core {
+  const deps: Deps = { ...given, people: [...(given.groups ?? []), ...given.people] }
+  return {
+    ...adoption(deps),
+    ...apps(deps),
+    ...decisions(deps),
+    ...follow(deps),
+    ...freezes(deps),
+    ...locks(deps),
+    ...logs(deps),
+    ...look(deps),
+    ...planning(deps),
+    ...run(deps),
+    ...tokens(deps),
+    ...waiting(deps),
+    doctor: doctor(deps),
+    history: history(deps),
+    override: override(deps),
+    release: release(deps),
+    request: request(deps),
+    whoami: whoami(deps),
+  }
+}

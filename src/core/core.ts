@@ -14,7 +14,12 @@ import { duration, jobPath, label, objectName, revision } from './units.ts'
 import type { Workload } from './workload.ts'
 
 /** Who calls and what they may: resolved by a surface from a token or a Slack user, judged by policy.ts. */
-export type Caller = { readonly actor: Actor; readonly grants: readonly Grant[] }
+export type Caller = {
+  readonly actor: Actor
+  readonly grants: readonly Grant[]
+  /** The key in `people` of gkube.yaml, where it is known who it is: break-glass names them. */
+  readonly person?: string
+}
 
 const appName = label(40)
 const place = { app: appName, environment: environmentName }
@@ -171,6 +176,7 @@ export type Status = {
   /** The deploy that runs or waits now. */
   readonly current: Pick<Deploy, 'id' | 'kind' | 'revision' | 'phase'> | null
   readonly lock: Lock | null
+  readonly freeze: Freeze | null
   /** What is not as gkube wrote it; nothing is said of objects while a deploy writes them. */
   readonly drift: readonly Drift[]
 }
@@ -346,7 +352,12 @@ export type Core = {
   ): AsyncIterable<DeployEvent>
   /** `ifWaiting`: refuse with `conflict` once it runs. */
   cancel(caller: Caller, id: string, input: { reason: string; ifWaiting?: boolean }): Promise<Deploy>
-  vote(caller: Caller, id: string, input: { decision: 'approve' | 'deny'; reason: string }): Promise<Deploy>
+  /** `hash`: of what the voter was shown (`prepared.hash`); refused with `conflict` where that is not what would run. */
+  vote(
+    caller: Caller,
+    id: string,
+    input: { decision: 'approve' | 'deny'; reason: string; hash?: string },
+  ): Promise<Deploy>
   /** Break-glass: a named person starts what waits for approval or is held by a freeze. Loud, audited. */
   override(caller: Caller, id: string, input: { reason: string }): Promise<Deploy>
   /** What waits for approval where the caller may look, the oldest first. */

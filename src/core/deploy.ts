@@ -243,7 +243,13 @@ export const deploySchema = z.object({
   cancelledBy: actorSchema.nullable(),
   /** Break-glass: who overrode approvals and freezes, and why. */
   overridden: z
-    .object({ by: actorSchema, reason: z.string().max(500), at: time })
+    .object({
+      by: actorSchema,
+      reason: z.string().max(500),
+      at: time,
+      /** What was overridden for: it is void for anything else, like a vote. */
+      hash: z.string().optional(),
+    })
     .nullable()
     .default(null),
   supersededBy: z.string().nullable(),

@@ -11,6 +11,7 @@ export const actions = [
   'run',
   'approve',
   'lock',
+  'freeze',
   'delete',
   'delete_pod',
   'exec',
@@ -26,6 +27,7 @@ const deployer: readonly Action[] = ['view', 'deploy', 'cancel', 'run', 'apply_a
 const operator: readonly Action[] = [
   ...deployer,
   'lock',
+  'freeze',
   'delete',
   'delete_pod',
   'exec',
@@ -60,6 +62,7 @@ const words: Readonly<Record<Action, string>> = {
   run: 'run commands of',
   approve: 'approve',
   lock: 'lock',
+  freeze: 'freeze',
   delete: 'delete',
   delete_pod: 'delete pods of',
   exec: 'open a shell in',
@@ -88,8 +91,22 @@ const matches = (names: readonly string[], name: string): boolean =>
 export const may = (caller: Caller, action: Action, place: Place): boolean =>
   caller.grants.some(grant => covers(grant, action, place))
 
-/** Someone the operators named in gkube.yaml. */
-export type Person = { readonly name: string; readonly grants: readonly Grant[] }
+/** Someone the operators named in gkube.yaml, or a user group of Slack that they named there. */
+export type Person = {
+  /** The key in `people`; left out for a group. */
+  readonly id?: string
+  readonly name: string
+  readonly grants: readonly Grant[]
+}
+
+/** Longer lists of who may are cut. */
+const mostNames = 10
+
+/** Who may, as they are called: `@ben`, `@release-managers`. */
+export const able = (action: Action, place: Place, people: readonly Person[]): string[] =>
+  people
+    .filter(person => person.grants.some(grant => covers(grant, action, place)))
+    .map(person => `@${person.name}`)
 
 /** Throws UserError `forbidden`, which names who may. */
 export function demand(caller: Caller, action: Action, place: Place, people: readonly Person[]): void {
@@ -98,12 +115,13 @@ export function demand(caller: Caller, action: Action, place: Place, people: rea
   const name = environment === 'all' ? 'all environments' : environment?.name
   const where = name ? ` in ${name}` : ''
   const what = app ? ` ${app === '*' ? 'all apps' : app}` : ''
-  const able = people
-    .filter(person => person.grants.some(grant => covers(grant, action, place)))
-    .map(p => `@${p.name}`)
+  const names = able(action, place, people)
+  const more = names.length > mostNames ? ` and ${names.length - mostNames} more` : ''
   const roles = Object.entries(roleActions).flatMap(([role, list]) => (list.includes(action) ? [role] : []))
   const who =
-    able.length > 0 ? `Who may: ${able.join(', ')}.` : `Ask an admin for the role ${roles[0]}${where}.`
+    names.length > 0
+      ? `Who may: ${names.slice(0, mostNames).join(', ')}${more}.`
+      : `Ask an admin for the role ${roles[0]}${where}.`
   throw new UserError('forbidden', `${caller.actor.name} may not ${words[action]}${what}${where}. ${who}`, {
     details: { action, app, environment: name, roles },
   })

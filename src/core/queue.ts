@@ -1,6 +1,7 @@
 // Pure: who goes next for one app in one environment, who is superseded, and what holds it. Order is the etcd create
 // revision of the request, never a clock or a version number; rollbacks go first. Two requests may be prepared at the
 // same time and end in any order, so a later one waits until the earlier one is prepared too.
+import type { Freeze } from './coordination.ts'
 import type { Lock } from './core.ts'
 import type { Deploy } from './deploy.ts'
 import { newer } from './kv.ts'
@@ -22,15 +23,23 @@ export type Decision = {
   readonly superseded: readonly { readonly deploy: Deploy; readonly by: Deploy }[]
 }
 
-/** Decides among the deploys of one app in one environment that are ready or still being prepared. */
-export function decide(waiting: readonly Waiting[], policy: 'supersede' | 'keep'): Decision {
+/**
+ * Decides among the deploys of one app in one environment that are ready or still being prepared. What is `frozen`
+ * keeps its place and blocks nobody: a later one that was overridden goes past it.
+ */
+export function decide(
+  waiting: readonly Waiting[],
+  policy: 'supersede' | 'keep',
+  frozen: (deploy: Deploy) => boolean = () => false,
+): Decision {
   const inOrder = [...waiting].sort((a, b) => (newer(a.position, b.position) ? 1 : -1)).map(w => w.deploy)
   const ready = inOrder.filter(deploy => deploy.phase === 'ready')
   const rollback = ready.find(deploy => deploy.kind === 'rollback')
   const superseded =
     policy === 'supersede' ? ready.flatMap((deploy, at) => replacedBy(deploy, ready, at)) : []
   if (rollback) return { next: rollback, superseded }
-  const [first] = inOrder.filter(deploy => !superseded.some(s => s.deploy === deploy))
+  const left = inOrder.filter(deploy => !superseded.some(s => s.deploy === deploy))
+  const first = left.find(deploy => deploy.phase !== 'ready' || !frozen(deploy))
   return { next: first?.phase === 'ready' ? first : null, superseded }
 }
 
@@ -54,6 +63,13 @@ export function heldBy(
   }
   return null
 }
+
+/** Whether a freeze has not ended. */
+export const holdsNow = (freeze: Freeze, now: number): boolean => freeze.endsAt > now
+
+/** Whether a freeze holds this deploy: not what goes back to what worked, nor what a named person lets through. */
+export const frozenBy = (deploy: Pick<Deploy, 'kind' | 'overridden'>): boolean =>
+  deploy.kind !== 'rollback' && deploy.overridden === null
 
 /** A free slot of an environment, looked for from number `from` on; null when `parallel` deploys run. */
 export function freeSlot(taken: ReadonlySet<number>, parallel: number, from = 0): number | null {

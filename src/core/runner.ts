@@ -1,7 +1,7 @@
 // The loop of a replica: looks at what is live, prepares what was asked, claims what is ready, takes over what lost
 // its owner, and drives it. It decides from its view and commits by compare-and-swap, so a stale view costs a retry.
 
-import { claim, type Owned, ownerPut, takeOver, whatHolds } from './claim.ts'
+import { claim, frozenNow, type Owned, ownerPut, takeOver, whatHolds } from './claim.ts'
 import { backoff } from './clock.ts'
 import { ownerSchema } from './coordination.ts'
 import type { Deploy } from './deploy.ts'
@@ -123,7 +123,9 @@ export function createRunner(deps: RunnerDeps): Runner {
       return
     }
     const waiting = group.map(({ value, createRevision }) => ({ deploy: value, position: createRevision }))
-    const { next, superseded } = decide(waiting, environment.queue)
+    const { next, superseded } = decide(waiting, environment.queue, deploy =>
+      Boolean(frozenNow(claimDeps, deploy)),
+    )
     const storedOf = (deploy: Deploy) => group.find(stored => stored.value.id === deploy.id)
     for (const { deploy, by } of superseded) {
       const stored = storedOf(deploy)

@@ -1,4 +1,4 @@
-// Does what is due: requests for approval that expired, locks whose time is over, history beyond its limit. Every
+// Does what is due: requests for approval that expired, locks and freezes whose time is over, history beyond its limit. Every
 // replica sweeps from persisted times; compare-and-swap makes a second sweep of the same thing harmless.
 import type { Clock } from './clock.ts'
 import { type Deploy, deploySchema, isTerminal } from './deploy.ts'
@@ -6,6 +6,7 @@ import type { Environment } from './environment.ts'
 import type { Keys } from './keys.ts'
 import { type Entry, type Kv, newer, type Revision } from './kv.ts'
 import { IllegalEvent, type Ledger, LostRace } from './ledger.ts'
+import { holdsNow } from './queue.ts'
 import { decodeAll, remove, type UnreadableRecord, unchanged } from './records.ts'
 import type { View } from './view.ts'
 import { type Workload, workloadSchema } from './workload.ts'
@@ -50,6 +51,10 @@ export function createSweeper(deps: {
     for (const lock of view.live.locks.values()) {
       if (lock.value.expiresAt > now) continue
       await kv.commit({ compares: [unchanged(lock.key, lock)], writes: [remove(lock.key)] })
+    }
+    for (const freeze of view.live.freezes.values()) {
+      if (holdsNow(freeze.value, now)) continue
+      await kv.commit({ compares: [unchanged(freeze.key, freeze)], writes: [remove(freeze.key)] })
     }
   }
 

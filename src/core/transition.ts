@@ -30,9 +30,11 @@ export type DeployEvent =
     }
   /** Preparing found that it must not or cannot run: nothing was written. */
   | { readonly kind: 'refuse'; readonly cause: Cause }
-  /** What the plan was made from has changed: votes are void, plan again. */
+  /** What the plan was made from has changed: plan again; votes for anything else are void then. */
   | { readonly kind: 'replan' }
   | { readonly kind: 'vote'; readonly vote: Vote }
+  /** Break-glass: who may is checked before (use-cases/override.ts). */
+  | { readonly kind: 'override'; readonly by: Actor; readonly reason: string }
   | { readonly kind: 'expire' }
   | { readonly kind: 'supersede'; readonly by: string }
   | { readonly kind: 'claim'; readonly epoch: number; readonly slot: number }
@@ -68,8 +70,8 @@ export type Transition =
 const legal: Readonly<Record<Phase, readonly DeployEvent['kind'][]>> = {
   requested: ['prepare', 'cancel', 'refuse', 'release'],
   preparing: ['prepare', 'prepared', 'refuse', 'cancel', 'release'],
-  awaiting_approval: ['vote', 'expire', 'cancel', 'replan', 'release'],
-  ready: ['claim', 'supersede', 'cancel', 'replan', 'release'],
+  awaiting_approval: ['vote', 'override', 'expire', 'cancel', 'replan', 'release'],
+  ready: ['claim', 'override', 'supersede', 'cancel', 'replan', 'release'],
   running: ['step_done', 'step_failed', 'take_over', 'cancel', 'release'],
   rolling_back: ['step_done', 'step_failed', 'take_over', 'release'],
   succeeded: [],
@@ -95,12 +97,12 @@ export function transition(deploy: Deploy, event: DeployEvent, now: number): Tra
     case 'refuse':
       return ended(deploy, 'failed', event.cause, now, ['disown'])
     case 'replan':
-      return moved(
-        { ...deploy, phase: 'preparing', approval: null, prepared: null, readyAt: null, dueAt: null },
-        ['dequeue'],
-      )
+      // What was prepared and decided stays until it is prepared again: only then is it known what is void.
+      return moved({ ...deploy, phase: 'preparing', readyAt: null, dueAt: null }, ['dequeue'])
     case 'vote':
       return voted(deploy, event.vote, now)
+    case 'override':
+      return overridden(deploy, event, now)
     case 'expire':
       if (deploy.dueAt === null || now < deploy.dueAt) return refused('it has not expired yet')
       return ended(deploy, 'expired', { reason: 'expired', message: 'Nobody approved it in time.' }, now)
@@ -134,25 +136,46 @@ function prepared(
   now: number,
 ): Transition {
   if (event.steps.length === 0) return refused('a plan needs at least one step')
+  const { hash } = event.prepared
+  const same = deploy.prepared?.hash === hash
   const settled: Deploy = {
     ...deploy,
     plan: event.plan,
     revision: event.revision,
     prepared: event.prepared,
     steps: event.steps.map(pending),
+    // Decided for something else: void.
+    overridden: deploy.overridden?.hash === hash ? deploy.overridden : null,
   }
-  if (event.approval && event.approval.required > 0) {
-    return moved(
-      {
-        ...settled,
-        phase: 'awaiting_approval',
-        approval: { ...event.approval, votes: [] },
-        dueAt: event.approval.expiresAt,
-      },
-      ['disown'],
-    )
+  if (!event.approval || event.approval.required === 0)
+    return moved({ ...settled, phase: 'ready', approval: null, readyAt: now }, ['disown', 'enqueue'])
+  const votes = (deploy.approval?.votes ?? []).filter(vote => vote.hash === hash)
+  const approval = {
+    ...event.approval,
+    votes,
+    // Nothing changed for those who decide, so they get no more time either.
+    expiresAt: same && deploy.approval ? deploy.approval.expiresAt : event.approval.expiresAt,
   }
-  return moved({ ...settled, phase: 'ready', approval: null, readyAt: now }, ['disown', 'enqueue'])
+  const decided = settled.overridden !== null || given(votes) >= approval.required
+  if (decided)
+    return moved({ ...settled, phase: 'ready', approval, readyAt: now, dueAt: null }, ['disown', 'enqueue'])
+  return moved({ ...settled, phase: 'awaiting_approval', approval, dueAt: approval.expiresAt }, ['disown'])
+}
+
+const given = (votes: readonly Vote[]): number => votes.filter(vote => vote.decision === 'approve').length
+
+/** From waiting for approval to ready without the votes; where it is ready, so that no freeze holds it. */
+function overridden(
+  deploy: Deploy,
+  { by, reason }: Extract<DeployEvent, { kind: 'override' }>,
+  now: number,
+): Transition {
+  if (deploy.overridden) return refused(`${deploy.overridden.by.name} has already overridden it`)
+  if (!deploy.prepared) return refused('it was not prepared')
+  const next: Deploy = { ...deploy, overridden: { by, reason, at: now, hash: deploy.prepared.hash } }
+  if (deploy.phase === 'ready') return moved(next)
+  if (deploy.approval && now >= deploy.approval.expiresAt) return refused('the request has expired')
+  return moved({ ...next, phase: 'ready', readyAt: now, dueAt: null }, ['enqueue'])
 }
 
 function voted(deploy: Deploy, vote: Vote, now: number): Transition {
@@ -173,8 +196,7 @@ function voted(deploy: Deploy, vote: Vote, now: number): Transition {
     const message = `Denied by ${vote.by.name}${vote.reason ? `: ${vote.reason}` : ''}.`
     return ended(next, 'denied', { reason: 'denied', message }, now)
   }
-  const given = votes.filter(v => v.decision === 'approve').length
-  if (given < approval.required) return moved(next)
+  if (given(votes) < approval.required) return moved(next)
   return moved({ ...next, phase: 'ready', readyAt: now, dueAt: null }, ['enqueue'])
 }
 

@@ -1,9 +1,11 @@
-// One replica's mirror of what is live: open deploys, queue, active, slots, owners, intents, locks. Fed by the one
-// etcd watch; it may lag, so nothing is decided by it alone: every commit compares. A reset reads it all again.
+// One replica's mirror of what is live: open deploys, queue, active, slots, owners, intents, locks, freezes. Fed by
+// the one etcd watch; it may lag, so nothing is decided by it alone: every commit compares. A reset reads it all again.
 import { backoff, type Clock } from './clock.ts'
 import {
   type Active,
   activeSchema,
+  type Freeze,
+  freezeSchema,
   type Intent,
   intentSchema,
   type Owner,
@@ -24,6 +26,7 @@ type Live = {
   readonly owners: Map<string, Stored<Owner>>
   readonly intents: Map<string, Stored<Intent>>
   readonly locks: Map<string, Stored<Lock>>
+  readonly freezes: Map<string, Stored<Freeze>>
 }
 
 /** Called after each change, with its revision; with the root and null after everything was read again. */
@@ -59,6 +62,7 @@ export function createView(deps: {
     owners: new Map(),
     intents: new Map(),
     locks: new Map(),
+    freezes: new Map(),
   }
   const seen = new Map<string, string>()
   let unsubscribe = () => {}
@@ -90,6 +94,7 @@ export function createView(deps: {
     else if (key.startsWith(keys.intents))
       set(live.intents, rest(key, keys.intents), () => decode(intentSchema, entry))
     else if (key.startsWith(keys.locks)) set(live.locks, key, () => decode(lockSchema, entry))
+    else if (key.startsWith(keys.freezes)) set(live.freezes, key, () => decode(freezeSchema, entry))
     else seen.delete(key)
   }
 
@@ -119,6 +124,7 @@ export function createView(deps: {
     else if (key.startsWith(keys.owners)) live.owners.delete(rest(key, keys.owners))
     else if (key.startsWith(keys.intents)) live.intents.delete(rest(key, keys.intents))
     else if (key.startsWith(keys.locks)) live.locks.delete(key)
+    else if (key.startsWith(keys.freezes)) live.freezes.delete(key)
   }
 
   async function readAll(): Promise<string> {
@@ -127,7 +133,8 @@ export function createView(deps: {
     const found: Entry[] = []
     for (let at = 0; at < ids.length; at += pageSize)
       found.push(...(await kv.getMany(ids.slice(at, at + pageSize).map(keys.deploy))).values())
-    for (const prefix of [keys.queues, keys.actives, keys.slotsAll, keys.owners, keys.intents, keys.locks])
+    const { queues, actives, slotsAll, owners, intents, locks, freezes } = keys
+    for (const prefix of [queues, actives, slotsAll, owners, intents, locks, freezes])
       found.push(...(await kv.list(prefix)).entries)
     // All at once: half a mirror would show deploys without their owners, and locks as gone.
     for (const part of Object.values(live)) part.clear()

@@ -48,7 +48,7 @@ describe('approvals', () => {
       plan: 'create',
     })
     await expect(stack.core.vote(ben, deploy.id, { decision: 'deny', reason: '' })).rejects.toThrow(
-      /succeeded/,
+      /You approved it already, a moment ago; it is live\./,
     )
   })
   it('are void when what would run changes', async () => {
@@ -130,7 +130,7 @@ describe('cancelling', () => {
       workload: { revision: '1.1.0' },
     })
     await expect(stack.core.cancel(admin, deploy.id, { reason: '' })).rejects.toThrow(
-      /ended already: cancelled/,
+      /You cancelled it already/,
     )
   })
 })

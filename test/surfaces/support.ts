@@ -3,6 +3,7 @@
 // it is told, `approve` waits for a vote; anything else succeeds. The real core has its own tests.
 import { type App, appSchema, appSpecSchema } from '../../src/core/app.ts'
 import type { EventFacts, PodFacts } from '../../src/core/cluster.ts'
+import type { Freeze } from '../../src/core/coordination.ts'
 import type {
   AdoptionPlan,
   Caller,
@@ -152,6 +153,7 @@ export function memoryCore(options: { stepMs?: number } = {}): MemoryCore {
   const deploys = new Map<string, Held>()
   const seen = new Map<string, string>()
   const locks = new Map<string, Lock>()
+  const frozen = new Map<string, Freeze>()
   const made = new Map<string, { info: TokenInfo; secret: string }>()
   const feed: { id: string; event: DeployEvent }[] = []
   const faults = new Map<keyof Core, unknown>()
@@ -411,7 +413,7 @@ export function memoryCore(options: { stepMs?: number } = {}): MemoryCore {
     },
   ]
 
-  const partly: Partial<Core> = {
+  const core: Core = {
     authenticate: async (token, via) => {
       if (token === tokens.admin)
         return {
@@ -520,9 +522,11 @@ export function memoryCore(options: { stepMs?: number } = {}): MemoryCore {
       })
       return held(id).deploy
     },
-    vote: async (caller, id, { decision, reason }) => {
+    vote: async (caller, id, { decision, reason, hash }) => {
       admin(caller, 'approve deploys')
       const { deploy } = held(id)
+      if (hash !== undefined && hash !== 'h')
+        throw new UserError('conflict', 'What would run has changed since it was shown to you.')
       if (deploy.phase !== 'awaiting_approval' || !deploy.approval)
         throw new UserError('conflict', `The deploy does not wait for an approval: it is ${deploy.phase}.`)
       const vote = { by: caller.actor, decision, reason, at: Date.now(), hash: 'h' }
@@ -535,6 +539,31 @@ export function memoryCore(options: { stepMs?: number } = {}): MemoryCore {
       )
       return held(id).deploy
     },
+    override: async (caller, id, { reason }) => {
+      if (caller.person === undefined) throw new UserError('forbidden', 'Who may: @ana.')
+      if (!reason) throw new UserError('bad_input', 'Overriding needs a reason.')
+      const { deploy } = held(id)
+      if (deploy.phase !== 'awaiting_approval')
+        throw new UserError('conflict', `Nothing is in its way: it is ${deploy.phase}.`)
+      change(id, { phase: 'ready', overridden: { by: caller.actor, reason, at: Date.now() } })
+      return held(id).deploy
+    },
+    approvals: async caller =>
+      [...deploys.values()]
+        .filter(({ deploy }) => deploy.phase === 'awaiting_approval')
+        .map(({ deploy, planned }) => ({
+          deploy,
+          planned,
+          refusal: caller.grants.some(grant => grant.role === 'admin') ? null : 'Who may: @ana.',
+        })),
+    asked: async (caller, { limit }) =>
+      [...deploys.values()]
+        .map(one => one.deploy)
+        .filter(deploy => deploy.requestedBy.id === caller.actor.id)
+        .reverse()
+        .slice(0, limit),
+    openDeploys: async () =>
+      [...deploys.values()].map(one => one.deploy).filter(deploy => !isTerminal(deploy.phase)),
     history: async (_caller, { app, environment, limit }) => {
       appNamed(app)
       return [...deploys.values()]
@@ -623,6 +652,18 @@ export function memoryCore(options: { stepMs?: number } = {}): MemoryCore {
       if (!locks.delete(lockKey(input))) throw new UserError('not_found', 'There is no such lock.')
     },
     locks: async () => [...locks.values()],
+    freeze: async (caller, { environment, reason, endsIn }) => {
+      admin(caller, 'freeze')
+      const endsAt = Date.now() + seconds(endsIn) * 1000
+      const freeze: Freeze = { schema: 1, environment, by: caller.actor, reason, at: Date.now(), endsAt }
+      frozen.set(environment, freeze)
+      return freeze
+    },
+    unfreeze: async (caller, { environment }) => {
+      admin(caller, 'unfreeze')
+      if (!frozen.delete(environment)) throw new UserError('not_found', `${environment} is not frozen.`)
+    },
+    freezes: async () => [...frozen.values()],
     release: async (caller, { app, environment }) => {
       admin(caller, 'release')
       return { released: [`active ${environment}/${app}`] }
@@ -645,6 +686,16 @@ export function memoryCore(options: { stepMs?: number } = {}): MemoryCore {
     revokeToken: async (_caller, id) => {
       if (!made.delete(id)) throw new UserError('not_found', `There is no token ${id}.`)
     },
+    whoami: async caller => ({
+      actor: caller.actor,
+      environments: ['staging', 'production'].map(environment => ({
+        environment,
+        protected: environment === 'production',
+        may: [{ app: '*', actions: ['view'], by: caller.grants }],
+        breakGlass: caller.person !== undefined,
+      })),
+    }),
+    doctor: async () => [{ name: 'etcd', state: 'ok', message: 'answers in 1 ms', mend: '' }],
     health: async () => ({ ok: true, checks: [{ name: 'etcd', ok: true, message: '' }] }),
   }
 
@@ -664,11 +715,11 @@ export function memoryCore(options: { stepMs?: number } = {}): MemoryCore {
         ? { id: current.id, kind: current.kind, revision: current.revision, phase: current.phase }
         : null,
       lock: lockOn(workload.app, workload.environment) ?? null,
+      freeze: frozen.get(workload.environment) ?? null,
       drift: workload.revision === 'drifted' ? drifted : [],
     }
   }
 
-  const core = partly as Core
   const verbs = Object.fromEntries(
     Object.entries(core).map(([name, verb]) => [
       name,

@@ -3,13 +3,14 @@
 import { UserError } from '../../errors.ts'
 import { auditPut } from '../audit.ts'
 import type { Intent } from '../coordination.ts'
-import type { Core } from '../core.ts'
-import { type Actor, type Deploy, deploySchema, isTerminal } from '../deploy.ts'
+import type { Caller, Core } from '../core.ts'
+import { type Actor, type Deploy, deploySchema } from '../deploy.ts'
 import { IllegalEvent, LostRace } from '../ledger.ts'
-import { demand } from '../policy.ts'
+import { able, demand } from '../policy.ts'
 import { decode, put, type Stored, unchanged } from '../records.ts'
 import type { DeployEvent } from '../transition.ts'
 import { type Deps, environmentNamed } from './deps.ts'
+import { cancelRefusal, voteRefusal } from './why-not.ts'
 
 /** Owners and people write at the same time; each lost race reads again. */
 const mostRaces = 10
@@ -29,56 +30,62 @@ export function decisions(deps: Deps): Pick<Core, 'cancel' | 'vote'> {
       const own = first.value.requestedBy.id === caller.actor.id
       if (!own)
         demand(caller, 'cancel', { app, environment: environmentNamed(deps, environment) }, deps.people)
+      const by = caller.actor
       return racing(deps, id, async stored => {
         const deploy = stored.value
-        if (isTerminal(deploy.phase))
-          throw new UserError('conflict', `It has ended already: ${deploy.phase.replaceAll('_', ' ')}.`)
-        if (deploy.phase === 'rolling_back')
-          throw new UserError('conflict', 'It is being rolled back already; a rollback is not cancelled.')
+        const refusal = cancelRefusal(deploy, { by, ifWaiting, now: deps.clock.now() })
+        if (refusal) throw refusal
         const waits =
           deploy.phase === 'requested' || deploy.phase === 'awaiting_approval' || deploy.phase === 'ready'
-        if (waits)
-          return advance(
-            deps,
-            stored,
-            { kind: 'cancel', by: caller.actor, clean: true, good: null },
-            caller.actor,
-            reason,
-          )
-        if (ifWaiting && deploy.phase === 'running') throw new UserError('conflict', 'It runs already.')
-        await leaveIntent(deps, stored, caller.actor, reason)
+        const event = { kind: 'cancel' as const, by, clean: true, good: null }
+        if (waits) return advance(deps, stored, { event, by, detail: reason })
+        await leaveIntent(deps, stored, by, reason)
         return deploy
       })
     },
-    async vote(caller, id, { decision, reason }) {
+    async vote(caller, id, { decision, reason, hash }) {
       const first = await deployNamed(deps, id)
       const environment = environmentNamed(deps, first.value.environment)
-      demand(caller, 'approve', { app: first.value.app, environment }, deps.people)
-      if (environment.approvals.reason && decision === 'approve' && !reason) {
-        throw new UserError('bad_input', `An approval in ${environment.name} needs a reason: --reason "…"`)
-      }
       return racing(deps, id, async stored => {
-        const deploy = stored.value
-        if (deploy.phase !== 'awaiting_approval') {
+        const refusal = voteRefusalFor(deps, caller, stored.value, { decision, hash })
+        if (refusal) throw refusal
+        if (environment.approvals.reason && decision === 'approve' && !reason.trim())
           throw new UserError(
-            'conflict',
-            `It asks for no approval now: it is ${deploy.phase.replaceAll('_', ' ')}.`,
+            'bad_input',
+            `An approval in ${environment.name} needs a reason: say why it may go.`,
           )
-        }
-        const vote = {
-          by: caller.actor,
-          decision,
-          reason,
-          at: deps.clock.now(),
-          hash: deploy.prepared?.hash ?? '',
-        }
-        return advance(deps, stored, { kind: 'vote', vote }, caller.actor, reason)
+        const by = caller.actor
+        const at = deps.clock.now()
+        const vote = { by, decision, reason, at, hash: stored.value.prepared?.hash ?? '' }
+        return advance(deps, stored, { event: { kind: 'vote', vote }, by, detail: reason })
       })
     },
   }
 }
 
-async function racing(
+/** Why this caller's vote would not count now: no right, or what why-not.ts says; null: it would. */
+export function voteRefusalFor(
+  deps: Pick<Deps, 'environments' | 'people' | 'clock'>,
+  caller: Caller,
+  deploy: Deploy,
+  vote: { decision: 'approve' | 'deny'; hash?: string | undefined },
+): UserError | null {
+  const environment = deps.environments.get(deploy.environment)
+  if (!environment)
+    return new UserError('conflict', `Environment ${deploy.environment} is not configured any more.`)
+  const place = { app: deploy.app, environment }
+  try {
+    demand(caller, 'approve', place, deps.people)
+  } catch (error) {
+    if (error instanceof UserError) return error
+    throw error
+  }
+  const others = able('approve', place, deps.people).filter(name => name !== `@${caller.actor.name}`)
+  return voteRefusal({ deploy, by: caller.actor, ...vote, now: deps.clock.now(), others })
+}
+
+/** Tries again where someone else wrote first; an event that is not legal any more is a conflict in words. */
+export async function racing(
   deps: Deps,
   id: string,
   attempt: (stored: Stored<Deploy>) => Promise<Deploy>,
@@ -93,12 +100,11 @@ async function racing(
   }
 }
 
-async function advance(
+/** One transition by a person, with its audit entry. */
+export async function advance(
   deps: Deps,
   stored: Stored<Deploy>,
-  event: DeployEvent,
-  by: Actor,
-  detail: string,
+  { event, by, detail }: { event: DeployEvent; by: Actor; detail: string },
 ): Promise<Deploy> {
   const next = await deps.ledger.advance(stored, event, { by, detail })
   deps.view.learn(next)

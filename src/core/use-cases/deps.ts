@@ -3,6 +3,7 @@
 import { UserError } from '../../errors.ts'
 import type { Clock } from '../clock.ts'
 import type { Cluster } from '../cluster.ts'
+import type { Check } from '../core.ts'
 import type { Environment } from '../environment.ts'
 import type { Registry } from '../freezing.ts'
 import type { FrozenSpecs } from '../frozen.ts'
@@ -12,6 +13,14 @@ import type { Ledger } from '../ledger.ts'
 import type { Person } from '../policy.ts'
 import { unknownName } from '../suggest.ts'
 import type { View } from '../view.ts'
+
+/** As the store tells it; sizes in bytes. */
+export type EtcdFacts = {
+  readonly version: string
+  readonly dbSize: number
+  readonly dbQuota?: number
+  readonly alarms: readonly string[]
+}
 
 export type Deps = {
   readonly kv: Kv
@@ -25,6 +34,12 @@ export type Deps = {
   readonly environments: ReadonlyMap<string, Environment>
   readonly clusters: ReadonlyMap<string, Cluster>
   readonly people: readonly Person[]
+  /** User groups of Slack and what their members may do: a denial names them. */
+  readonly groups?: readonly Pick<Person, 'name' | 'grants'>[]
+  /** How etcd itself is; left out: doctor does not say. */
+  readonly etcd?: () => Promise<EtcdFacts>
+  /** What else doctor looks at: Slack, Jenkins. */
+  readonly checks?: readonly (() => Promise<readonly Check[]>)[]
   /** A token from the configuration that makes the first tokens; null: none. */
   readonly bootstrap: string | null
   /** No token is made to live longer; default: no limit. */

@@ -10,6 +10,7 @@ import { demand } from '../policy.ts'
 import { decode, read, type Stored } from '../records.ts'
 import { deployNamed } from './decide.ts'
 import type { Deps } from './deps.ts'
+import { freezeWords } from './freezes.ts'
 import { lockWords } from './locks.ts'
 
 /** Why it waits may change without a change of the deploy itself. */
@@ -157,6 +158,8 @@ export function waitingWords(deps: Deps, deploy: Deploy): string | null {
       return null
     case 'lock':
       return lockWords(held.lock)
+    case 'freeze':
+      return freezeWords(held.freeze, { environment, people: deps.people, now: deps.clock.now() })
     case 'slots':
       return `waiting: ${deploy.environment} runs as many deploys at once as it may`
     case 'active': {

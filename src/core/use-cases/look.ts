@@ -14,6 +14,7 @@ import { type Workload, workloadSchema } from '../workload.ts'
 import { appNamed } from './apps.ts'
 import { clusterOf, type Deps, environmentNamed } from './deps.ts'
 import { type Drifts, driftIfKnown, drifts } from './drift.ts'
+import { freezeOf } from './freezes.ts'
 
 /** A first list of a watch takes this long at most; then what is known is shown. */
 const firstLookMs = 3_000
@@ -169,6 +170,7 @@ async function statusOf(deps: Deps, driftsOf: Drifts, workload: Workload): Promi
       ? { id: current.id, kind: current.kind, revision: current.revision, phase: current.phase }
       : null,
     lock: heldBy(locks, { app, environment }, deps.clock.now()),
+    freeze: freezeOf(deps, environment),
   }
   const cluster = deps.clusters.get(workload.cluster)
   if (!cluster) {

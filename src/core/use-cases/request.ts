@@ -12,12 +12,13 @@ import type { Environment } from '../environment.ts'
 import { sha256 } from '../hash.ts'
 import type { Compare, Entry, Write } from '../kv.ts'
 import { type Action, demand, may } from '../policy.ts'
-import { heldBy } from '../queue.ts'
+import { frozenBy, heldBy } from '../queue.ts'
 import { decode, newId, put, type Stored } from '../records.ts'
 import { unknownName } from '../suggest.ts'
 import { workloadSchema } from '../workload.ts'
 import { appNames, appsOfJob, demandRegister, registration } from './apps.ts'
 import { type Deps, environmentNamed } from './deps.ts'
+import { freezeOf, freezeWords } from './freezes.ts'
 import { snapshotOf } from './history.ts'
 import { lockWords } from './locks.ts'
 
@@ -215,6 +216,11 @@ function refuseIfHeld(deps: Deps, input: Asked, environment: Environment, app: s
   const locks = [...deps.view.live.locks.values()].map(stored => stored.value)
   const lock = heldBy(locks, { app, environment: environment.name }, now)
   if (lock) throw new UserError('held', lockWords(lock), { details: { lock } })
+  const freeze = frozenBy({ kind: input.kind, overridden: null }) && freezeOf(deps, environment.name)
+  if (freeze)
+    throw new UserError('held', freezeWords(freeze, { environment, people: deps.people, now }), {
+      details: { freeze },
+    })
   const exempt = input.kind === 'rollback' && !environment.approvals.rollback
   if (environment.approvals.required > 0 && !exempt) {
     throw new UserError(

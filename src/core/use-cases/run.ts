@@ -145,8 +145,9 @@ async function* followJob(
   const pod = await podOf(deps, cluster, job, signal)
   if (!pod) return yield { kind: 'ended', exitCode: 1, message: await whyNoPod(cluster, namespace, job) }
   yield { kind: 'started', job: job.metadata.name, pod: pod.metadata.name }
+  // Lines without their ends; `exec` passes on what the process wrote.
   for await (const text of cluster.followLogs(namespace, pod.metadata.name, { signal }))
-    yield { kind: 'output', text: redact(text), stream: 'stdout' }
+    yield { kind: 'output', text: `${redact(text)}\n`, stream: 'stdout' }
   for (let pause = pauses.first; !signal.aborted; pause = Math.min(pauses.most, pause * 2)) {
     const now = await cluster.get(refOf(pod))
     const terminated = (now?.status as PodState | undefined)?.containerStatuses?.[0]?.state?.terminated

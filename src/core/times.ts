@@ -1,0 +1,30 @@
+// Pure: times as people say them, in words of the core: how long ago, until when. Surfaces that know the reader's
+// time zone say it their way (Slack dates, the command line's words.ts).
+
+const minute = 60_000
+const hour = 60 * minute
+const day = 24 * hour
+
+/** `a moment ago`, `a minute ago`, `12 minutes ago`, `3 hours ago`, `2 days ago`; clocks differ, so the future is now. */
+export function ago(at: number, now: number): string {
+  const ms = now - at
+  if (ms < 45_000) return 'a moment ago'
+  if (ms < 59.5 * minute) return count(Math.max(1, Math.round(ms / minute)), 'minute')
+  if (ms < 23.5 * hour) return count(Math.max(1, Math.round(ms / hour)), 'hour')
+  return count(Math.max(1, Math.round(ms / day)), 'day')
+}
+
+const count = (n: number, unit: string): string => {
+  if (n === 1) return `${unit === 'hour' ? 'an' : 'a'} ${unit} ago`
+  return `${n} ${unit}s ago`
+}
+
+/** `Mon 08:00 UTC`; from six days on with the date, so that no weekday is ambiguous: `Mon 2026-11-30 08:00 UTC`. */
+export function until(at: number, now: number): string {
+  const iso = new Date(at).toISOString()
+  const weekday = weekdays[new Date(at).getUTCDay()]
+  const date = at - now >= 6 * day ? `${iso.slice(0, 10)} ` : ''
+  return `${weekday} ${date}${iso.slice(11, 16)} UTC`
+}
+
+const weekdays = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'] as const

@@ -1,0 +1,116 @@
+// `doctor`: everything this replica talks to, tried now, and how to mend what fails. Shows no secrets. Each check has
+// a time of its own and never throws: one that hangs must not hide the others. Slack adds its own (`deps.checks`).
+import { UserError } from '../../errors.ts'
+import type { Cluster } from '../cluster.ts'
+import type { Check, Core } from '../core.ts'
+import { demand } from '../policy.ts'
+import { redactText } from '../redact.ts'
+import type { Deps } from './deps.ts'
+
+/** One check takes this long at most. */
+const checkMs = 4_000
+/** A slower etcd makes every request slow: its disk or the network to it. */
+const slowMs = 100
+/** From this share of its quota on etcd should be looked after: at all of it it takes no writes. */
+const fullShare = 0.7
+
+export function doctor(deps: Deps): Core['doctor'] {
+  return async caller => {
+    demand(caller, 'view', {}, deps.people)
+    const clusters = [...deps.clusters.values()].map(cluster =>
+      tried(deps, `cluster ${cluster.name}`, () => clusterChecks(deps, cluster)),
+    )
+    const more = (deps.checks ?? []).map((check, at) => tried(deps, `check ${at + 1}`, check))
+    const all = await Promise.all([
+      tried(deps, 'etcd', () => latencyChecks(deps)),
+      tried(deps, 'etcd space', () => spaceChecks(deps)),
+      ...clusters,
+      ...more,
+    ])
+    return all.flat()
+  }
+}
+
+const ok = (name: string, message: string): Check => ({ name, state: 'ok', message, mend: '' })
+
+/** What comes of one check in its time: an error is a failed check. */
+async function tried(
+  { clock, log }: Pick<Deps, 'clock' | 'log'>,
+  name: string,
+  check: () => Promise<readonly Check[]>,
+): Promise<readonly Check[]> {
+  const done = new AbortController()
+  const late = clock.sleep(checkMs, done.signal).then((): readonly Check[] => [
+    {
+      name,
+      state: 'failed',
+      message: `no answer in ${checkMs / 1000} s`,
+      mend: 'Look whether it runs and whether the network lets gkube reach it.',
+    },
+  ])
+  const outcome = Promise.resolve()
+    .then(check)
+    .catch((error: unknown): readonly Check[] => {
+      log(`doctor: ${name} failed`, error)
+      const message = redactText(error instanceof Error ? error.message : String(error)).slice(0, 500)
+      return [{ name, state: 'failed', message, mend: 'The log of gkube says more.' }]
+    })
+  try {
+    return await Promise.race([outcome, late])
+  } finally {
+    done.abort()
+  }
+}
+
+async function latencyChecks({ kv, keys, clock }: Deps): Promise<Check[]> {
+  const times: number[] = []
+  for (let n = 0; n < 5; n++) {
+    const from = clock.now()
+    await kv.get(keys.lockAll)
+    times.push(clock.now() - from)
+  }
+  const median = times.toSorted((a, b) => a - b)[2] ?? 0
+  const message = `answers in ${median} ms`
+  if (median < slowMs) return [ok('etcd', message)]
+  return [
+    {
+      name: 'etcd',
+      state: 'warning',
+      message: `${message}, which is slow`,
+      mend: 'Give etcd a fast disk of its own and a near network: its metrics etcd_disk_wal_fsync_duration_seconds and etcd_network_peer_round_trip_time_seconds say which.',
+    },
+  ]
+}
+
+async function spaceChecks({ etcd }: Deps): Promise<Check[]> {
+  if (!etcd) return []
+  const { version, dbSize, dbQuota, alarms } = await etcd()
+  const name = 'etcd space'
+  const mend =
+    'Compact and defragment etcd, or raise --quota-backend-bytes; then `etcdctl alarm disarm`. gkube does not compact an etcd that others share.'
+  if (alarms.length > 0)
+    return [{ name, state: 'failed', message: `etcd raised ${alarms.join(', ')}: it takes no writes`, mend }]
+  const size = `${megabytes(dbSize)} MB`
+  if (!dbQuota) return [ok(name, `etcd ${version} holds ${size}; its quota is not told`)]
+  const share = dbSize / dbQuota
+  const message = `etcd ${version} holds ${size} of ${megabytes(dbQuota)} MB (${Math.round(share * 100)} %)`
+  return share < fullShare ? [ok(name, message)] : [{ name, state: 'warning', message, mend }]
+}
+
+const megabytes = (bytes: number): number => Math.round(bytes / 1_000_000)
+
+async function clusterChecks({ environments }: Deps, cluster: Cluster): Promise<Check[]> {
+  const name = `cluster ${cluster.name}`
+  const used = [...environments.values()].filter(one => one.cluster === cluster.name).map(one => one.name)
+  const what = used.length > 0 ? `for ${used.join(', ')}` : 'of no environment'
+  try {
+    const { version } = await cluster.server()
+    return [ok(name, `${version}, ${what}`)]
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error)
+    const mend = `Look at clusters.${cluster.name} in gkube.yaml: its kubeconfig and context, whether the API server can be reached from here, and whether its credential is still good.`
+    if (error instanceof UserError || error instanceof Error)
+      return [{ name, state: 'failed', message: `${redactText(message).slice(0, 400)} (${what})`, mend }]
+    throw error
+  }
+}

@@ -1,0 +1,125 @@
+// A freeze of an environment: nothing is deployed there until it ends. What waits is held by it (claim.ts compares
+// the key), what runs goes on, a rollback is let through, and named people may override it (override.ts).
+import { UserError } from '../../errors.ts'
+import { auditPut } from '../audit.ts'
+import { type Freeze, freezeSchema } from '../coordination.ts'
+import type { Caller, Core } from '../core.ts'
+import type { Environment } from '../environment.ts'
+import { demand, may, type Person } from '../policy.ts'
+import { holdsNow } from '../queue.ts'
+import { decode, decodeAll, put, remove, unchanged } from '../records.ts'
+import { until } from '../times.ts'
+import { seconds } from '../units.ts'
+import { type Deps, environmentNamed } from './deps.ts'
+
+/** One sentence or two: what is frozen, until when, why, by whom, and who may override. */
+export function freezeWords(
+  freeze: Freeze,
+  at: { environment: Pick<Environment, 'breakGlass'>; people: readonly Person[]; now: number },
+): string {
+  const { environment, by, reason, endsAt } = freeze
+  const able = namesOf(at.environment, at.people)
+  const who = able.length > 0 ? ` Named people may override: ${able.join(', ')}.` : ''
+  return `${environment} is frozen until ${until(endsAt, at.now)}: ${reason}, by @${by.name}.${who}`
+}
+
+/** Who may override there, as they are called. */
+export const namesOf = (
+  { breakGlass }: Pick<Environment, 'breakGlass'>,
+  people: readonly Person[],
+): string[] => breakGlass.map(id => `@${people.find(person => person.id === id)?.name ?? id}`)
+
+/** The freeze that holds an environment now, as this replica's view has it. */
+export function freezeOf(
+  { view, keys, clock }: Pick<Deps, 'view' | 'keys' | 'clock'>,
+  environment: string,
+): Freeze | null {
+  const freeze = view.live.freezes.get(keys.freeze(environment))?.value
+  return freeze && holdsNow(freeze, clock.now()) ? freeze : null
+}
+
+export function freezes(deps: Deps): Pick<Core, 'freeze' | 'unfreeze' | 'freezes'> {
+  const { kv, keys, clock } = deps
+  const demandFreeze = (caller: Caller, environment: Environment) =>
+    demand(caller, 'freeze', { app: '*', environment }, deps.people)
+  const raced = (name: string) =>
+    new UserError('conflict', `Someone froze or unfroze ${name} at the same moment. Look again.`)
+  return {
+    async freeze(caller, { environment: name, reason, endsIn }) {
+      const environment = environmentNamed(deps, name)
+      demandFreeze(caller, environment)
+      if (!reason.trim()) throw new UserError('bad_input', `Say why ${name} is frozen: a reason is needed.`)
+      if (seconds(endsIn) === 0)
+        throw new UserError('bad_input', 'Say how long it is frozen, for example 24h.')
+      const key = keys.freeze(name)
+      const entry = await kv.get(key)
+      const before = entry ? decode(freezeSchema, entry) : null
+      const now = clock.now()
+      const others = before && before.value.by.id !== caller.actor.id && holdsNow(before.value, now)
+      if (others)
+        throw new UserError(
+          'held',
+          `${freezeWords(before.value, { environment, people: deps.people, now })} Unfreeze it first.`,
+          { details: { freeze: before.value } },
+        )
+      const value: Freeze = {
+        schema: 1,
+        environment: name,
+        by: caller.actor,
+        reason,
+        at: now,
+        endsAt: now + seconds(endsIn) * 1000,
+      }
+      const audit = auditPut(keys, now, {
+        by: caller.actor,
+        action: 'freeze',
+        outcome: before ? 'changed' : 'frozen',
+        environment: name,
+        detail: `${reason} (until ${until(value.endsAt, now)})`,
+      })
+      const { committed } = await kv.commit({
+        compares: [unchanged(key, before)],
+        writes: [put(key, value), audit],
+      })
+      if (!committed) throw raced(name)
+      return value
+    },
+    async unfreeze(caller, { environment: name, reason }) {
+      const environment = environmentNamed(deps, name)
+      const key = keys.freeze(name)
+      const entry = await kv.get(key)
+      if (!entry) {
+        demand(caller, 'view', {}, deps.people)
+        throw new UserError('not_found', `${name} is not frozen.`)
+      }
+      const before = decode(freezeSchema, entry)
+      if (before.value.by.id !== caller.actor.id) demandFreeze(caller, environment)
+      const audit = auditPut(keys, clock.now(), {
+        by: caller.actor,
+        action: 'unfreeze',
+        outcome: 'unfrozen',
+        environment: name,
+        detail: reason,
+      })
+      const { committed } = await kv.commit({
+        compares: [unchanged(key, before)],
+        writes: [remove(key), audit],
+      })
+      if (!committed) throw raced(name)
+    },
+    async freezes(caller) {
+      demand(caller, 'view', {}, deps.people)
+      const { entries } = await kv.list(keys.freezes)
+      const now = clock.now()
+      return decodeAll(freezeSchema, entries, error => deps.log('a freeze was left out of the list', error))
+        .map(stored => stored.value)
+        .filter(freeze => holdsNow(freeze, now) && mayKnow(deps, caller, freeze.environment))
+    },
+  }
+}
+
+/** Whoever may look at anything there; an environment that is not configured any more is everyone's. */
+function mayKnow(deps: Deps, caller: Caller, name: string): boolean {
+  const environment = deps.environments.get(name)
+  return !environment || may(caller, 'view', { environment: { ...environment, protected: false } })
+}
