@@ -3,11 +3,13 @@
 
 export type Unit = 'ms' | 'MB' | 'requests' | 'transactions' | 'modules'
 
-/** Judged by the median. `above`: no more than this above the baseline. */
-export type Aim =
+/** `above`: no more than this above the baseline; `times`: no more than so many times the baseline. */
+export type Aim = { readonly at?: 'p99' } & (
   | { readonly kind: 'most'; readonly limit: number }
   | { readonly kind: 'above'; readonly limit: number }
+  | { readonly kind: 'times'; readonly limit: number }
   | { readonly kind: 'baseline' }
+)
 
 export type Figure = {
   readonly what: string
@@ -15,7 +17,7 @@ export type Figure = {
   readonly values: readonly number[]
   /** Null where the baseline cannot be measured here; `what` then says why in the notes. */
   readonly baseline: { readonly what: string; readonly values: readonly number[] } | null
-  /** Null: shown to explain another figure. */
+  /** Judged by the median unless it says p99. Null: shown to explain another figure. */
   readonly aim: Aim | null
   /** What it is made of, such as requests by verb and resource. */
   readonly detail?: Readonly<Record<string, number>>
@@ -52,17 +54,20 @@ export function judge(figure: Figure): Judged {
     p50: median(baseline.values),
     p99: quantile(baseline.values, 0.99),
   }
-  const limit = limitOf(aim, beside?.p50 ?? null)
+  const p99 = quantile(values, 0.99)
+  const judged = aim?.at ?? 'p50'
+  const limit = limitOf(aim, beside?.[judged] ?? null)
+  const value = judged === 'p99' ? p99 : p50
   return {
     what,
     unit,
     samples: values.length,
     aim: aimWords(aim, unit),
     p50,
-    p99: quantile(values, 0.99),
+    p99,
     baseline: beside,
     ratio: beside && beside.p50 > 0 ? p50 / beside.p50 : null,
-    verdict: limit === null ? '' : p50 <= limit ? 'ok' : 'over',
+    verdict: limit === null ? '' : value <= limit ? 'ok' : 'over',
     ...(detail ? { detail } : {}),
   }
 }
@@ -70,14 +75,17 @@ export function judge(figure: Figure): Judged {
 function limitOf(aim: Aim | null, baseline: number | null): number | null {
   if (aim?.kind === 'most') return aim.limit
   if (!aim || baseline === null) return null
+  if (aim.kind === 'times') return baseline * aim.limit
   return aim.kind === 'above' ? baseline + aim.limit : baseline
 }
 
 function aimWords(aim: Aim | null, unit: Unit): string {
   if (!aim) return '-'
-  if (aim.kind === 'baseline') return '≤ baseline'
+  const what = aim.at ? `${aim.at} ` : ''
+  if (aim.kind === 'baseline') return `${what}≤ baseline`
+  if (aim.kind === 'times') return `${what}≤ ${aim.limit} × baseline`
   const limit = `${aim.limit}${isCount(unit) ? '' : ` ${unit}`}`
-  return aim.kind === 'most' ? `≤ ${limit}` : `≤ baseline + ${limit}`
+  return aim.kind === 'most' ? `${what}≤ ${limit}` : `${what}≤ baseline + ${limit}`
 }
 
 const isCount = (unit: Unit): boolean => unit === 'requests' || unit === 'transactions' || unit === 'modules'

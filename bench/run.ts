@@ -9,13 +9,14 @@ import { kubectlBaseline } from './kubectl.ts'
 import { startRig } from './rig.ts'
 import { rolloutOverhead } from './rollout-overhead.ts'
 import { serveCost } from './serve-cost.ts'
+import { slackLoad } from './slack-load.ts'
 import { updateCost } from './update-cost.ts'
 
 const help = `npm run bench [-- options]
   --json           print the figures as JSON
   --updates N      updates of each way for the time to the first write (default 100)
   --rounds N       rounds of everything else (default 15)
-  --only PART      deploy, serve or cli (may be given several times)
+  --only PART      deploy, serve, cli or slack (may be given several times)
 `
 
 const { values } = parseArgs({
@@ -23,7 +24,7 @@ const { values } = parseArgs({
     json: { type: 'boolean', default: false },
     updates: { type: 'string', default: '100' },
     rounds: { type: 'string', default: '15' },
-    only: { type: 'string', multiple: true, default: ['deploy', 'serve', 'cli'] },
+    only: { type: 'string', multiple: true, default: ['deploy', 'serve', 'cli', 'slack'] },
     help: { type: 'boolean', default: false },
   },
 })
@@ -76,6 +77,10 @@ async function measure(updates: number, rounds: number): Promise<Figure[]> {
     if (wants('cli')) {
       say(`commands: ${rounds} rounds …`)
       figures.push(...(await cliCost(rig, rounds)))
+    }
+    if (wants('slack')) {
+      say('signed requests from Slack, 200 a second, beside a bare Bolt app …')
+      figures.push(...(await slackLoad(rig)))
     }
   } finally {
     await rig.close()
