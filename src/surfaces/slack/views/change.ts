@@ -1,0 +1,91 @@
+// The dialogs of changes that need more than a click: delete (the app's name and each volume's, typed) and scale (a
+// number). Pure; actions/modals.ts opens them and hands what comes back to the core.
+import type { ModalView } from '@slack/types'
+import type { Workload } from '../../../core/workload.ts'
+import { viewIds } from '../action-ids.ts'
+import { section } from '../blocks/elements.ts'
+import { code, joined, md, nothing } from '../blocks/mrkdwn.ts'
+import { modal, numberField, textField } from './parts.ts'
+
+export const changeFields = { name: 'name', claims: 'claims', replicas: 'replicas' } as const
+
+/** Names of the volumes that gkube made for it. */
+const claimsOf = (workload: Workload): string[] =>
+  workload.inventory.filter(item => item.kind === 'PersistentVolumeClaim').map(item => item.name)
+
+const placeOf = ({ environment, cluster, namespace }: Workload) =>
+  md`*${environment}* (cluster ${cluster}, namespace ${namespace})`
+
+export function deleteDialog(workload: Workload): ModalView {
+  const { app, environment } = workload
+  const claims = claimsOf(workload)
+  const volumes =
+    claims.length > 0
+      ? md`Its volumes stay unless you name them below: ${joined(
+          claims.slice(0, 20).map(name => code(name)),
+          ', ',
+        )}.`
+      : nothing
+  return modal({
+    title: 'Delete',
+    callback: viewIds.delete,
+    submit: 'Delete',
+    meta: { app, environment },
+    blocks: [
+      section(
+        joined(
+          [
+            md`:warning: This deletes *${app}* from ${placeOf(workload)}: its pods, its Service and all else that gkube wrote there.`,
+            volumes,
+          ],
+          '\n',
+        ),
+      ),
+      textField({
+        block: changeFields.name,
+        action: changeFields.name,
+        label: `Type ${app} to delete it`,
+        placeholder: app,
+        most: 60,
+      }),
+      textField({
+        block: changeFields.claims,
+        action: changeFields.claims,
+        label: 'Volumes to delete with their data',
+        hint: 'One name a line. Leave it empty to keep them all.',
+        lines: true,
+        most: 3000,
+        optional: true,
+      }),
+    ],
+  })
+}
+
+export const scaleDialog = (at: {
+  readonly workload: Workload
+  readonly wanted: number | null
+}): ModalView => {
+  const { app, environment, overrides } = at.workload
+  const now = overrides.replicas ?? at.wanted
+  return modal({
+    title: 'Scale',
+    callback: viewIds.scale,
+    submit: 'Scale',
+    meta: { app, environment },
+    blocks: [
+      section(
+        now === null
+          ? md`How many pods should *${app}* have in ${placeOf(at.workload)}?`
+          : md`How many pods should *${app}* have in ${placeOf(at.workload)}? It has ${now} now.`,
+      ),
+      numberField({
+        block: changeFields.replicas,
+        action: changeFields.replicas,
+        label: 'Pods',
+        min: 0,
+        max: 10_000,
+        ...(now === null ? {} : { initial: now }),
+      }),
+    ],
+  })
+}

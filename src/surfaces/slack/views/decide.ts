@@ -1,0 +1,111 @@
+// The dialogs of people who decide: approve with a comment, deny, override, cancel. Each says what it is about in the
+// words of the message; what comes back is judged by the core (actions/decide.ts). Pure.
+import type { ModalView } from '@slack/types'
+import type { Deploy } from '../../../core/deploy.ts'
+import { titleOf } from '../../../core/words.ts'
+import { viewIds } from '../action-ids.ts'
+import { context, section } from '../blocks/elements.ts'
+import { joined, md, nothing } from '../blocks/mrkdwn.ts'
+import { modal, textField } from './parts.ts'
+
+/** The one field of these dialogs; also the block its errors are told at. */
+export const reasonField = 'reason'
+
+const aboutOf = (deploy: Deploy) => {
+  const where = deploy.prepared
+    ? md` (cluster ${deploy.prepared.cluster}, namespace ${deploy.prepared.namespace})`
+    : nothing
+  return md`*${titleOf(deploy)}* in *${deploy.environment}*${where}, asked for by ${deploy.requestedBy.name}`
+}
+
+const pinned = (deploy: Deploy) => {
+  if (!deploy.prepared?.image) return nothing
+  const { image, digest } = deploy.prepared
+  return digest
+    ? md`Image ${image.split('@')[0] ?? image}, pinned to ${digest.slice(0, 19)}…`
+    : md`Image ${image}: the tag is not pinned to a digest.`
+}
+
+export const approveDialog = (deploy: Deploy, options: { readonly reasonNeeded: boolean }): ModalView =>
+  modal({
+    title: 'Approve',
+    callback: viewIds.approve,
+    submit: 'Approve',
+    meta: { deploy: deploy.id },
+    blocks: [
+      section(aboutOf(deploy)),
+      ...context(pinned(deploy)),
+      textField({
+        block: reasonField,
+        action: reasonField,
+        label: options.reasonNeeded ? 'Reason' : 'Comment',
+        hint: 'Everyone sees it in the thread.',
+        lines: true,
+        optional: !options.reasonNeeded,
+      }),
+    ],
+  })
+
+export const denyDialog = (deploy: Deploy): ModalView =>
+  modal({
+    title: 'Deny',
+    callback: viewIds.deny,
+    submit: 'Deny',
+    meta: { deploy: deploy.id },
+    blocks: [
+      section(aboutOf(deploy)),
+      textField({
+        block: reasonField,
+        action: reasonField,
+        label: 'Why not?',
+        hint: 'Everyone sees it in the thread, first of all who asked.',
+        lines: true,
+      }),
+    ],
+  })
+
+export const overrideDialog = (deploy: Deploy): ModalView =>
+  modal({
+    title: 'Override',
+    callback: viewIds.override,
+    submit: 'Override and start',
+    meta: { deploy: deploy.id },
+    blocks: [
+      section(
+        joined(
+          [
+            md`:warning: *Break-glass.* This starts ${aboutOf(deploy)}, without the approvals it needs and through a freeze.`,
+            md`It is told to everyone in the channel and written to the audit, with your name and your reason.`,
+          ],
+          '\n',
+        ),
+      ),
+      textField({
+        block: reasonField,
+        action: reasonField,
+        label: 'Why can it not wait?',
+        lines: true,
+      }),
+    ],
+  })
+
+export const cancelDialog = (deploy: Deploy): ModalView =>
+  modal({
+    title: 'Cancel a deploy',
+    callback: viewIds.cancel,
+    submit: 'Cancel the deploy',
+    close: 'Let it run',
+    meta: { deploy: deploy.id },
+    blocks: [
+      section(aboutOf(deploy)),
+      section(effect(deploy)),
+      textField({ block: reasonField, action: reasonField, label: 'Why?', lines: true }),
+    ],
+  })
+
+const effect = (deploy: Deploy) => {
+  const before = deploy.prepared?.base.revision
+  if (deploy.prepared?.onCancel === 'rollback' && before)
+    return md`It is running. Once it stops, \`${before}\` is put back. Migrations are not undone.`
+  return md`It is running. Once it stops, things stay as they are then: some pods may be new, some old.`
+}
