@@ -187,7 +187,7 @@ async function rawEtcd(
 ): Promise<{ reads: readonly number[]; transactions: readonly number[] }> {
   const value = 'x'.repeat(2_000)
   await rig.raw.put('/bench/read').value(value)
-  const paced = async (work: (n: number) => PromiseLike<unknown>) => {
+  const paced = async (work: (n: number) => Promise<unknown>) => {
     const times: number[] = []
     const began = monotonic()
     const all: Promise<void>[] = []
@@ -201,7 +201,7 @@ async function rawEtcd(
   }
   const run = randomBytes(4).toString('hex')
   return {
-    reads: await paced(() => rig.raw.get('/bench/read')),
+    reads: await paced(() => rig.raw.get('/bench/read').string()),
     transactions: await paced(n =>
       rig.raw
         .if(`/bench/${run}/${n}`, 'Create', '==', 0)
