@@ -1,0 +1,230 @@
+// The commands that people type: one entry each, with what it takes, what it does and how it is written. fill.ts
+// parses by this table and help.ts is generated from it, so neither can know what the other does not.
+
+export const commandNames = [
+  'deploy', 'status', 'list', 'pods', 'logs', 'history', 'plan', 'promote', 'rollback', 'scale', 'restart', 'cancel',
+  'delete', 'lock', 'unlock', 'freeze', 'unfreeze', 'approvals', 'whoami', 'doctor', 'help',
+] as const // biome-ignore format: a list
+export type CommandName = (typeof commandNames)[number]
+
+/** What a command can take. Each is one value, or true where it is there (`previous`, `everything`). */
+export type Slot =
+  | 'app'
+  | 'revision'
+  | 'environment'
+  | 'from'
+  | 'to'
+  | 'replicas'
+  | 'pod'
+  | 'previous'
+  | 'tail'
+  | 'id'
+  | 'everything'
+  | 'duration'
+  | 'reason'
+  | 'command'
+
+export type Entry = {
+  /** In the order of the usage line. `must`: refused without it. */
+  readonly takes: Readonly<Partial<Record<Slot, 'must' | 'may'>>>
+  /** `free`: all words after the target. `marked`: only after `because`. */
+  readonly reason?: 'free' | 'marked'
+  /** The word before the environment in usage and examples. */
+  readonly place?: 'to' | 'in'
+  readonly summary: string
+  /** Without the slash command before them. */
+  readonly examples: readonly [string, ...string[]]
+  readonly aliases?: readonly string[]
+  readonly group: 'ship' | 'look' | 'run' | 'hold' | 'me'
+}
+
+export const groups: Readonly<Record<Entry['group'], string>> = {
+  ship: 'Ship',
+  look: 'Look',
+  run: 'Run',
+  hold: 'Hold back',
+  me: 'You and gkube',
+}
+
+export const grammar: Readonly<Record<CommandName, Entry>> = {
+  deploy: {
+    takes: { app: 'may', revision: 'may', environment: 'may', reason: 'may' },
+    reason: 'marked',
+    place: 'to',
+    summary: 'Deploy a revision of an app. What is left out is asked for in a dialog, with a preview.',
+    examples: ['deploy web 1.4.2 to production', 'deploy web'],
+    aliases: ['ship'],
+    group: 'ship',
+  },
+  promote: {
+    takes: { app: 'must', from: 'must', to: 'must', reason: 'may' },
+    reason: 'marked',
+    summary: 'Deploy what runs in one environment to another: the same revision and image.',
+    examples: ['promote web from staging to production'],
+    group: 'ship',
+  },
+  rollback: {
+    takes: { app: 'must', revision: 'may', environment: 'must', reason: 'may' },
+    reason: 'marked',
+    summary: 'Go back to the last good revision, or to the one named.',
+    examples: ['rollback web in production', 'rollback web to 1.4.1 in production'],
+    aliases: ['roll-back', 'undo'],
+    group: 'ship',
+  },
+  plan: {
+    takes: { app: 'may', revision: 'may', environment: 'may' },
+    place: 'to',
+    summary: 'Show what a deploy would change, and change nothing.',
+    examples: ['plan web 1.4.2 to production'],
+    aliases: ['preview'],
+    group: 'ship',
+  },
+  cancel: {
+    takes: { app: 'may', environment: 'may', id: 'may', reason: 'may' },
+    reason: 'free',
+    summary: 'Cancel the deploy of an app that runs or waits.',
+    examples: ['cancel web in production wrong revision'],
+    aliases: ['abort', 'stop'],
+    group: 'ship',
+  },
+  status: {
+    takes: { app: 'may', environment: 'may' },
+    summary: 'What runs where, and how it does.',
+    examples: ['status', 'status web', 'status in production'],
+    aliases: ['st'],
+    group: 'look',
+  },
+  list: {
+    takes: {},
+    summary: 'All apps, and where they run.',
+    examples: ['list'],
+    aliases: ['ls', 'apps'],
+    group: 'look',
+  },
+  pods: {
+    takes: { app: 'must', environment: 'must' },
+    summary: 'The pods of an app.',
+    examples: ['pods web in production'],
+    aliases: ['ps'],
+    group: 'look',
+  },
+  logs: {
+    takes: { app: 'must', environment: 'must', pod: 'may', previous: 'may', tail: 'may' },
+    summary: 'The last log lines of an app.',
+    examples: ['logs web in production', 'logs web in production --tail 200 --previous'],
+    aliases: ['log'],
+    group: 'look',
+  },
+  history: {
+    takes: { app: 'must', environment: 'may' },
+    summary: 'What was deployed, when, by whom, and how it ended.',
+    examples: ['history web', 'history web in production'],
+    group: 'look',
+  },
+  approvals: {
+    takes: {},
+    summary: 'What waits for approval.',
+    examples: ['approvals'],
+    aliases: ['pending'],
+    group: 'look',
+  },
+  scale: {
+    takes: { app: 'must', replicas: 'must', environment: 'must', reason: 'may' },
+    reason: 'marked',
+    summary: 'Run that many pods.',
+    examples: ['scale web to 3 in staging', 'scale web 3 staging'],
+    group: 'run',
+  },
+  restart: {
+    takes: { app: 'must', environment: 'must', reason: 'may' },
+    reason: 'marked',
+    summary: 'Replace the pods one after the other, with the same revision.',
+    examples: ['restart web in production'],
+    group: 'run',
+  },
+  delete: {
+    takes: { app: 'must', environment: 'must' },
+    summary: 'Remove an app from an environment. Asks again before; data is kept unless its volume is named.',
+    examples: ['delete web in staging'],
+    aliases: ['remove'],
+    group: 'run',
+  },
+  lock: {
+    takes: { app: 'may', environment: 'may', everything: 'may', duration: 'may', reason: 'must' },
+    reason: 'free',
+    summary: 'Hold back deploys of an app or an environment, for 24 h unless said otherwise.',
+    examples: ['lock web in production for 2h looking for a leak', 'lock production 30m moving the database'],
+    group: 'hold',
+  },
+  unlock: {
+    takes: { app: 'may', environment: 'may', everything: 'may', reason: 'may' },
+    reason: 'free',
+    summary: 'Take a lock away.',
+    examples: ['unlock web in production', 'unlock production'],
+    group: 'hold',
+  },
+  freeze: {
+    takes: { environment: 'must', duration: 'may', reason: 'must' },
+    reason: 'free',
+    summary: 'Freeze an environment, for 24 h unless said otherwise. Named people may override.',
+    examples: ['freeze production for 3d end-of-year freeze'],
+    group: 'hold',
+  },
+  unfreeze: {
+    takes: { environment: 'must', reason: 'may' },
+    reason: 'free',
+    summary: 'End a freeze.',
+    examples: ['unfreeze production'],
+    aliases: ['thaw'],
+    group: 'hold',
+  },
+  whoami: {
+    takes: {},
+    summary: 'What you may do, and why.',
+    examples: ['whoami'],
+    aliases: ['who-am-i'],
+    group: 'me',
+  },
+  doctor: {
+    takes: {},
+    summary: 'Check all that gkube needs, and say how to mend it.',
+    examples: ['doctor'],
+    group: 'me',
+  },
+  help: {
+    takes: { command: 'may' },
+    summary: 'This, or more about one command.',
+    examples: ['help', 'help deploy'],
+    aliases: ['?'],
+    group: 'me',
+  },
+}
+
+/** The command behind a word or one of its aliases. */
+export function commandNamed(word: string): CommandName | null {
+  return byWord.get(word.toLowerCase()) ?? null
+}
+const byWord = new Map<string, CommandName>(
+  commandNames.flatMap(name => [name, ...(grammar[name].aliases ?? [])].map(word => [word, name] as const)),
+)
+
+/** Options by which each value can be given, whatever its words: `--env production`. */
+export const optionSlots: Readonly<Record<string, Slot>> = {
+  app: 'app',
+  env: 'environment',
+  environment: 'environment',
+  revision: 'revision',
+  rev: 'revision',
+  from: 'from',
+  to: 'to',
+  replicas: 'replicas',
+  pod: 'pod',
+  previous: 'previous',
+  tail: 'tail',
+  id: 'id',
+  all: 'everything',
+  for: 'duration',
+  reason: 'reason',
+  command: 'command',
+}
+export const flags: ReadonlySet<Slot> = new Set(['previous', 'everything'])
