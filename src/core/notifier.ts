@@ -1,0 +1,133 @@
+// Makes the messages in the workspace match the records: one elected replica posts and updates them, everybody else
+// waits to take over. What is asked of the workspace is the type Messenger (adapters/slack/messenger.ts); what a
+// message says is the Renderer's (messages.ts). Each deploy is worked on in notifier/, this file holds who does it.
+import type { Clock } from './clock.ts'
+import type { Check } from './core.ts'
+import type { Deploy } from './deploy.ts'
+import type { Environment } from './environment.ts'
+import type { Keys } from './keys.ts'
+import type { Kv } from './kv.ts'
+import type { Rendered, Renderer } from './messages.ts'
+import type { Replica } from './replica.ts'
+
+/** How soon it should be seen; answers to a person who waits in front of the screen are sooner than all of these. */
+export type Urgency = 'terminal' | 'waiting' | 'running'
+
+/** What makes a message findable again: kept with it in the workspace, not shown. */
+export type Mark = { readonly deploy: string; readonly key: string }
+
+/** What became of a call. */
+export type Sent =
+  | { readonly kind: 'done'; readonly ts: string }
+  /** It may have happened or not. */
+  | { readonly kind: 'unclear'; readonly message: string }
+  /** It did not happen; try again, not before `afterMs`. */
+  | { readonly kind: 'later'; readonly message: string; readonly afterMs: number }
+  /** The message to update is not there any more. */
+  | { readonly kind: 'gone'; readonly message: string }
+  /** This channel (or person) does not take it, however often it is tried. */
+  | { readonly kind: 'refused'; readonly code: string; readonly message: string }
+  /** It was not sent: `begin` said no, or the signal aborted. */
+  | { readonly kind: 'dropped' }
+
+export type Turn = {
+  /** Which message; a later call with the same key may raise the urgency of one that waits for its turn. */
+  readonly key: string
+  readonly urgency: () => Urgency
+  readonly signal: AbortSignal
+}
+
+/** The workspace as the notifier sees it. Calls wait for their turn in the budget; none of them throws. */
+export type Messenger = {
+  /** Posts once. `begin` is called when its turn has come: what it gives is sent at once, null is not. */
+  post(
+    at: Turn & {
+      readonly channel: string
+      readonly thread: string | null
+      readonly broadcast: boolean
+      readonly mark: Mark
+    },
+    begin: () => Promise<Rendered | null>,
+  ): Promise<Sent>
+  update(
+    at: Turn & { readonly channel: string; readonly ts: string },
+    begin: () => Promise<Rendered | null>,
+  ): Promise<Sent>
+  /** Puts a text file into a thread; `unavailable`: the workspace does not let gkube do that. */
+  upload(
+    at: Turn & { readonly channel: string; readonly thread: string },
+    begin: () => Promise<{ readonly name: string; readonly title: string; readonly content: string } | null>,
+  ): Promise<Sent | { readonly kind: 'unavailable' }>
+  /** Looks for a message that may have been posted. `unknown`: gkube may not read there. */
+  find(
+    at: Turn & {
+      readonly channel: string
+      readonly thread: string | null
+      /** A message by its mark, or a file by its name. */
+      readonly what: Mark | { readonly file: string }
+      /** Milliseconds: not older than this. */
+      readonly since: number
+    },
+  ): Promise<
+    | { readonly kind: 'found'; readonly ts: string }
+    | { readonly kind: 'absent' }
+    | { readonly kind: 'unknown' }
+    | { readonly kind: 'later'; readonly message: string; readonly afterMs: number }
+  >
+  /** The channel of the direct messages with a person. */
+  direct(
+    at: Turn & { readonly user: string },
+  ): Promise<
+    | { readonly kind: 'done'; readonly channel: string }
+    | Extract<Sent, { kind: 'later' | 'refused' | 'dropped' }>
+  >
+  /** Whether the workspace answers at all. */
+  answers(signal: AbortSignal): Promise<boolean>
+}
+
+export type NotifierDeps = {
+  readonly kv: Pick<Kv, 'get' | 'getMany' | 'list' | 'commit' | 'subscribe'>
+  readonly keys: Keys
+  readonly clock: Clock
+  readonly random: () => number
+  readonly replica: Pick<Replica, 'name' | 'lease'>
+  readonly renderer: Renderer
+  readonly messenger: Messenger
+  readonly environment: (name: string) => Environment | undefined
+  /** What a deploy waits for, in words; use-cases/follow.ts has it. */
+  readonly waiting: (deploy: Deploy) => string | null
+  /** User ids of those who may approve it: who is told by direct message. */
+  readonly approversOf: (deploy: Deploy) => Promise<readonly string[]>
+  readonly log: (message: string, error: unknown) => void
+  readonly times?: Partial<Times>
+}
+
+/** Milliseconds. */
+export type Times = {
+  /** One message is not updated more often, unless the deploy ended. */
+  readonly betweenUpdates: number
+  /** What may have been posted is looked for after this: longer than a call can take. */
+  readonly unclear: number
+  /** What no channel takes is tried again after this, at first; the pause doubles up to an hour. */
+  readonly refused: number
+  /** The time that a running deploy takes is shown anew after this, where the budget allows. */
+  readonly refresh: number
+}
+
+export type Notifier = {
+  /** Stands for election, and works while it is elected. */
+  start(): void
+  /** Ends what it does and hands over. Before the replica's own stop. */
+  stop(): Promise<void>
+  /** A channel may take messages now that refused them: gkube was invited. */
+  retry(channel: string): void
+  /** For metrics: what this replica has in hand; zeros while another one is elected. */
+  state(): { readonly elected: boolean; readonly open: number; readonly behind: number }
+  /** For doctor, on every replica: messages that no channel takes, and whether anybody is elected. */
+  checks(): Promise<readonly Check[]>
+}
+
+/** One for each replica. */
+export function createNotifier(_deps: NotifierDeps): Notifier {
+  throw new Error('comes in the next commit')
+}
