@@ -139,6 +139,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     environments,
     clusters,
     people,
+    groups: config.slack?.groups ?? [],
+    etcd: () => kv.ping(),
     bootstrap: config.tokens.bootstrap,
     maxTokenSeconds: config.tokens.maxLifetimeSeconds,
     log: report,

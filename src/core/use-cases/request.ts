@@ -1,5 +1,5 @@
-// Asking for a deploy of any kind. One transaction writes the record, its audit entry, the history index and the
-// dedup key; only then is the request answered: an answer means it is durable.
+// Asking for a deploy of any kind. One transaction writes the record, its audit entry, the history index, where its
+// message goes and the dedup key; only then is the request answered: an answer means it is durable.
 import { z } from 'zod'
 import { UserError } from '../../errors.ts'
 import { type App, appSchema } from '../app.ts'
@@ -10,7 +10,9 @@ import { type AdoptParams, type Deploy, deploySchema, type Kind } from '../deplo
 import { withinSize } from '../deploy-size.ts'
 import type { Environment } from '../environment.ts'
 import { sha256 } from '../hash.ts'
+import type { Keys } from '../keys.ts'
 import type { Compare, Entry, Write } from '../kv.ts'
+import type { Messages } from '../messages.ts'
 import { type Action, demand, may } from '../policy.ts'
 import { frozenBy, heldBy } from '../queue.ts'
 import { decode, newId, put, type Stored } from '../records.ts'
@@ -21,6 +23,7 @@ import { type Deps, environmentNamed } from './deps.ts'
 import { freezeOf, freezeWords } from './freezes.ts'
 import { snapshotOf } from './history.ts'
 import { lockWords } from './locks.ts'
+import { basis, promoted } from './promote.ts'
 
 const seenSchema = z.object({ schema: z.literal(1), deploy: z.string() })
 
@@ -32,11 +35,13 @@ export type Asked = Omit<RequestInput, 'kind'> & { readonly kind: Kind; readonly
 
 const actionOf: Partial<Record<Kind, Action>> = { delete: 'delete', adopt: 'adopt' }
 
+export type Origin = { readonly channel: string | null }
+
 export function request(
   deps: Deps,
-): (caller: Caller, input: Asked) => Promise<{ deploy: Deploy; repeated: boolean }> {
+): (caller: Caller, input: Asked, origin?: Origin) => Promise<{ deploy: Deploy; repeated: boolean }> {
   const { kv, keys, clock } = deps
-  return async (caller, input) => {
+  return async (caller, input, origin = { channel: null }) => {
     const environment = environmentNamed(deps, input.environment)
     const app = await appOf(deps, caller, input)
     demand(caller, actionOf[input.kind] ?? 'deploy', { app, environment }, deps.people)
@@ -52,13 +57,15 @@ export function request(
     ])
     const repeated = seenKey && found.get(seenKey)
     if (repeated) return { deploy: await deployBehind(deps, repeated, { input, app }), repeated: true }
-    const facts = await check(deps, caller, { input, app, environment, found })
+    const facts = await standing(deps, caller, { input, app, environment, found })
     if (!input.wait) refuseIfHeld(deps, input, environment, app, now)
     const deploy = withinSize(newDeploy(id, now, caller, { input, app, ...facts }))
     const writes: Write[] = [
       put(keys.deploy(id), deploy),
       put(keys.openEntry(id), { schema: 1 }),
       put(keys.historyEntry(environment.name, app, id), { schema: 1 }),
+      put(keys.askedEntry(caller.actor.id, id), { schema: 1 }),
+      ...messageWrites(keys, id, [origin.channel, environment.channel]),
       auditPut(keys, now, {
         by: caller.actor,
         action: `request_${input.kind}`,
@@ -66,7 +73,7 @@ export function request(
         app,
         environment: environment.name,
         deploy: id,
-        detail: [deploy.revision, adoptText(input), input.source.note].filter(Boolean).join(' '),
+        detail: [deploy.revision, adoptText(input), deploy.source.note].filter(Boolean).join(' '),
       }),
       ...facts.writes,
     ]
@@ -91,6 +98,9 @@ export function request(
     throw new UserError('conflict', `${app} was changed by someone else at the same moment. Try again.`)
   }
 }
+
+const promotedNote = (note: string, from: string): string =>
+  [`promoted from ${from}`, note].filter(Boolean).join(': ').slice(0, 500)
 
 const adoptText = ({ adopt }: Asked): string => (adopt ? `${adopt.kind} ${adopt.name}` : '')
 
@@ -123,6 +133,14 @@ async function appOf(deps: Deps, caller: Caller, input: Asked): Promise<string> 
   )
 }
 
+/** Where the message of a deploy goes and that there is one: written with the request, so that none is forgotten. */
+function messageWrites(keys: Keys, id: string, wanted: readonly (string | null | undefined)[]): Write[] {
+  const channels = [...new Set(wanted.filter((channel): channel is string => Boolean(channel)))]
+  if (channels.length === 0) return []
+  const messages: Messages = { schema: 1, deploy: id, channels, main: null, thread: {}, direct: {} }
+  return [put(keys.message(id), messages), put(keys.outboxEntry(id), { schema: 1 })]
+}
+
 type Facts = {
   readonly revision: string
   readonly snapshot: string | null
@@ -130,11 +148,29 @@ type Facts = {
   readonly writes: readonly Write[]
 }
 
-async function check(
-  deps: Deps,
-  caller: Caller,
-  at: { input: Asked; app: string; environment: Environment; found: ReadonlyMap<string, Entry> },
-): Promise<Facts> {
+type At = {
+  readonly input: Asked
+  readonly app: string
+  readonly environment: Environment
+  readonly found: ReadonlyMap<string, Entry>
+}
+
+/** What it needs, and what it stands on besides: another environment, or a deploy that a person was shown. */
+async function standing(deps: Deps, caller: Caller, at: At): Promise<Facts> {
+  const { input, app, environment, found } = at
+  const { from, basedOn } = input
+  const revision =
+    from === undefined
+      ? input.revision
+      : await promoted(deps, caller, { ...input, from }, { app, environment })
+  const facts = await check(deps, caller, { ...at, input: { ...input, revision } })
+  if (basedOn === undefined) return facts
+  const workload = found.get(deps.keys.workload(environment.name, app))
+  const compares = await basis(deps, basedOn, { app, environment }, workload)
+  return { ...facts, compares: [...facts.compares, ...compares] }
+}
+
+async function check(deps: Deps, caller: Caller, at: At): Promise<Facts> {
   const { input, app, environment, found } = at
   const { keys } = deps
   const appEntry = found.get(keys.app(app))
@@ -248,7 +284,8 @@ async function deployBehind(
     deploy.kind === input.kind &&
     deploy.app === app &&
     deploy.environment === input.environment &&
-    (input.kind !== 'deploy' || deploy.revision === input.revision) &&
+    // What runs elsewhere may be another by now: the first answer holds.
+    (input.kind !== 'deploy' || input.from !== undefined || deploy.revision === input.revision) &&
     deploy.params.replicas === (input.replicas ?? null)
   if (!same)
     throw new UserError(
@@ -285,7 +322,9 @@ function newDeploy(
     endedAt: null,
     dueAt: null,
     requestedBy: caller.actor,
-    source: input.source,
+    source: input.from
+      ? { ...input.source, note: promotedNote(input.source.note, input.from) }
+      : input.source,
     params: {
       replicas: input.replicas ?? null,
       claims: input.claims,
