@@ -108,10 +108,6 @@ async function built(
   const started = performance.now()
   const seconds = () => Math.round((performance.now() - started) / 1000)
   say(`building Kubernetes ${kubernetes} and what it needs, once: minutes on a cold machine`)
-  const [major, minor] = kubernetes.slice(1).split('.')
-  const version = 'k8s.io/component-base/version'
-  const values = { gitVersion: kubernetes, gitMajor: major, gitMinor: minor }
-  const flags = Object.entries(values).map(([name, value]) => `-X ${version}.${name}=${value}`)
   // Built beside the final place and renamed: half a build is never taken for a whole one.
   const part = `${folder}.${randomUUID().slice(0, 8)}`
   mkdirSync(part, { recursive: true })
@@ -119,8 +115,7 @@ async function built(
     const total = await packages(module)
     let count = 0
     let told = performance.now()
-    const ldflags = `-ldflags=-s -w ${flags.join(' ')}`
-    await go(module, ['build', '-v', '-trimpath', ldflags, '-o', `${part}/`, 'tool'], () => {
+    await go(module, ['build', '-v', '-trimpath', ldflags(kubernetes), '-o', `${part}/`, 'tool'], () => {
       count++
       if (performance.now() - told < 15_000) return
       told = performance.now()
@@ -134,6 +129,35 @@ async function built(
   }
   say(`built in ${seconds()} s into ${folder}`)
   return { folder, seconds: seconds() }
+}
+
+/** A stamp of the version, which the programs tell and compare. */
+function ldflags(kubernetes: string): string {
+  const [major, minor] = kubernetes.slice(1).split('.')
+  const version = 'k8s.io/component-base/version'
+  const values = { gitVersion: kubernetes, gitMajor: major, gitMinor: minor }
+  const flags = Object.entries(values).map(([name, value]) => `-X ${version}.${name}=${value}`)
+  return `-ldflags=-s -w ${flags.join(' ')}`
+}
+
+/** Before 1.36 the policy that `:huge` images need (stages.ts) was not on by default. */
+export const isOlder = (built: Binaries): boolean => Number(built.versions.kubernetes.split('.')[1]) < 36
+
+/** The kubelet of the current minor, beside the other programs: built when it is first asked for, in half a minute. */
+export async function kubelet({ folder, versions }: Binaries, say: (line: string) => void): Promise<string> {
+  const path = join(folder, 'kubelet')
+  if (existsSync(path)) return path
+  say(`building the kubelet ${versions.kubernetes}, once`)
+  const part = `${path}.${randomUUID().slice(0, 8)}`
+  try {
+    const target = 'k8s.io/kubernetes/cmd/kubelet'
+    const flags = ['-trimpath', ldflags(versions.kubernetes), '-o', part]
+    await go(modules, ['build', ...flags, target], () => undefined)
+    renameSync(part, path)
+  } finally {
+    rmSync(part, { force: true })
+  }
+  return path
 }
 
 async function packages(module: string): Promise<number> {

@@ -1,6 +1,6 @@
 // A real control plane on this machine: etcd, API server, controller manager and scheduler as processes on
-// 127.0.0.1, RBAC on, and fake nodes played by kwok (stages.ts, pod-logs.ts). For tests: one node of each, data
-// gone at the end. build.ts makes the programs; global-setup.ts starts it for the suites.
+// 127.0.0.1, RBAC on. For tests: one of each, data gone at the end. Its nodes are played (played-nodes.ts) or real
+// (kubelet/node.ts). build.ts makes the programs; global-setup.ts starts it for the suites.
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,11 +9,8 @@ import { stringify } from 'yaml'
 import { startEtcd } from '../../src/sandbox/etcd.ts'
 import { freePort } from '../../src/sandbox/free-port.ts'
 import { type Wire, wireTo } from '../sandbox/cluster/wire.ts'
-import type { Binaries, Program } from './build.ts'
-import { seedObjects } from './nodes.ts'
-import { servePodLogs } from './pod-logs.ts'
-import { endLeftOvers, httpsStatus, lastLines, start, until } from './programs.ts'
-import { kwokConfig } from './stages.ts'
+import { type Binaries, isOlder, type Program } from './build.ts'
+import { endLeftOvers, httpsStatus, lastLines, type Running, start, until } from './programs.ts'
 
 export type ControlPlane = {
   /** The path of an administrator's kubeconfig. */
@@ -27,11 +24,27 @@ export type ControlPlane = {
   stop(): Promise<void>
 }
 
+/** What runs the pods. */
+export type Nodes = {
+  readonly count: number
+  /** More flags of the API server; called before it starts. */
+  flags(folder: string): Promise<readonly string[]>
+  /** Starts what registers and runs the nodes; `launch` starts a program that ends with the control plane. */
+  start(plane: {
+    readonly folder: string
+    readonly kubeconfig: string
+    readonly wire: Wire
+    readonly built: Binaries
+    readonly launch: (name: string, bin: string, flags: readonly string[]) => Running
+    /** Called in reverse order at the end. */
+    readonly ends: (() => Promise<unknown> | unknown)[]
+  }): Promise<Running>
+}
+
 const prefix = 'gkube-control-plane-'
-const nodes = 3
 
 /** Starts it all and waits until it works: API, controllers, scheduler and nodes. Throws with the end of a log. */
-export async function startControlPlane(built: Binaries): Promise<ControlPlane> {
+export async function startControlPlane(built: Binaries, nodes: Nodes): Promise<ControlPlane> {
   const began = performance.now()
   await endLeftOvers(prefix)
   const folder = mkdtempSync(join(tmpdir(), prefix))
@@ -45,7 +58,7 @@ export async function startControlPlane(built: Binaries): Promise<ControlPlane> 
   }
   try {
     writeFileSync(join(folder, 'owner'), String(process.pid))
-    const started = await startAll({ built, folder, ends })
+    const started = await startAll({ built, folder, ends, nodes })
     return { ...started, readyMs: Math.round(performance.now() - began), stop }
   } catch (error) {
     const seen = lastLines(folder)
@@ -56,9 +69,14 @@ export async function startControlPlane(built: Binaries): Promise<ControlPlane> 
   }
 }
 
-type Start = { built: Binaries; folder: string; ends: (() => Promise<unknown> | unknown)[] }
+type Start = { built: Binaries; folder: string; ends: (() => Promise<unknown> | unknown)[]; nodes: Nodes }
 
-async function startAll({ built, folder, ends }: Start): Promise<Omit<ControlPlane, 'readyMs' | 'stop'>> {
+async function startAll({
+  built,
+  folder,
+  ends,
+  nodes,
+}: Start): Promise<Omit<ControlPlane, 'readyMs' | 'stop'>> {
   const place = (name: string) => join(folder, name)
   const [port, managerPort, schedulerPort] = [await freePort(), await freePort(), await freePort()]
   const url = `https://127.0.0.1:${port}`
@@ -75,11 +93,13 @@ async function startAll({ built, folder, ends }: Start): Promise<Omit<ControlPla
   const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   writeFileSync(place('accounts.key'), privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 })
   writeFileSync(place('accounts.pub'), publicKey.export({ type: 'spki', format: 'pem' }))
-  const launch = (program: Program, flags: readonly string[]) => {
-    const child = start({ bin: built.path(program), name: program, folder, flags })
+  const launchOther = (name: string, bin: string, flags: readonly string[]) => {
+    const child = start({ bin, name, folder, flags })
     ends.push(() => child.end())
     return child
   }
+  const launch = (program: Program, flags: readonly string[]) =>
+    launchOther(program, built.path(program), flags)
 
   const apiserver = launch('kube-apiserver', [
     `--etcd-servers=${etcd.endpoint}`,
@@ -96,7 +116,7 @@ async function startAll({ built, folder, ends }: Start): Promise<Omit<ControlPla
     '--service-cluster-ip-range=10.96.0.0/16',
     '--endpoint-reconciler-type=none',
     '--allow-privileged=true',
-    '--kubelet-preferred-address-types=InternalIP',
+    ...(await nodes.flags(folder)),
     // For expired.test.ts: what is not cached is read from etcd, which can be told to forget.
     '--watch-cache-sizes=podtemplates#0',
     ...(isOlder(built) ? olderFlags : []),
@@ -136,34 +156,19 @@ async function startAll({ built, folder, ends }: Start): Promise<Omit<ControlPla
     `--cert-dir=${place('scheduler')}`,
     '--leader-elect=false',
   ])
-  const logs = await servePodLogs({
-    cert: chain,
-    key: readFileSync(place('certificates/apiserver.key'), 'utf8'),
-    pod: async (namespace, name) => {
-      const { status, body } = await wire.get(`/api/v1/namespaces/${namespace}/pods/${name}`)
-      return status === 200 ? body : null
-    },
+  const runtime = await nodes.start({
+    folder,
+    kubeconfig: kubeconfig('nodes'),
+    wire,
+    built,
+    launch: launchOther,
+    ends,
   })
-  ends.push(() => logs.close())
-  await seed(wire, isOlder(built) ? 'v1beta1' : 'v1')
-  writeFileSync(
-    place('kwok.yaml'),
-    kwokConfig(logs.port)
-      .map(one => stringify(one))
-      .join('---\n'),
-  )
-  const kwok = launch('kwok', [
-    `--kubeconfig=${kubeconfig('nodes')}`,
-    `--config=${place('kwok.yaml')}`,
-    '--manage-all-nodes=true',
-    '--node-ip=127.0.0.1',
-    '--cidr=10.244.0.0/16',
-  ])
   const healthy = (at: number) => async () => (await httpsStatus(`https://127.0.0.1:${at}/healthz`)) === 200
   await Promise.all([
     until(manager, '/healthz', healthy(managerPort)),
     until(scheduler, '/healthz', healthy(schedulerPort)),
-    until(kwok, 'ready nodes', () => nodesReady(wire)),
+    until(runtime, 'ready nodes', () => nodesReady(wire, nodes.count)),
     until(manager, 'service accounts', async () => {
       return (await wire.get('/api/v1/namespaces/default/serviceaccounts/default')).status === 200
     }),
@@ -172,8 +177,6 @@ async function startAll({ built, folder, ends }: Start): Promise<Omit<ControlPla
   return { kubeconfig: admin, url, etcd: etcd.endpoint, version }
 }
 
-/** Before 1.36 the policy that `:huge` images need (stages.ts) was not on by default. */
-const isOlder = (built: Binaries): boolean => Number(built.versions.kubernetes.split('.')[1]) < 36
 const olderFlags = [
   '--feature-gates=MutatingAdmissionPolicy=true',
   '--runtime-config=admissionregistration.k8s.io/v1beta1=true',
@@ -200,25 +203,18 @@ function writeTokens(file: string) {
     `${tokens.admin},admin,admin,system:masters`,
     `${tokens.manager},system:kube-controller-manager,manager,`,
     `${tokens.scheduler},system:kube-scheduler,scheduler,`,
-    `${tokens.nodes},kwok,kwok,system:masters`,
+    `${tokens.nodes},nodes,nodes,system:masters`,
   ]
   writeFileSync(file, `${lines.join('\n')}\n`, { mode: 0o600 })
   return tokens
 }
 
-async function seed(wire: Wire, policyVersion: string): Promise<void> {
-  for (const { path, object } of seedObjects(nodes, policyVersion)) {
-    const made = await wire.post(path, object)
-    if (made.status !== 201) throw new Error(`${path}: ${made.text}`)
-  }
-}
-
-async function nodesReady(wire: Wire): Promise<boolean> {
+async function nodesReady(wire: Wire, count: number): Promise<boolean> {
   const { body } = await wire.get('/api/v1/nodes')
   type Node = { status?: { conditions?: { type: string; status: string }[] }; spec: { taints?: unknown[] } }
   const ready = (body.items as Node[]).filter(
     node =>
       !node.spec.taints && node.status?.conditions?.some(c => c.type === 'Ready' && c.status === 'True'),
   )
-  return ready.length === nodes
+  return ready.length === count
 }

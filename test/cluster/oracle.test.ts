@@ -159,7 +159,8 @@ function table(results: readonly Result[]): string {
   const summary = (what: string, verdict: 'good' | 'bad') => {
     const same = results.filter(({ rollout: { kind } }) => kind.sameEvent && kind.verdict === verdict)
     const of = same.map(difference)
-    return `oracle: ${what}, ${of.length} of them: gkube - kubectl p50 ${median(of)} ms, p95 ${quantile(of, 0.95)} ms, between ${Math.min(...of)} and ${Math.max(...of)} ms`
+    const apart = quantile(of.map(Math.abs), 0.95)
+    return `oracle: ${what}, ${of.length} of them: gkube - kubectl p50 ${median(of)} ms, between ${Math.min(...of)} and ${Math.max(...of)} ms; p95 apart ${apart} ms`
   }
   return [
     `oracle: ${results.length} rollouts, seed ${seed}; milliseconds from the write, p50`,

@@ -89,8 +89,6 @@ export function generatedRollouts(seed: number): Rollout[] {
       progress: `${kind.progress}s`,
       limit: '60s',
       ...(kind.workload ? { ordered: of.ordered } : strategy),
-      // Each pod crashes twice before it serves; the app says that this is no failure.
-      ...(kind.tag === 'flaky' ? { crashes: 100 } : {}),
     }
     return [{ app: `o${i + 1}`, kind, isNew: of.isNew && !kind.scale, replicas, rollout }]
   })

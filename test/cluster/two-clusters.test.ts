@@ -6,6 +6,7 @@ import { type Wire, wireTo } from '../sandbox/cluster/wire.ts'
 import { admin, ask, ship, webApp } from '../support/stack.ts'
 import { binaries } from './build.ts'
 import { type ControlPlane, startControlPlane } from './harness.ts'
+import { playedNodes } from './played-nodes.ts'
 import { played, type RealStack, sharedCluster, startRealStack } from './real-stack.ts'
 
 describe.runIf(played)('two clusters', () => {
@@ -14,7 +15,8 @@ describe.runIf(played)('two clusters', () => {
   let stack: RealStack
 
   beforeAll(async () => {
-    second = await startControlPlane(await binaries(() => undefined, process.env.GKUBE_TEST_KUBERNETES))
+    const built = await binaries(() => undefined, process.env.GKUBE_TEST_KUBERNETES)
+    second = await startControlPlane(built, playedNodes(3))
     other = wireTo(readFileSync(second.kubeconfig, 'utf8'))
     stack = await startRealStack(
       { staging: { cluster: 'first' }, production: { cluster: 'second' } },
