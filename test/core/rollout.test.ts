@@ -403,6 +403,34 @@ describe('progressing', () => {
       /unauthorized/,
     ],
     [
+      'a registry that does not answer, as containerd says it',
+      starting(
+        waiting(
+          'ErrImagePull',
+          'failed to pull and unpack image "10.0.0.9:5000/shop/web:1.0.0": failed to resolve reference "10.0.0.9:5000/shop/web:1.0.0": failed to do request: Head "https://10.0.0.9:5000/v2/shop/web/manifests/1.0.0": dial tcp 10.0.0.9:5000: connect: connection refused',
+        ),
+      ),
+      'image_pull',
+      /cannot be pulled: failed to do request: Head "[^"]+": dial tcp 10\.0\.0\.9:5000: connect: connection refused \(/,
+    ],
+    [
+      'a pull that waits for its next try, as a kubelet says it',
+      starting(
+        waiting(
+          'ImagePullBackOff',
+          'Back-off pulling image "shop/web:1": ErrImagePull: rpc error: code = Unknown desc = failed to pull and unpack image "docker.io/shop/web:1": unexpected status from HEAD request: 401 Unauthorized',
+        ),
+      ),
+      'image_pull',
+      /cannot be pulled: unexpected status from HEAD request: 401 Unauthorized \(/,
+    ],
+    [
+      'a pull that waits, with no word why',
+      starting(waiting('ImagePullBackOff', 'Back-off pulling image "shop/web:1"')),
+      'image_pull',
+      /cannot be pulled: ImagePullBackOff \(/,
+    ],
+    [
       'a Secret that is not there yet',
       starting(waiting('CreateContainerConfigError', 'secret "web" not found')),
       'config_error',

@@ -295,7 +295,7 @@ describe('looking and running', () => {
     }
     const good = await run(['sh', '-c', 'echo migrated'])
     expect(good.map(event => event.kind)).toContain('started')
-    expect(JSON.stringify(good)).toContain('migrated')
+    expect(JSON.stringify(good)).toContain('migrated\\n')
     expect(good.at(-1)).toMatchObject({ kind: 'ended', exitCode: 0 })
     expect((await run(['sh', '-c', 'exit 3'])).at(-1)).toMatchObject({ kind: 'ended', exitCode: 3 })
     const jobs = await stack.kubectlGet<{ items: unknown[] }>('/apis/batch/v1/namespaces/staging/jobs')

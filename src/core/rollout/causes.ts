@@ -84,6 +84,15 @@ const registryWords = (message: string): string =>
   /manifest unknown|name unknown|repository does not exist|not found|does not exist/i.exec(message)?.[0] ??
   oneLine(message)
 
+/** A pull error without the layers that only name the image again: why it failed stands at its end. */
+const pullWords = (message: string): string =>
+  oneLine(
+    message
+      .replace(/^Back-off pulling image "[^"]*"(: ErrImagePull: )?/, '')
+      .replace(/^rpc error: code = \w+ desc = /, '')
+      .replace(/failed to (pull and unpack image|resolve reference) "[^"]*": /g, ''),
+  )
+
 function pullFails(all: readonly Place[]): Cause | null {
   const found = all.filter(
     ({ container }) =>
@@ -95,7 +104,7 @@ function pullFails(all: readonly Place[]): Cause | null {
   const { image, message } = first.container
   return {
     reason: 'image_pull',
-    message: `Image \`${image}\` cannot be pulled: ${oneLine(message) || first.container.reason} (${at(first)}).`,
+    message: `Image \`${image}\` cannot be pulled: ${pullWords(message) || first.container.reason} (${at(first)}).`,
   }
 }
 
