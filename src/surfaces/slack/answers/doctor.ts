@@ -4,8 +4,8 @@ import type { Rendered } from '../../../core/messages.ts'
 import { section } from '../blocks/elements.ts'
 import { fitted } from '../blocks/fit.ts'
 import { joined, type Mrkdwn, md, nothing, prose } from '../blocks/mrkdwn.ts'
+import { slackCommands } from '../blocks/slack-commands.ts'
 import type { At } from './at.ts'
-import { slackCommands } from './slack-commands.ts'
 
 const order = ['failed', 'warning', 'ok'] as const
 const marks = { ok: ':white_check_mark:', warning: ':warning:', failed: ':x:' } as const
@@ -19,17 +19,14 @@ export function doctorAnswer(checks: readonly Check[], at: At): Rendered {
       ? `All ${checks.length} checks are fine`
       : `${failed} of ${checks.length} checks failed${warnings > 0 ? `, ${warnings} to look at` : ''}`
   const inOrder = order.flatMap(state => checks.filter(check => check.state === state))
-  return fitted(verdict, [
-    section(md`*${verdict}*`),
-    ...inOrder.map(check => section(line(check, at.command))),
-  ])
+  return fitted(verdict, [section(md`*${verdict}*`), ...inOrder.map(check => section(line(check, at)))])
 }
 
-const line = ({ name, state, message, mend }: Check, command: string): Mrkdwn =>
+const line = ({ name, state, message, mend }: Check, at: At): Mrkdwn =>
   joined(
     [
-      { mrkdwn: `${marks[state]} ${md`*${name}*: ${prose(slackCommands(message, command))}`.mrkdwn}` },
-      mend ? md`Mend: ${prose(slackCommands(mend, command))}` : nothing,
+      { mrkdwn: `${marks[state]} ${md`*${name}*: ${prose(slackCommands(message, at))}`.mrkdwn}` },
+      mend ? md`Mend: ${prose(slackCommands(mend, at))}` : nothing,
     ],
     '\n',
   )

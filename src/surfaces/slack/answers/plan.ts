@@ -4,8 +4,8 @@ import type { Rendered } from '../../../core/messages.ts'
 import { type Block, section } from '../blocks/elements.ts'
 import { fitted } from '../blocks/fit.ts'
 import { code, joined, md, nothing, prose } from '../blocks/mrkdwn.ts'
+import { slackCommands } from '../blocks/slack-commands.ts'
 import type { At } from './at.ts'
-import { slackCommands } from './slack-commands.ts'
 import { boxes } from './table.ts'
 
 const marks = { create: '+', change: '~', delete: '-', replace: '±', none: '=' } as const
@@ -16,7 +16,7 @@ export function planAnswer(plan: Plan, at: At): Rendered {
   const change = from && from !== revision ? `${from} → ${revision}` : revision
   const digest = plan.digest ? joined([md`image`, code(plan.digest, 24)]) : md`the tag is not pinned`
   const lines = (list: readonly string[], lead: string) =>
-    list.slice(0, mostLines).map(line => md`${lead} ${prose(slackCommands(line, at.command), 300)}`)
+    list.slice(0, mostLines).map(line => md`${lead} ${prose(slackCommands(line, at), 300)}`)
   const about = joined(
     [
       md`*${app}* ${code(change, 280)} · *${environment}* · ${plan.kind} · ${digest}`,

@@ -5,15 +5,15 @@ import type { UserError } from '../../../errors.ts'
 import { context, section } from '../blocks/elements.ts'
 import { fitted } from '../blocks/fit.ts'
 import { code, md, prose } from '../blocks/mrkdwn.ts'
-import { slackCommands } from './slack-commands.ts'
+import { slackCommands } from '../blocks/slack-commands.ts'
 
 /** `more`: something to know beside it, such as that Slack did not tell somebody's groups. */
 export function refusalAnswer(
   error: UserError,
   at: { readonly requestId: string; readonly command: string; readonly more?: string | null },
 ): Rendered {
-  const words = slackCommands(error.message, at.command)
-  const more = at.more ? slackCommands(at.more, at.command) : ''
+  const words = slackCommands(error.message, at)
+  const more = at.more ? slackCommands(at.more, at) : ''
   const blocks = words
     .split(/\n+/)
     .slice(0, 20)

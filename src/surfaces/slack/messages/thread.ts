@@ -1,0 +1,257 @@
+// The thread of a deploy: one entry for each thing worth waking up for, none for each step. Keys are stable, so that an
+// entry is posted once; what is said of a moment is only asked for while that moment lasts. Who asked is mentioned on
+// waiting and failure. Only what ended badly is shown in the channel too, and an override, which must be loud.
+import type { Actor, Deploy } from '../../../core/deploy.ts'
+import type { MessageFacts, Rendered, ThreadEntry } from '../../../core/messages.ts'
+import { timeText } from '../../../core/units.ts'
+import { took } from '../../../core/words.ts'
+import { type Block, section } from '../blocks/elements.ts'
+import { fitted } from '../blocks/fit.ts'
+import { codeBlock, joined, type Mrkdwn, md, nothing, prose } from '../blocks/mrkdwn.ts'
+import { slackCommands } from '../blocks/slack-commands.ts'
+import { type Options, overrideLine } from './lines.ts'
+import { clockTime, nameOf, revisionOf } from './names.ts'
+import { approvalsLeft, isHeld, stateOf } from './state.ts'
+
+type ThreadOptions = Options & { readonly mention: (actor: Actor) => string }
+type File = ThreadEntry['files'][number]
+
+/** Milliseconds in line after which its turn is news. */
+const longWait = 60_000
+/** What holds it for less than this is not worth a word. */
+const shortHold = 10_000
+
+export function threadEntries(facts: MessageFacts, options: ThreadOptions): readonly ThreadEntry[] {
+  const who: Mrkdwn = { mrkdwn: options.mention(facts.deploy.requestedBy) }
+  return [
+    ...voided(facts, who),
+    ...request(facts, who),
+    ...votes(facts.deploy, who),
+    ...override(facts),
+    ...held(facts, { who, options }),
+    ...turn(facts, who),
+    ...cause(facts, options),
+    ...goingBack(facts),
+    ...ended(facts, { who, options }),
+  ]
+}
+
+const entry = (
+  key: string,
+  message: Rendered,
+  more: { readonly broadcast?: boolean; readonly files?: readonly File[] } = {},
+): ThreadEntry => ({ key, message, broadcast: more.broadcast ?? false, files: more.files ?? [] })
+
+/** One section and its plain words. */
+const line = (text: string, words: Mrkdwn): Rendered => fitted(text, [section(words)])
+
+/** Of what is approved: a request that was prepared again is another one. */
+const round = ({ prepared }: Deploy): string => prepared?.hash.slice(0, 8) ?? ''
+
+function voided({ deploy, planned }: MessageFacts, who: Mrkdwn): ThreadEntry[] {
+  if (!planned || planned.voided.length === 0) return []
+  const names = planned.voided.slice(0, 5).join(', ')
+  const since = joined(
+    planned.since.slice(0, 10).map(one => md`• ${prose(one, 200)}`),
+    '\n',
+  )
+  return [
+    entry(
+      `voided-${planned.at}`,
+      line(
+        `What would run changed: the votes of ${names} are void`,
+        joined(
+          [
+            md`${who}: what would run changed, so the votes of ${names} are void. It asks for approval again.`,
+            since,
+          ],
+          '\n',
+        ),
+      ),
+    ),
+  ].filter(() => deploy.phase === 'preparing' || deploy.phase === 'awaiting_approval')
+}
+
+const inlineDiff = { letters: 2500, lines: 40 }
+
+/** The whole difference, beside the buttons of the main message. */
+function request({ deploy, planned, now }: MessageFacts, who: Mrkdwn): ThreadEntry[] {
+  if (deploy.phase !== 'awaiting_approval' || !deploy.approval) return []
+  const left = approvalsLeft(deploy)
+  const until = clockTime(deploy.approval.expiresAt, now)
+  const words = md`${who}: it waits for ${left} ${left === 1 ? 'approval' : 'approvals'}, until ${until}.`
+  const diff = planned?.diff.trimEnd() ?? ''
+  const isShort = diff.length <= inlineDiff.letters && diff.split('\n').length <= inlineDiff.lines
+  const blocks: Block[] = [
+    section(words),
+    ...(diff === '' ? [] : [section(isShort ? codeBlock(diff) : md`The full diff is in the file.`)]),
+  ]
+  const name = `${deploy.app}-${deploy.environment}.diff`
+  return [
+    entry(
+      `request-${round(deploy)}`,
+      fitted(`It waits for ${left} ${left === 1 ? 'approval' : 'approvals'}, until ${until}`, blocks),
+      {
+        files:
+          diff === '' || isShort
+            ? []
+            : [{ name, title: `What ${deploy.app} changes in ${deploy.environment}`, content: `${diff}\n` }],
+      },
+    ),
+  ]
+}
+
+/** Who approved or denied, and what they said. */
+function votes(deploy: Deploy, who: Mrkdwn): ThreadEntry[] {
+  const { approval } = deploy
+  if (!approval) return []
+  return approval.votes.map(({ by, decision, reason, hash }, i) => {
+    const said = reason ? `: ${reason}` : ''
+    const quoted = reason ? md`: “${reason}”` : md`.`
+    const key = `vote-${by.id
+      .replace(/^slack:/, '')
+      .replace(/[^\w-]/g, '_')
+      .slice(0, 60)}-${decision}-${hash.slice(0, 8)}-${i}`
+    if (decision === 'deny')
+      return entry(key, line(`Denied by ${by.name}${said}`, md`${who}: ${nameOf(by)} denied it${quoted}`))
+    const given = approval.votes.slice(0, i + 1).filter(vote => vote.decision === 'approve').length
+    const count = approval.required > 1 ? ` (${given} of ${approval.required})` : ''
+    return entry(
+      key,
+      line(`Approved by ${by.name}${count}${said}`, md`${nameOf(by)} approved it${count}${quoted}`),
+    )
+  })
+}
+
+function override({ deploy }: MessageFacts): ThreadEntry[] {
+  const { overridden } = deploy
+  if (!overridden) return []
+  const what = `${deploy.app} ${deploy.revision} → ${deploy.environment}`
+  const text = `OVERRIDDEN by ${overridden.by.name}: ${what}: ${overridden.reason}`
+  const words = joined(
+    [overrideLine(deploy), md`*${deploy.app}* ${revisionOf(deploy.revision)} → *${deploy.environment}*`],
+    '\n',
+  )
+  return [entry('override', line(text, words), { broadcast: true })]
+}
+
+/** A person holds it: somebody can do something about that. */
+function held(facts: MessageFacts, { who, options }: { who: Mrkdwn; options: ThreadOptions }): ThreadEntry[] {
+  const { deploy, now, waiting } = facts
+  if (!isHeld(facts) || !waiting || now - (deploy.readyAt ?? now) < shortHold) return []
+  const words = slackCommands(waiting, { command: options.command, environment: deploy.environment })
+  const key = /\bis locked by\b/.test(waiting) ? 'held-by-lock' : 'held-by-freeze'
+  return [entry(key, line(`Held: ${words}`, md`${who}: it is held. ${prose(words)}`))]
+}
+
+function turn({ deploy }: MessageFacts, who: Mrkdwn): ThreadEntry[] {
+  const { readyAt, startedAt } = deploy
+  if (deploy.phase !== 'running' || readyAt === null || startedAt === null) return []
+  const waited = startedAt - readyAt
+  if (waited < longWait) return []
+  const words = `it runs now, after ${took(waited)} in line`
+  return [entry('your-turn', line(`Your turn: ${words}`, md`${who}: your turn, ${words}.`))]
+}
+
+const inlineLines = 6
+
+/** Why, seen, try; then the evidence: short inline, long as files. */
+function cause({ deploy, diagnosis }: MessageFacts, options: ThreadOptions): ThreadEntry[] {
+  if (!diagnosis) return []
+  const at = { command: options.command, environment: deploy.environment }
+  const words = joined(
+    [
+      md`*Why*: ${prose(slackCommands(diagnosis.cause.message, at))}`,
+      ...list('Seen', diagnosis.seen),
+      ...list(
+        'Try',
+        diagnosis.tries.map(one => slackCommands(one, at)),
+      ),
+    ],
+    '\n',
+  )
+  const log = logPart(deploy, diagnosis.log)
+  const events = eventsFile(deploy, diagnosis.events)
+  return [
+    entry('cause', fitted(`Why: ${diagnosis.cause.message}`, [section(words), ...log.blocks]), {
+      files: [...log.files, ...events],
+    }),
+  ]
+}
+
+const list = (name: string, lines: readonly string[]): Mrkdwn[] => {
+  const [first, ...more] = lines.slice(0, 8)
+  if (first === undefined) return []
+  return [md`*${name}*: ${prose(first, 500)}`, ...more.map(one => md`• ${prose(one, 300)}`)]
+}
+
+type Log = NonNullable<MessageFacts['diagnosis']>['log']
+
+function logPart(deploy: Deploy, log: Log): { blocks: Block[]; files: File[] } {
+  if (!log || log.lines.length === 0) return { blocks: [], files: [] }
+  const title = `${log.previous ? 'The crashed run of' : 'Log of'} ${log.pod}, container ${log.container}`
+  const text = log.lines.join('\n')
+  const isShort = log.lines.length <= inlineLines && text.length <= 2000
+  const shown = isShort
+    ? text
+    : log.lines
+        .slice(-inlineLines)
+        .map(one => one.slice(-400))
+        .join('\n')
+  return {
+    blocks: [section(md`${title}${isShort ? ':' : ', its last lines:'}`), section(codeBlock(shown))],
+    files: isShort
+      ? []
+      : [{ name: `${deploy.app}-${deploy.environment}.log.txt`, title, content: `${text}\n` }],
+  }
+}
+
+/** Events are for those who dig: a file, unless there are none. */
+function eventsFile(deploy: Deploy, events: NonNullable<MessageFacts['diagnosis']>['events']): File[] {
+  if (events.length === 0) return []
+  const lines = events.map(({ at, type, reason, object, count, message }) =>
+    [timeText(at), type, reason, object, count > 1 ? `${count}×` : '', message].filter(Boolean).join('  '),
+  )
+  return [
+    {
+      name: `${deploy.app}-${deploy.environment}.events.txt`,
+      title: `Events about ${deploy.app} in ${deploy.environment}`,
+      content: `${lines.join('\n')}\n`,
+    },
+  ]
+}
+
+function goingBack({ deploy }: MessageFacts): ThreadEntry[] {
+  const { rollback } = deploy
+  if (deploy.phase !== 'rolling_back' || !rollback) return []
+  return [
+    entry(
+      'rolling-back',
+      line(`Rolling back to ${rollback.revision}`, md`Rolling back to ${revisionOf(rollback.revision)}.`),
+    ),
+  ]
+}
+
+const failures = ['failed', 'rolled_back', 'rollback_failed']
+
+/** How it ended, where it ended badly or otherwise than who asked expects. */
+function ended(
+  facts: MessageFacts,
+  { who, options }: { who: Mrkdwn; options: ThreadOptions },
+): ThreadEntry[] {
+  const { deploy, diagnosis } = facts
+  const { headline, text } = stateOf(facts)
+  if (failures.includes(deploy.phase)) {
+    const at = { command: options.command, environment: deploy.environment }
+    const why = slackCommands(diagnosis?.cause.message ?? deploy.cause?.message ?? '', at)
+    const words = joined([joined([headline, who], ' · '), prose(why)], '\n')
+    return [entry('ended', line(text, words), { broadcast: true })]
+  }
+  if (deploy.phase === 'expired') return [entry('ended', line(text, md`${who}: nobody approved it in time.`))]
+  const { cancelledBy } = deploy
+  if (deploy.phase === 'cancelled' && cancelledBy && cancelledBy.id !== deploy.requestedBy.id)
+    return [
+      entry('ended', line(text, joined([md`${who}: ${nameOf(cancelledBy)} cancelled it.`, nothing], ''))),
+    ]
+  return []
+}
