@@ -1,10 +1,11 @@
 // Serves the page of the sandbox workspace: index, its modules (types stripped on the way out, no build step), styles
-// and the two libraries. Read-only files of ours and nothing else; what happens in the workspace is ../control.ts.
+// and the libraries. Read-only files of ours and nothing else; what happens in the workspace is ../control.ts.
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createRequire, stripTypeScriptTypes } from 'node:module'
 import { extname, join } from 'node:path'
+import { helpOfAll } from '../../../core/command/help.ts'
 
 const folder = join(import.meta.dirname, 'client')
 /** `.ts` in a checkout; `.js` in the npm package, whose dist/ holds the client as tsc emitted it. */
@@ -63,6 +64,7 @@ const types: Readonly<Record<string, string>> = {
   '.css': 'text/css; charset=utf-8',
   '.html': 'text/html; charset=utf-8',
   '.js': 'text/javascript; charset=utf-8',
+  '.json': 'application/json; charset=utf-8',
   '.mjs': 'text/javascript; charset=utf-8',
   '.svg': 'image/svg+xml',
   '.ts': 'text/javascript; charset=utf-8',
@@ -105,6 +107,8 @@ function fileAt(path: string): File | null {
 function read(path: string): string | null {
   if (path === '/') return index
   if (path === '/page/icon.svg') return icon
+  // For completion while typing: what gkube's own help says.
+  if (path === '/page/usage.json') return JSON.stringify(helpOfAll())
   const library = Object.keys(libraries).find(name => libraryPath(name) === path)
   if (library) return readFileSync(libraryFile(library), 'utf8')
   const name = /^\/page\/([a-z-]+\.(?:ts|js|css))$/.exec(path)?.[1]

@@ -1,0 +1,73 @@
+// Draws rich_text blocks: sections, lists, quotes and preformatted text with their styled parts.
+import type { VNode } from 'preact'
+import { html } from './html.ts'
+import { type Span, safe } from './mrkdwn.ts'
+import { drawn } from './text.ts'
+import { useWorkspace, type Workspace } from './workspace.ts'
+
+export type RichPart = {
+  readonly type: string
+  readonly elements?: readonly RichPart[]
+  readonly style?:
+    | string
+    | {
+        readonly bold?: boolean
+        readonly italic?: boolean
+        readonly strike?: boolean
+        readonly code?: boolean
+      }
+  readonly text?: string
+  readonly name?: string
+  readonly url?: string
+  readonly user_id?: string
+  readonly channel_id?: string
+  readonly usergroup_id?: string
+  readonly range?: string
+  readonly timestamp?: number
+  readonly format?: string
+  readonly fallback?: string
+  readonly indent?: number
+}
+
+export function RichText(props: { readonly parts: readonly RichPart[] }): VNode {
+  const workspace = useWorkspace()
+  const inside = (part: RichPart) => (part.elements ?? []).map(leaf => styled(leaf, workspace))
+  return html`<div class="block mrkdwn">
+    ${props.parts.map(part => {
+      if (part.type === 'rich_text_preformatted') return html`<pre tabindex="0">${inside(part)}</pre>`
+      if (part.type === 'rich_text_quote') return html`<blockquote>${inside(part)}</blockquote>`
+      if (part.type !== 'rich_text_list') return html`<p>${inside(part)}</p>`
+      const items = (part.elements ?? []).map(item => html`<li>${inside(item)}</li>`)
+      return part.style === 'ordered' ? html`<ol>${items}</ol>` : html`<ul>${items}</ul>`
+    })}
+  </div>`
+}
+
+function styled(part: RichPart, workspace: Workspace): VNode | string {
+  let shown = drawn(spanOf(part), workspace)
+  if (typeof part.style === 'string' || !part.style) return shown
+  if (part.style.code) shown = html`<code>${shown}</code>`
+  if (part.style.bold) shown = html`<b>${shown}</b>`
+  if (part.style.italic) shown = html`<i>${shown}</i>`
+  if (part.style.strike) shown = html`<s>${shown}</s>`
+  return shown
+}
+
+function spanOf(part: RichPart): Span {
+  const text = part.text ?? ''
+  if (part.type === 'emoji') return { kind: 'emoji', name: part.name ?? '' }
+  if (part.type === 'user') return { kind: 'user', id: part.user_id ?? '', label: '' }
+  if (part.type === 'channel') return { kind: 'channel', id: part.channel_id ?? '', label: '' }
+  if (part.type === 'usergroup') return { kind: 'group', id: part.usergroup_id ?? '', label: '' }
+  if (part.type === 'broadcast') return { kind: 'broadcast', id: part.range ?? '', label: part.range ?? '' }
+  if (part.type === 'date')
+    return {
+      kind: 'date',
+      at: part.timestamp ?? 0,
+      format: part.format ?? '',
+      href: null,
+      label: part.fallback ?? '',
+    }
+  const href = part.type === 'link' ? safe(part.url ?? '') : null
+  return href ? { kind: 'link', href, text: text || href } : { kind: 'text', text: text || (part.url ?? '') }
+}
