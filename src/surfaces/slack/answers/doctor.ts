@@ -25,8 +25,8 @@ export function doctorAnswer(checks: readonly Check[], at: At): Rendered {
 const line = ({ name, state, message, mend }: Check, at: At): Mrkdwn =>
   joined(
     [
-      { mrkdwn: `${marks[state]} ${md`*${name}*: ${prose(slackCommands(message, at))}`.mrkdwn}` },
-      mend ? md`Mend: ${prose(slackCommands(mend, at))}` : nothing,
+      { mrkdwn: `${marks[state]} ${md`*${name}*: ${prose(slackCommands(message, at.command))}`.mrkdwn}` },
+      mend ? md`Mend: ${prose(slackCommands(mend, at.command))}` : nothing,
     ],
     '\n',
   )

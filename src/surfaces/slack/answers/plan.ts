@@ -16,7 +16,7 @@ export function planAnswer(plan: Plan, at: At): Rendered {
   const change = from && from !== revision ? `${from} → ${revision}` : revision
   const digest = plan.digest ? joined([md`image`, code(plan.digest, 24)]) : md`the tag is not pinned`
   const lines = (list: readonly string[], lead: string) =>
-    list.slice(0, mostLines).map(line => md`${lead} ${prose(slackCommands(line, at), 300)}`)
+    list.slice(0, mostLines).map(line => md`${lead} ${prose(slackCommands(line, at.command), 300)}`)
   const about = joined(
     [
       md`*${app}* ${code(change, 280)} · *${environment}* · ${plan.kind} · ${digest}`,
@@ -26,7 +26,7 @@ export function planAnswer(plan: Plan, at: At): Rendered {
       plan.changes.length === 0 && plan.objects.every(({ action }) => action === 'none')
         ? md`Nothing would change but the restart of its pods.`
         : nothing,
-      ...lines(plan.notes, '_Note_:'),
+      ...lines(plan.notes, '*Note*:'),
     ],
     '\n',
   )

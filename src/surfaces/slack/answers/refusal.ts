@@ -12,8 +12,8 @@ export function refusalAnswer(
   error: UserError,
   at: { readonly requestId: string; readonly command: string; readonly more?: string | null },
 ): Rendered {
-  const words = slackCommands(error.message, at)
-  const more = at.more ? slackCommands(at.more, at) : ''
+  const words = slackCommands(error.message, at.command)
+  const more = at.more ? slackCommands(at.more, at.command) : ''
   const blocks = words
     .split(/\n+/)
     .slice(0, 20)

@@ -16,10 +16,7 @@ const commands = new RegExp(
 )
 
 /** The same text with commands as Slack has them; where it speaks about one environment, commands name it. */
-export function slackCommands(
-  text: string,
-  at: { readonly command: string; readonly environment?: string },
-): string {
+export function slackCommands(text: string, command: string, environment?: string): string {
   return text
     .replace(commands, (whole, verb: string, rest: string) => {
       // Files are on a person's machine: that is for the command line.
@@ -27,7 +24,7 @@ export function slackCommands(
       const name = others[verb] ?? verb
       const place = toWords.has(name) ? 'to' : 'in'
       const words = rest.trim().replace(/(^|\s)(?:--environment|-E)(?=\s)/g, `$1${place}`)
-      return [at.command, name, placed(name, words, at.environment)].filter(Boolean).join(' ')
+      return [command, name, placed(name, words, environment)].filter(Boolean).join(' ')
     })
     .replace(/: --reason "…"/g, ', as a comment')
     .replace(/ To take it over: --steal\./g, '')

@@ -84,7 +84,9 @@ export function changesLines(planned: Planned | null, at: { command: string; env
   return joined(
     [
       changes.length > 0 ? md`*Changes*: ${list(changes, mostChanges)}${full}` : md`*Changes*: none${full}`,
-      ...notes.slice(0, mostNotes).map(note => md`*Note*: ${prose(slackCommands(note, at), 300)}`),
+      ...notes
+        .slice(0, mostNotes)
+        .map(note => md`*Note*: ${prose(slackCommands(note, at.command, at.environment), 300)}`),
       notes.length > mostNotes ? md`*Note*: and ${notes.length - mostNotes} more` : nothing,
       since.length > 0 ? md`*Since the last request*: ${list(since, mostChanges)}` : nothing,
       voided.length > 0 ? md`The votes of ${voided.slice(0, 5).join(', ')} are void.` : nothing,
@@ -135,7 +137,10 @@ export function failureLines(facts: MessageFacts, command: string): Mrkdwn {
   const at = { command, environment: deploy.environment }
   return joined(
     [
-      prose(slackCommands(cause || `It failed${failed ? ` at ${failed.name}` : ''}.`, at), 1000),
+      prose(
+        slackCommands(cause || `It failed${failed ? ` at ${failed.name}` : ''}.`, at.command, at.environment),
+        1000,
+      ),
       serving(facts),
       joined([tellingLine(diagnosis), diagnosis ? md`  (last lines and events in the thread)` : nothing], ''),
     ],

@@ -44,7 +44,10 @@ function body(facts: MessageFacts, options: Options): Block[] {
     case 'awaiting_approval':
       return [...context(who, whatLine(facts)), ...said(changesLines(planned, at))]
     case 'ready':
-      return [...said(prose(slackCommands(waitingWords(facts), at), 1000)), ...context(who, whatLine(facts))]
+      return [
+        ...said(prose(slackCommands(waitingWords(facts), at.command, at.environment), 1000)),
+        ...context(who, whatLine(facts)),
+      ]
     case 'running':
       return [...said(stepsLine(facts)), ...context(progressLine(facts), who)]
     case 'rolling_back':

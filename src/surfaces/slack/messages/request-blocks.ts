@@ -41,7 +41,7 @@ export function requestBlocks(
     ...context(
       whoLine(facts, { links: { compare: null }, command: at.command }),
       whatLine(facts),
-      refusal === null ? nothing : prose(slackCommands(refusal, at), 300),
+      refusal === null ? nothing : prose(slackCommands(refusal, at.command), 300),
     ),
     ...(refusal === null ? actions(approvalButtons(facts)) : []),
   ]

@@ -139,7 +139,7 @@ function override({ deploy }: MessageFacts): ThreadEntry[] {
 function held(facts: MessageFacts, { who, options }: { who: Mrkdwn; options: ThreadOptions }): ThreadEntry[] {
   const { deploy, now, waiting } = facts
   if (!isHeld(facts) || !waiting || now - (deploy.readyAt ?? now) < shortHold) return []
-  const words = slackCommands(waiting, { command: options.command, environment: deploy.environment })
+  const words = slackCommands(waiting, options.command, deploy.environment)
   const key = /\bis locked by\b/.test(waiting) ? 'held-by-lock' : 'held-by-freeze'
   return [entry(key, line(`Held: ${words}`, md`${who}: it is held. ${prose(words)}`))]
 }
@@ -161,11 +161,11 @@ function cause({ deploy, diagnosis }: MessageFacts, options: ThreadOptions): Thr
   const at = { command: options.command, environment: deploy.environment }
   const words = joined(
     [
-      md`*Why*: ${prose(slackCommands(diagnosis.cause.message, at))}`,
+      md`*Why*: ${prose(slackCommands(diagnosis.cause.message, at.command, at.environment))}`,
       ...list('Seen', diagnosis.seen),
       ...list(
         'Try',
-        diagnosis.tries.map(one => slackCommands(one, at)),
+        diagnosis.tries.map(one => slackCommands(one, at.command, at.environment)),
       ),
     ],
     '\n',
@@ -243,7 +243,11 @@ function ended(
   const { headline, text } = stateOf(facts)
   if (failures.includes(deploy.phase)) {
     const at = { command: options.command, environment: deploy.environment }
-    const why = slackCommands(diagnosis?.cause.message ?? deploy.cause?.message ?? '', at)
+    const why = slackCommands(
+      diagnosis?.cause.message ?? deploy.cause?.message ?? '',
+      at.command,
+      at.environment,
+    )
     const words = joined([joined([headline, who], ' · '), prose(why)], '\n')
     return [entry('ended', line(text, words), { broadcast: true })]
   }
