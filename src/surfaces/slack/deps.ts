@@ -6,6 +6,7 @@ import type { Environment } from '../../core/environment.ts'
 import type { Rendered, Renderer } from '../../core/messages.ts'
 import type { Subscribe } from '../../core/news.ts'
 import type { Log } from '../../log.ts'
+import type { AppNames } from './names.ts'
 import type { Workspace } from './workspace.ts'
 
 /** A caller behind a Slack user. */
@@ -35,11 +36,8 @@ export type SlackDeps = {
    * of their own. Requests need none: give them `call.id` as `idempotencyKey`.
    */
   readonly claim: (id: string) => Promise<boolean>
-  /** Names for suggestions and selects, a few seconds old at most; empty where etcd does not answer. */
-  readonly names: () => Promise<{
-    readonly apps: readonly string[]
-    readonly environments: readonly string[]
-  }>
+  /** Names of apps that the caller may see, some seconds old at most; null: not known now. */
+  readonly names: AppNames
   /** Changes of deploys, locks and freezes, for App Home: `newsOf({ kv, keys })` of core/news.ts. */
   readonly news: Subscribe
   /** Wraps a handler: it is tracked, its failure reaches the person and the log, repeats of one envelope run once. */
@@ -58,6 +56,9 @@ export type Call = {
   caller(): Promise<SlackCaller>
   /** Where it was asked; null in App Home and modals. */
   readonly channel: string | null
+  /** Whether Slack was told that it was received, and the milliseconds until it must be. */
+  acked(): boolean
+  left(): number
   /** Says it to this person only, by what the payload offers: response_url, ephemeral message, else a small view. */
   tell(message: Rendered): Promise<void>
 }
