@@ -1,6 +1,6 @@
 // The loop of a replica: looks at what is live, prepares what was asked, claims what is ready, takes over what lost
 // its owner, and drives it. It decides from its view and commits by compare-and-swap, so a stale view costs a retry.
-
+import { basisWatch } from './basis-watch.ts'
 import { claim, frozenNow, type Owned, ownerPut, takeOver, whatHolds } from './claim.ts'
 import { backoff } from './clock.ts'
 import { ownerSchema } from './coordination.ts'
@@ -52,12 +52,14 @@ export function createRunner(deps: RunnerDeps): Runner {
   const stopping = new AbortController()
   const strangers = new Set<string>()
   let scheduled = false
+  const bases = basisWatch({ kv: deps.kv, keys, view })
   const claimDeps = { keys, ledger: deps.ledger, view, clock, replica: replica.name }
 
   function changed(key: string, revision: Revision | null): void {
     // After a reset any intent may be new.
     if (key.startsWith(keys.intents) || key === keys.root)
       for (const [id, { cancel }] of inHand) if (view.live.intents.has(`${id}/cancel`)) cancel.abort()
+    bases.changed(key)
     if (key.startsWith(keys.owners) && revision) ownerChanged(key.slice(keys.owners.length), revision)
     wake()
   }
@@ -79,15 +81,18 @@ export function createRunner(deps: RunnerDeps): Runner {
   function look(): void {
     const lease = replica.lease()
     if (!lease || stopping.signal.aborted) return
-    for (const stored of view.live.deploys.values()) {
-      const { id, phase } = stored.value
-      if (inHand.has(id) || view.live.owners.has(id) || leaves(stored.value)) continue
-      if (phase === 'requested' || phase === 'preparing')
-        take(id, lease, signals => prepareOne(stored, lease, signals))
-      if (phase === 'running' || phase === 'rolling_back')
-        take(id, lease, signals => resume(stored, lease, signals))
-    }
+    for (const stored of view.live.deploys.values()) lookAt(stored, lease)
+    for (const stored of bases.doubtful()) take(stored.value.id, lease, () => compareBasis(stored))
     for (const group of queues().values()) lookAtQueue(group, lease)
+  }
+
+  function lookAt(stored: Stored<Deploy>, lease: Lease): void {
+    const { id, phase } = stored.value
+    if (inHand.has(id) || view.live.owners.has(id) || leaves(stored.value)) return
+    if (phase === 'requested' || phase === 'preparing')
+      take(id, lease, signals => prepareOne(stored, lease, signals))
+    if (phase === 'running' || phase === 'rolling_back')
+      take(id, lease, signals => resume(stored, lease, signals))
   }
 
   /** Replicas are not configured anew at the same moment: what this one does not know, another may. */
@@ -205,6 +210,10 @@ export function createRunner(deps: RunnerDeps): Runner {
     view.learn(begun)
     const owner = { createRevision: begun.modRevision, active: null }
     learned(await finishPreparing(deps, { begun, owner, cancelled, stopped: stopping.signal }))
+  }
+
+  async function compareBasis(stored: Stored<Deploy>): Promise<void> {
+    if (await bases.isStale(stored)) learned(await deps.ledger.advance(stored, { kind: 'replan' }))
   }
 
   async function claimOne(stored: Stored<Deploy>, lease: Lease, cancelled: AbortSignal): Promise<void> {

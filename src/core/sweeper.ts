@@ -12,8 +12,8 @@ import type { View } from './view.ts'
 import { type Workload, workloadSchema } from './workload.ts'
 
 const everyMs = 2_000
-/** Deploys in one transaction, each with four keys and a snapshot: etcd takes 128 operations. */
-const batch = 25
+/** Deploys in one transaction, each with eight keys and a snapshot: etcd takes 128 operations. */
+const batch = 12
 
 export type Sweeper = { start(): void; stop(): Promise<void>; prune(deploy: Deploy): Promise<void> }
 
@@ -93,10 +93,14 @@ export function createSweeper(deps: {
         unchanged(keys.workload(env, app), workload ?? null),
         ...snapshots.map(entry => unchanged(entry.key, entry)),
       ]
-      const gone = some.flatMap(({ id }) => [
+      const gone = some.flatMap(({ id, requestedBy }) => [
         keys.deploy(id),
         keys.progress(id),
         keys.diagnosis(id),
+        keys.planned(id),
+        keys.message(id),
+        keys.outboxEntry(id),
+        keys.askedEntry(requestedBy.id, id),
         keys.historyEntry(env, app, id),
       ])
       const writes = [...gone, ...snapshots.map(entry => entry.key)].map(remove)

@@ -62,11 +62,15 @@ describe('approvals', () => {
       }),
       { dryRun: false },
     )
-    await stack.core.vote(ben, deploy.id, { decision: 'approve', reason: '' })
     const again = await phaseOf(
       deploy.id,
       d => d.phase === 'awaiting_approval' && d.prepared?.hash !== first.prepared?.hash,
     )
+    await expect(
+      stack.core.vote(ben, deploy.id, { decision: 'approve', reason: '', hash: first.prepared?.hash }),
+    ).rejects.toThrow(/has changed since it was shown to you/)
+    const { planned } = await stack.core.showDeploy(ben, deploy.id)
+    expect(planned?.since.join()).toMatch(/replicas 2 → 3/)
     expect(again.approval?.votes).toEqual([])
     await stack.core.vote(ben, deploy.id, { decision: 'deny', reason: 'not today' })
     expect((await outcome(stack.core, deploy.id)).deploy).toMatchObject({

@@ -2,14 +2,18 @@
 // generation or version is another one is read, and what was found is kept until the object changes again.
 import { type Cluster, ClusterError, type KubeObject, refOf } from '../cluster.ts'
 import { type Drift, driftOf, missing, replaced } from '../drift.ts'
+import type { Environment } from '../environment.ts'
+import type { FrozenSpecs } from '../frozen.ts'
 import { sameObject } from '../inventory.ts'
 import { render } from '../objects.ts'
 import { scaledAt } from '../steps/conflict.ts'
 import { seenOf } from '../steps/written.ts'
 import type { InventoryItem, Workload } from '../workload.ts'
-import type { Deps } from './deps.ts'
 
-type DriftDeps = Pick<Deps, 'specs' | 'environments'>
+export type DriftDeps = {
+  readonly specs: FrozenSpecs
+  readonly environment: (name: string) => Environment | undefined
+}
 
 /** Answers by object and version: most differences (a claim that was bound) are none, again and again. */
 const mostKept = 5_000
@@ -63,7 +67,7 @@ const withTime = (drift: Drift, at: number | null): Drift => ({
 })
 
 async function renderedBy(deps: DriftDeps, cluster: Cluster, workload: Workload): Promise<KubeObject[]> {
-  const environment = deps.environments.get(workload.environment)
+  const environment = deps.environment(workload.environment)
   const frozen = await deps.specs.get(workload.spec)
   if (!environment || !frozen) return []
   const { minor } = await cluster.server()

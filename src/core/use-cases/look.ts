@@ -64,7 +64,7 @@ export function look(
   deps: Deps,
 ): Pick<Core, 'status' | 'pods' | 'events' | 'deletePod' | 'clusters' | 'health'> {
   const { kv, keys, clock } = deps
-  const driftsOf = drifts(deps)
+  const driftsOf = drifts({ specs: deps.specs, environment: name => deps.environments.get(name) })
   return {
     async status(caller, { app, environment }) {
       if (environment) environmentNamed(deps, environment)

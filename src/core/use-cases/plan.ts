@@ -4,22 +4,19 @@ import { UserError } from '../../errors.ts'
 import { parseApp, specFor } from '../app-environment.ts'
 import { unifiedDiff } from '../changes/diff.ts'
 import { changes as describeChanges } from '../changes.ts'
-import { type Cluster, ClusterError, type KubeObject, nameOf, refOf } from '../cluster.ts'
-import type { Core, Plan, PlanInput, PlannedObject } from '../core.ts'
-import { driftWords } from '../drift.ts'
-import type { Environment } from '../environment.ts'
+import { type KubeObject, nameOf } from '../cluster.ts'
+import type { Core, Plan, PlanInput } from '../core.ts'
 import { namespaceOf } from '../environment.ts'
 import { Refusal } from '../freezing.ts'
-import { sameObject } from '../inventory.ts'
 import { render } from '../objects.ts'
 import { demand } from '../policy.ts'
 import { type Prepared, workOut } from '../prepare.ts'
+import { preview } from '../preview.ts'
 import { newId } from '../records.ts'
-import { scaledAt, wordsFor } from '../steps/conflict.ts'
-import { type Frozen, noOverrides, type Workload } from '../workload.ts'
+import { type Frozen, noOverrides } from '../workload.ts'
 import { appNamed } from './apps.ts'
 import { clusterOf, type Deps, environmentNamed } from './deps.ts'
-import { driftIfKnown, drifts } from './drift.ts'
+import type { DriftDeps } from './drift.ts'
 import { workloadNamed } from './look.ts'
 
 export function planning(deps: Deps): Pick<Core, 'plan' | 'renderApp' | 'diff'> {
@@ -54,7 +51,7 @@ export function planning(deps: Deps): Pick<Core, 'plan' | 'renderApp' | 'diff'> 
         cluster: (key: string) => deps.clusters.get(key),
       }
       try {
-        return await planOf(deps, name, revision, await workOut(lookups, wanted, spec))
+        return await planOf(lookups, { app: name, revision }, await workOut(lookups, wanted, spec))
       } catch (error) {
         if (error instanceof Refusal)
           throw new UserError('bad_input', error.message, { details: { reason: error.cause.reason } })
@@ -139,37 +136,13 @@ async function runningRevision(deps: Deps, environment: string, app: string): Pr
   return entry ? ((JSON.parse(entry.value) as { revision?: string }).revision ?? null) : null
 }
 
-async function planOf(deps: Deps, app: string, revision: string, worked: Prepared): Promise<Plan> {
-  const { environment, frozen, workload, base, cluster, namespace } = worked
-  const notes: string[] = []
-  if (worked.pinning) notes.push(`image ${worked.pinning}`)
-  const there = await cluster.get({ apiVersion: 'v1', kind: 'Namespace', name: namespace }).catch(error => {
-    // No right to read namespaces is no reason not to plan.
-    if (error instanceof ClusterError && error.kind === 'forbidden') return true
-    throw error
-  })
-  if (!there)
-    notes.push(
-      `namespace ${namespace} does not exist yet, so admission was not checked${environment.createNamespace ? '' : ', and gkube may not create it here'}`,
-    )
-  if (workload) notes.push(...(await driftIfKnown(drifts(deps), cluster, workload.value)).map(driftWords))
-  const planned: PlannedObject[] = []
-  // A namespace that is there stays as it is: the environment step only creates.
-  const written = worked.objects.filter(object => object.kind !== 'Namespace' || !there)
-  for (const object of written) planned.push(await planObject(cluster, object, Boolean(there)))
-  for (const item of workload?.value.inventory ?? []) {
-    const rendered = worked.objects.some(object => sameObject(refOf(object), item))
-    const kept = ['PersistentVolumeClaim', 'PersistentVolume', 'Namespace'].includes(item.kind)
-    if (!rendered && !kept)
-      planned.push({
-        object: `${item.kind} ${item.namespace}/${item.name}`,
-        action: 'delete',
-        diff: '',
-        warnings: [],
-      })
-  }
-  if (frozen.spec.rollout.strategy === 'recreate')
-    notes.push('all pods stop before the new ones start: expect downtime')
+async function planOf(
+  deps: DriftDeps,
+  { app, revision }: { app: string; revision: string },
+  worked: Prepared,
+): Promise<Plan> {
+  const { environment, frozen, workload } = worked
+  const { objects, changes, notes } = await preview(deps, worked)
   return {
     app,
     environment: environment.name,
@@ -179,50 +152,9 @@ async function planOf(deps: Deps, app: string, revision: string, worked: Prepare
     image: frozen.image,
     digest: frozen.digest,
     steps: worked.steps,
-    objects: planned,
-    changes: describeChanges(
-      base && workload ? renderBase(base, workload.value, environment) : null,
-      worked.objects,
-    ),
+    objects,
+    changes,
     notes,
     refusals: worked.refusals,
-  }
-}
-
-const renderBase = (base: Frozen, workload: Workload, environment: Environment): KubeObject[] =>
-  render({
-    frozen: base,
-    environment: {
-      name: environment.name,
-      cluster: environment.cluster,
-      namespace: workload.namespace,
-      createNamespace: environment.createNamespace,
-    },
-    overrides: workload.overrides,
-  })
-
-async function planObject(cluster: Cluster, object: KubeObject, admission: boolean): Promise<PlannedObject> {
-  const name = nameOf(object)
-  const live = await cluster.get(refOf(object))
-  if (!admission)
-    return { object: name, action: live ? 'change' : 'create', diff: unifiedDiff(live, object), warnings: [] }
-  try {
-    const { object: result, warnings } = live
-      ? await cluster.apply(object, { dryRun: true })
-      : await cluster.create(object, { dryRun: true })
-    const diff = unifiedDiff(live, result)
-    return { object: name, action: live ? (diff ? 'change' : 'none') : 'create', diff, warnings }
-  } catch (error) {
-    if (!(error instanceof ClusterError) || error.kind === 'unavailable') throw error
-    const why =
-      error.kind === 'field_conflict'
-        ? wordsFor(object, error, live, live && (await scaledAt(cluster, live)))
-        : `the server refuses it: ${error.message}`
-    return {
-      object: name,
-      action: live ? 'change' : 'create',
-      diff: unifiedDiff(live, object),
-      warnings: [why],
-    }
   }
 }

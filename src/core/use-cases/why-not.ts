@@ -43,7 +43,11 @@ const words: Readonly<Record<Phase, string>> = {
 export function voteRefusal(asked: Asked): UserError | null {
   const { deploy } = asked
   if (deploy.phase === 'requested' || deploy.phase === 'preparing')
-    return conflict('It is still being prepared. Try again in a moment.')
+    return conflict(
+      deploy.prepared
+        ? 'What would run has just changed, so it is being prepared again. Look at it again in a moment.'
+        : 'It is still being prepared. Try again in a moment.',
+    )
   return deploy.phase === 'awaiting_approval' ? openRefusal(asked) : lateRefusal(asked)
 }
 

@@ -1,0 +1,105 @@
+// What a deploy would do to a cluster, asked of the server by dry runs, nothing written: for `plan`, and for those who
+// approve. What it is made from is worked out in prepare.ts; here it is shown.
+import { unifiedDiff } from './changes/diff.ts'
+import { changes as describeChanges } from './changes.ts'
+import { type Cluster, ClusterError, type KubeObject, nameOf, refOf } from './cluster.ts'
+import type { PlannedObject } from './core.ts'
+import { driftWords } from './drift.ts'
+import { sameObject } from './inventory.ts'
+import type { Prepared } from './prepare.ts'
+import { scaledAt, wordsFor } from './steps/conflict.ts'
+import { type DriftDeps, driftIfKnown, drifts } from './use-cases/drift.ts'
+
+export type Preview = {
+  readonly objects: readonly PlannedObject[]
+  /** Short lines: `image 1.4.1 → 1.4.2`. */
+  readonly changes: readonly string[]
+  /** Things to know: admission not checked, downtime, drift, unpinned tag. */
+  readonly notes: readonly string[]
+  /** What the server said no to. */
+  readonly refused: readonly Refused[]
+}
+export type Refused = { readonly object: string; readonly error: ClusterError; readonly words: string }
+
+/** Kept because they hold data, or others live in them. */
+const kept = ['PersistentVolumeClaim', 'PersistentVolume', 'Namespace']
+
+/** Throws ClusterError where the cluster does not answer. */
+export async function preview(deps: DriftDeps, worked: Prepared): Promise<Preview> {
+  const { environment, frozen, workload, base, cluster, namespace, pinning, adoption } = worked
+  const goes = worked.plan === 'delete'
+  const notes: string[] = []
+  if (pinning) notes.push(`image ${pinning}`)
+  const there = await cluster.get({ apiVersion: 'v1', kind: 'Namespace', name: namespace }).catch(error => {
+    // No right to read namespaces is no reason not to plan.
+    if (error instanceof ClusterError && error.kind === 'forbidden') return true
+    throw error
+  })
+  if (!there)
+    notes.push(
+      `namespace ${namespace} does not exist yet, so admission was not checked${environment.createNamespace ? '' : ', and gkube may not create it here'}`,
+    )
+  if (workload) notes.push(...(await driftIfKnown(drifts(deps), cluster, workload.value)).map(driftWords))
+  if (adoption) notes.push(...adoption.notes)
+  const objects: PlannedObject[] = []
+  const refused: Refused[] = []
+  // A namespace that is there stays as it is: the environment step only creates.
+  const written = worked.objects.filter(object => object.kind !== 'Namespace' || !there)
+  for (const object of written) {
+    const one = await previewObject(cluster, object, Boolean(there))
+    objects.push(one.planned)
+    if (one.refused) refused.push(one.refused)
+  }
+  objects.push(...deleted(worked))
+  if (!goes && frozen.spec.rollout.strategy === 'recreate')
+    notes.push('all pods stop before the new ones start: expect downtime')
+  const from = base && workload ? worked.draw(base, workload.value.overrides) : null
+  return { objects, changes: describeChanges(from, worked.objects), notes, refused }
+}
+
+/** What is in the inventory and would not be rendered any more. */
+function deleted({ workload, objects }: Prepared): PlannedObject[] {
+  const old = (workload?.value.inventory ?? []).filter(
+    item => !kept.includes(item.kind) && !objects.some(object => sameObject(refOf(object), item)),
+  )
+  return old.map(item => ({
+    object: `${item.kind} ${item.namespace}/${item.name}`,
+    action: 'delete',
+    diff: '',
+    warnings: [],
+  }))
+}
+
+async function previewObject(
+  cluster: Cluster,
+  object: KubeObject,
+  admission: boolean,
+): Promise<{ planned: PlannedObject; refused: Refused | null }> {
+  const name = nameOf(object)
+  const live = await cluster.get(refOf(object))
+  const unchecked: PlannedObject = {
+    object: name,
+    action: live ? 'change' : 'create',
+    diff: unifiedDiff(live, object),
+    warnings: [],
+  }
+  if (!admission) return { planned: unchecked, refused: null }
+  try {
+    const { object: result, warnings } = live
+      ? await cluster.apply(object, { dryRun: true })
+      : await cluster.create(object, { dryRun: true })
+    const diff = unifiedDiff(live, result)
+    const action = live ? (diff ? 'change' : 'none') : 'create'
+    return { planned: { object: name, action, diff, warnings }, refused: null }
+  } catch (error) {
+    if (!(error instanceof ClusterError) || error.kind === 'unavailable') throw error
+    const words =
+      error.kind === 'field_conflict'
+        ? wordsFor(object, error, live, live && (await scaledAt(cluster, live)))
+        : `the server refuses it: ${error.message}`
+    return {
+      planned: { ...unchecked, warnings: [words] },
+      refused: { object: name, error, words },
+    }
+  }
+}
