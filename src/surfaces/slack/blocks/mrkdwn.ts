@@ -8,13 +8,14 @@ export type Mrkdwn = { readonly mrkdwn: string }
 /** Invisible or direction-turning: controls, formats (zero-width, bidi, tags), fillers that look like nothing. */
 const hidden = /[\p{Cc}\p{Cf}\u115f\u1160\u17b4\u17b5\u2028\u2029\u2800\u3164\uffa0]/gu
 
-/** One line without anything that does not show. */
-export const oneLine = (text: string): string =>
+const spaced = (text: string): string =>
   text
     .toWellFormed()
     .replace(/[\s\u2028\u2029]+/g, ' ')
     .replace(hidden, '')
-    .trim()
+
+/** One line without anything that does not show. */
+export const oneLine = (text: string): string => spaced(text).trim()
 
 /** The same for text of several lines; tabs become spaces. */
 const manyLines = (text: string): string =>
@@ -44,7 +45,7 @@ export const md = (
 })
 
 const markup = (value: Mrkdwn | string | number): string =>
-  typeof value === 'object' ? value.mrkdwn : escaped(noCode(oneLine(String(value))))
+  typeof value === 'object' ? value.mrkdwn : escaped(noCode(spaced(String(value))))
 
 /** Joins what is not empty. */
 export const joined = (parts: readonly Mrkdwn[], separator = ' '): Mrkdwn => ({

@@ -8,7 +8,7 @@ import { titleOf } from '../../../core/words.ts'
 import { actionIds } from '../action-ids.ts'
 import { button, confirmation } from '../blocks/elements.ts'
 import { cut } from '../blocks/mrkdwn.ts'
-import { isHeld } from './state.ts'
+import { heldBy } from './state.ts'
 
 /** An environment that is not configured any more is treated with the same care. */
 const isProtected = (environment: Environment | null): boolean => environment?.protected ?? true
@@ -30,14 +30,14 @@ export function buttonsOf(facts: Facts): Button[] {
       return [cancel(deploy, 'Cancel')]
     case 'awaiting_approval':
       return [...approvalButtons(facts), cancel(deploy, 'Cancel')]
-    case 'ready':
-      return isHeld({ deploy, waiting: facts.waiting ?? null })
-        ? [
-            ...overrides(facts, /\bfrozen\b/.test(facts.waiting ?? '')),
-            ...unlocks(facts),
-            cancel(deploy, 'Cancel'),
-          ]
-        : [cancel(deploy, 'Cancel')]
+    case 'ready': {
+      const held = heldBy({ deploy, waiting: facts.waiting ?? null })
+      return [
+        ...(held === 'freeze' ? overrides(facts) : []),
+        ...(held === 'lock' ? [unlock(facts)] : []),
+        cancel(deploy, 'Cancel'),
+      ]
+    }
     case 'running':
       return [cancel(deploy, 'Cancel…')]
     case 'succeeded':
@@ -55,7 +55,10 @@ export function buttonsOf(facts: Facts): Button[] {
 }
 
 /** Approve, approve with a comment, deny, override: also in direct messages, answers and App Home. */
-export function approvalButtons(facts: Facts): Button[] {
+export function approvalButtons(
+  facts: Facts,
+  { override = true }: { readonly override?: boolean } = {},
+): Button[] {
   const { deploy, environment } = facts
   const needsReason = environment?.approvals.reason ?? false
   return [
@@ -67,7 +70,7 @@ export function approvalButtons(facts: Facts): Button[] {
       ...(needsReason ? { style: 'primary' as const } : {}),
     }),
     button({ text: 'Deny…', action: actionIds.deny, value: deploy.id }),
-    ...overrides(facts, true),
+    ...(override ? overrides(facts) : []),
   ]
 }
 
@@ -90,8 +93,8 @@ const approve = ({ deploy, environment }: Facts): Button =>
   })
 
 /** Only where somebody is named who may; its dialog asks for the reason. */
-const overrides = ({ deploy, environment }: Facts, helps: boolean): Button[] =>
-  helps && environment && environment.breakGlass.length > 0
+const overrides = ({ deploy, environment }: Facts): Button[] =>
+  environment && environment.breakGlass.length > 0
     ? [button({ text: 'Override…', action: actionIds.override, value: deploy.id, style: 'danger' })]
     : []
 
@@ -171,15 +174,12 @@ function afterFailure(facts: Facts): Button[] {
 }
 
 /** The lock that holds it, as the core's words name it: of everything, of an environment, of an app there. */
-function unlocks({ deploy, waiting }: Facts): Button[] {
-  if (!/\bis locked by\b/.test(waiting ?? '')) return []
+function unlock({ deploy, waiting }: Facts): Button {
   const { app, environment } = deploy
-  const [value, what] = /^Everything is/.test(waiting ?? '')
-    ? ['/', 'everything']
-    : waiting?.startsWith(`${environment} is`)
-      ? [`${environment}/`, environment]
-      : [`${environment}/${app}`, `${app} in ${environment}`]
-  return [unlockButton({ value, what })]
+  if (waiting?.startsWith('Everything is')) return unlockButton({ value: '/', what: 'everything' })
+  if (waiting?.startsWith(`${environment} is`))
+    return unlockButton({ value: `${environment}/`, what: environment })
+  return unlockButton({ value: `${environment}/${app}`, what: `${app} in ${environment}` })
 }
 
 /** `value`: `environment/app`, `environment/` or `/`. */

@@ -55,7 +55,8 @@ export function whatLine({ deploy, now }: MessageFacts): Mrkdwn {
   if (!prepared) return nothing
   const { image, digest, cluster, namespace } = prepared
   const waits = phase === 'awaiting_approval' && approval
-  const pinned = digest ? md`image ${code(digest, 22)}` : md`tag is not pinned`
+  const reference = md`image ${code(image.split('@')[0] ?? '', 120)}`
+  const pinned = digest ? md`${reference} ${code(digest, 22)}` : md`${reference}, the tag is not pinned`
   return joined(
     [
       image === '' ? nothing : pinned,

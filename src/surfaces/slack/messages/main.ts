@@ -68,10 +68,8 @@ function body(facts: MessageFacts, options: Options): Block[] {
 }
 
 /** What it waits for, without the words that the first line has. */
-const waitingWords = ({ waiting }: MessageFacts): string => {
-  const words = (waiting ?? '').replace(/^waiting(:| (?=behind))\s*/, '')
-  return words.charAt(0).toUpperCase() + words.slice(1)
-}
+const waitingWords = ({ waiting }: MessageFacts): string =>
+  (waiting ?? '').replace(/^waiting(: | (?=behind))/, '').replace(/^behind/, 'Behind')
 
 function was({ deploy }: MessageFacts): Mrkdwn {
   const before = deploy.prepared?.base.revision

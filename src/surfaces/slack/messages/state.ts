@@ -4,7 +4,7 @@ import type { Deploy } from '../../../core/deploy.ts'
 import type { MessageFacts } from '../../../core/messages.ts'
 import { took } from '../../../core/words.ts'
 import { joined, type Mrkdwn, md, nothing, oneLine } from '../blocks/mrkdwn.ts'
-import { nameOf, revisionOf } from './names.ts'
+import { revisionOf } from './names.ts'
 
 /** What the state looks like. Only these: emoji mark state and nothing else. */
 const emoji = {
@@ -50,12 +50,15 @@ export function plainTitle({ app, kind, revision, params }: Deploy): string {
   return [app, kind === 'deploy' ? '' : kind, revision].filter(Boolean).join(' ')
 }
 
-/** A lock or a freeze holds it, rather than its turn in line. */
-export const isHeld = ({ deploy, waiting }: Pick<MessageFacts, 'deploy' | 'waiting'>): boolean =>
-  deploy.phase === 'ready' &&
-  waiting !== null &&
-  !/^waiting\b/.test(waiting) &&
-  /\b(locked|frozen)\b/.test(waiting)
+/** What a person holds it by, as the core's words begin; null: nothing, or its turn in line. */
+export function heldBy({
+  deploy,
+  waiting,
+}: Pick<MessageFacts, 'deploy' | 'waiting'>): 'lock' | 'freeze' | null {
+  if (deploy.phase !== 'ready' || waiting === null) return null
+  const [, word] = /^(?:Everything|\S+|\S+ in \S+) is (locked by|frozen) /.exec(waiting) ?? []
+  return word === undefined ? null : word === 'frozen' ? 'freeze' : 'lock'
+}
 
 /** How many approvals it still needs. */
 export function approvalsLeft({ approval }: Deploy): number {
@@ -96,7 +99,7 @@ function standing(facts: MessageFacts): Standing {
       return { mark: 'waiting', words }
     }
     case 'ready':
-      if (isHeld(facts)) return { mark: 'held', words: 'held' }
+      if (heldBy(facts)) return { mark: 'held', words: heldBy(facts) === 'lock' ? 'locked' : 'frozen' }
       return { mark: 'waiting', words: facts.waiting ? 'waiting in line' : 'about to start' }
     case 'running':
       return { mark: 'running', words: `${doing(facts)}, ${took(elapsed(facts))}` }
@@ -126,21 +129,14 @@ function ending(facts: MessageFacts): Standing {
       return {
         mark: 'back',
         words: `failed, rolled back${backTo(deploy)}`,
-        ended: joined(
-          [md`${what} failed in ${where}, rolled back${to(deploy)}`, md`${time}`, nameOf(deploy.requestedBy)],
-          ' · ',
-        ),
+        ended: joined([md`${what} failed in ${where}, rolled back${to(deploy)}`, md`${time}`], ' · '),
       }
     case 'rollback_failed':
       return {
         mark: 'failed',
         words: `failed, and the rollback${backTo(deploy)} failed too`,
         ended: joined(
-          [
-            md`${what} failed in ${where}, and the rollback${to(deploy)} failed too`,
-            md`${time}`,
-            nameOf(deploy.requestedBy),
-          ],
+          [md`${what} failed in ${where}, and the rollback${to(deploy)} failed too`, md`${time}`],
           ' · ',
         ),
       }
@@ -159,7 +155,7 @@ function ending(facts: MessageFacts): Standing {
       return {
         mark: 'failed',
         words: 'failed',
-        ended: joined([md`${what} failed in ${where}`, md`${time}`, nameOf(deploy.requestedBy)], ' · '),
+        ended: joined([md`${what} failed in ${where}`, md`${time}`], ' · '),
       }
   }
 }

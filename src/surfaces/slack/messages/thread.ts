@@ -7,11 +7,11 @@ import { timeText } from '../../../core/units.ts'
 import { took } from '../../../core/words.ts'
 import { type Block, section } from '../blocks/elements.ts'
 import { fitted } from '../blocks/fit.ts'
-import { codeBlock, joined, type Mrkdwn, md, nothing, prose } from '../blocks/mrkdwn.ts'
+import { codeBlock, joined, type Mrkdwn, md, prose } from '../blocks/mrkdwn.ts'
 import { slackCommands } from '../blocks/slack-commands.ts'
 import { type Options, overrideLine } from './lines.ts'
 import { clockTime, nameOf, revisionOf } from './names.ts'
-import { approvalsLeft, isHeld, stateOf } from './state.ts'
+import { approvalsLeft, heldBy, stateOf } from './state.ts'
 
 type ThreadOptions = Options & { readonly mention: (actor: Actor) => string }
 type File = ThreadEntry['files'][number]
@@ -50,6 +50,7 @@ const round = ({ prepared }: Deploy): string => prepared?.hash.slice(0, 8) ?? ''
 
 function voided({ deploy, planned }: MessageFacts, who: Mrkdwn): ThreadEntry[] {
   if (!planned || planned.voided.length === 0) return []
+  if (deploy.phase !== 'preparing' && deploy.phase !== 'awaiting_approval') return []
   const names = planned.voided.slice(0, 5).join(', ')
   const since = joined(
     planned.since.slice(0, 10).map(one => md`• ${prose(one, 200)}`),
@@ -69,7 +70,7 @@ function voided({ deploy, planned }: MessageFacts, who: Mrkdwn): ThreadEntry[] {
         ),
       ),
     ),
-  ].filter(() => deploy.phase === 'preparing' || deploy.phase === 'awaiting_approval')
+  ]
 }
 
 const inlineDiff = { letters: 2500, lines: 40 }
@@ -138,10 +139,10 @@ function override({ deploy }: MessageFacts): ThreadEntry[] {
 /** A person holds it: somebody can do something about that. */
 function held(facts: MessageFacts, { who, options }: { who: Mrkdwn; options: ThreadOptions }): ThreadEntry[] {
   const { deploy, now, waiting } = facts
-  if (!isHeld(facts) || !waiting || now - (deploy.readyAt ?? now) < shortHold) return []
+  const by = heldBy(facts)
+  if (!by || !waiting || now - (deploy.readyAt ?? now) < shortHold) return []
   const words = slackCommands(waiting, options.command, deploy.environment)
-  const key = /\bis locked by\b/.test(waiting) ? 'held-by-lock' : 'held-by-freeze'
-  return [entry(key, line(`Held: ${words}`, md`${who}: it is held. ${prose(words)}`))]
+  return [entry(`held-by-${by}`, line(`Held: ${words}`, md`${who}: it is held. ${prose(words)}`))]
 }
 
 function turn({ deploy }: MessageFacts, who: Mrkdwn): ThreadEntry[] {
@@ -254,8 +255,6 @@ function ended(
   if (deploy.phase === 'expired') return [entry('ended', line(text, md`${who}: nobody approved it in time.`))]
   const { cancelledBy } = deploy
   if (deploy.phase === 'cancelled' && cancelledBy && cancelledBy.id !== deploy.requestedBy.id)
-    return [
-      entry('ended', line(text, joined([md`${who}: ${nameOf(cancelledBy)} cancelled it.`, nothing], ''))),
-    ]
+    return [entry('ended', line(text, md`${who}: ${nameOf(cancelledBy)} cancelled it.`))]
   return []
 }
