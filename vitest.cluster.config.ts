@@ -8,6 +8,7 @@ export default defineConfig({
       'test/cluster/**/*.test.ts',
       'test/sandbox/cluster/contract.test.ts',
       'test/adapters/kubernetes/contract.test.ts',
+      'test/adapters/kubernetes/rollout.test.ts',
       'test/core/objects-server.test.ts',
     ],
     globalSetup: 'test/cluster/global-setup.ts',

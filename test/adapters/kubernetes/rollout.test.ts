@@ -1,5 +1,5 @@
-// Rollouts as they happen: the adapter's watches, the verdicts and the diagnosis together, on the stand-in's
-// kubelet (tags tell how an image behaves; everything is ten times faster than life).
+// Rollouts as they happen: the adapter's watches, the verdicts and the diagnosis together, where images play (tags
+// tell how): on the stand-in, ten times faster than life, and on the control plane of test/cluster.
 import { describe, expect, it, vi } from 'vitest'
 import type { KubernetesCluster } from '../../../src/adapters/kubernetes/kubernetes-cluster.ts'
 import { ClusterError, type KubeObject, refOf } from '../../../src/core/cluster.ts'
@@ -9,6 +9,7 @@ import { type Expectation, judge, type Verdict } from '../../../src/core/rollout
 import { deployment, realCluster, service, target } from './target.ts'
 
 const here = target()
+const noPlay = realCluster && !process.env.GKUBE_TEST_ETCD
 
 const registry = 'registry.example.com/web'
 
@@ -85,7 +86,7 @@ async function update(cluster: KubernetesCluster, name: string, image: string): 
   return (await cluster.apply(deployment(here.namespace, name, { image }))).object
 }
 
-describe.skipIf(realCluster).concurrent('a rollout', () => {
+describe.skipIf(noPlay).concurrent('a rollout', () => {
   it('is ready when pods are ready and the Service has endpoints', async () => {
     const cluster = here.client()
     const { object } = await cluster.create(
@@ -203,7 +204,7 @@ describe.skipIf(realCluster).concurrent('a rollout', () => {
   })
 })
 
-describe.skipIf(realCluster)('logs', () => {
+describe.skipIf(noPlay)('logs', () => {
   const podOf = async (cluster: KubernetesCluster, name: string): Promise<string> => {
     const pods = await cluster.list({
       apiVersion: 'v1',
@@ -284,7 +285,7 @@ describe.skipIf(realCluster)('exec', () => {
   })
 })
 
-describe.skipIf(realCluster)('events', () => {
+describe.skipIf(noPlay)('events', () => {
   it('are found by the names of objects, newest last, one read a name or one for many', async () => {
     const cluster = here.client()
     const object = await running(cluster, 'tells')
