@@ -247,6 +247,8 @@ export type Control = {
   scopes(scopes: readonly string[]): void
   /** invalid_auth from now on, as after a token was revoked. */
   revokeToken(): void
+  /** How mentions in commands arrive: `<@U1|ana>` (full, default) or `<@U1>` (bare); Slack sends both. */
+  mentions(style: 'full' | 'bare'): void
 
   /** As a person deletes it: the app hears nothing. */
   deleteMessage(channel: string, ts: string): void

@@ -1,0 +1,155 @@
+// The payloads of commands and clicks, field by field as Slack sends them, and the escaping of what people type.
+import type { Channel, Message, Person, View } from './control.ts'
+import type { Found } from './form.ts'
+import { foreignTeam } from './seed.ts'
+import type { State } from './state.ts'
+
+type Json = Readonly<Record<string, unknown>>
+/** full: `<@U1|ana>`; bare: `<@U1>`, which Slack sends too. */
+export type MentionStyle = 'full' | 'bare'
+
+/** Slack escapes &, < and > always; with should_escape also people, channels, user groups and links. */
+export function escaped(state: State, text: string, style: MentionStyle): string {
+  const label = (name: string) => (style === 'full' ? `|${name}` : '')
+  return text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replace(/https?:\/\/[^\s<>|]+/g, link => `<${link}>`)
+    .replace(/(^|\s)@([\w.-]*\w)/g, (whole, before: string, name: string) => {
+      const person = state.personBy(name)
+      if (person) return `${before}<@${person.id}${label(person.name)}>`
+      const group = [...state.groups.values()].find(one => one.handle === name && !one.disabled)
+      return group ? `${before}<!subteam^${group.id}${label(`@${group.handle}`)}>` : whole
+    })
+    .replace(/(^|\s)#([\w-]+)/g, (whole, before: string, name: string) => {
+      const channel = state.channelBy(name)
+      return channel && !channel.im ? `${before}<#${channel.id}${label(channel.name)}>` : whole
+    })
+}
+
+const teamOf = (state: State, person: Person) => (person.foreign ? foreignTeam : state.team.id)
+
+export function commandPayload(
+  state: State,
+  at: {
+    person: Person
+    channel: Channel
+    command: string
+    text: string
+    responseUrl: string
+    trigger: string
+  },
+): Json {
+  const { person, channel } = at
+  return {
+    token: 'not-used',
+    team_id: state.team.id,
+    team_domain: state.team.domain,
+    channel_id: channel.id,
+    channel_name: channel.im ? 'directmessage' : channel.private ? 'privategroup' : channel.name,
+    user_id: person.id,
+    user_name: person.name,
+    command: at.command,
+    text: at.text,
+    api_app_id: state.app.id,
+    is_enterprise_install: 'false',
+    response_url: at.responseUrl,
+    trigger_id: at.trigger,
+  }
+}
+
+const common = (state: State, person: Person): Json => ({
+  user: { id: person.id, username: person.name, name: person.name, team_id: teamOf(state, person) },
+  api_app_id: state.app.id,
+  token: 'not-used',
+  team: { id: state.team.id, domain: state.team.domain },
+  enterprise: null,
+  is_enterprise_install: false,
+})
+
+/** Where an element is, as a payload says it. Ephemeral messages are not shown to the app again. */
+export type Where = { readonly message: Message } | { readonly view: View }
+
+function place(state: State, where: Where): Json {
+  if ('view' in where) {
+    const { view } = where
+    return { container: { type: 'view', view_id: view.id }, view }
+  }
+  const { message } = where
+  const isEphemeral = message.only !== undefined
+  const { channel, only: _, ...shown } = message
+  return {
+    container: {
+      type: 'message',
+      message_ts: message.ts,
+      channel_id: channel,
+      is_ephemeral: isEphemeral,
+      ...(message.thread_ts ? { thread_ts: message.thread_ts } : {}),
+    },
+    channel: { id: channel, name: state.channels.get(channel)?.name || 'directmessage' },
+    ...(isEphemeral ? {} : { message: { team: state.team.id, ...shown } }),
+  }
+}
+
+export function actionPayload(
+  state: State,
+  at: {
+    person: Person
+    where: Where
+    found: Found
+    value: Json
+    trigger: string
+    responseUrl?: string
+    values: object
+  },
+): Json {
+  const { block, element } = at.found
+  const { action_id, type, text, value, style } = element
+  const plain =
+    type === 'button'
+      ? { text, ...(value === undefined ? {} : { value }), ...(style ? { style } : {}) }
+      : at.value
+  return {
+    type: 'block_actions',
+    ...common(state, at.person),
+    ...place(state, at.where),
+    trigger_id: at.trigger,
+    ...(at.responseUrl ? { response_url: at.responseUrl } : {}),
+    ...('message' in at.where ? { state: { values: at.values } } : {}),
+    actions: [{ action_id, block_id: block.block_id, type, ...plain, action_ts: state.nextTs() }],
+  }
+}
+
+export function suggestionPayload(
+  state: State,
+  at: { person: Person; where: Where; found: Found; query: string },
+): Json {
+  const { block, element } = at.found
+  return {
+    type: 'block_suggestion',
+    ...common(state, at.person),
+    ...place(state, at.where),
+    action_id: element.action_id,
+    block_id: block.block_id,
+    value: at.query,
+  }
+}
+
+export const submissionPayload = (
+  state: State,
+  at: { person: Person; view: View; trigger: string },
+): Json => ({
+  type: 'view_submission',
+  ...common(state, at.person),
+  trigger_id: at.trigger,
+  view: at.view,
+  response_urls: [],
+})
+
+export const closedPayload = (state: State, at: { person: Person; view: View; cleared: boolean }): Json => ({
+  type: 'view_closed',
+  ...common(state, at.person),
+  view: at.view,
+  is_cleared: at.cleared,
+})
