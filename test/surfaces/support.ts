@@ -540,7 +540,7 @@ export function memoryCore(options: { stepMs?: number } = {}): MemoryCore {
       return held(id).deploy
     },
     override: async (caller, id, { reason }) => {
-      if (caller.person === undefined) throw new UserError('forbidden', 'Who may: @ana.')
+      admin(caller, 'override')
       if (!reason) throw new UserError('bad_input', 'Overriding needs a reason.')
       const { deploy } = held(id)
       if (deploy.phase !== 'awaiting_approval')

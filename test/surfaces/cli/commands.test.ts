@@ -158,6 +158,21 @@ describe('for people', () => {
       err: /is not a grant/,
     },
     { name: 'whoami', line: 'whoami', out: /^ana {2}token:ana {2}admin:\*:\* {2}http/ },
+    { name: 'freeze without a reason', line: 'freeze production', code: 2, out: /^$/, err: /Why\?/ },
+    {
+      name: 'freeze',
+      line: 'freeze production --reason year-end --for 2d',
+      out: /^production is frozen; it ends in (2 d|1 d)\n$/,
+    },
+    {
+      name: 'locks with a freeze',
+      line: 'locks',
+      out: /^production \(freeze\) {2}ana {2}just now {2}until \d{4}-\d\d-\d\d \d\d:\d\d UTC {2}year-end\n$/,
+    },
+    { name: 'unfreeze', line: 'unfreeze production', out: /^production is not frozen any more\n$/ },
+    { name: 'doctor', line: 'doctor', out: /^✓ {2}etcd {2}answers in 1 ms\n$/ },
+    { name: 'approvals, none', line: 'approvals', out: /^Nothing waits for approval\n$/ },
+    { name: 'override without a reason', line: 'override web', code: 2, out: /^$/, err: /Why\?/ },
     {
       name: 'cancel what does not run',
       line: 'cancel web',
@@ -213,7 +228,9 @@ describe('as JSON', () => {
     { line: 'plan web 2 -E staging --json', holds: { kind: 'update', objects: [{}, {}] } },
     { line: 'diff web staging production --json', holds: { changes: ['replicas 1 → 3'] } },
     { line: 'cluster --json', holds: [{ name: 'eu-1' }] },
-    { line: 'locks --json', holds: [] },
+    { line: 'locks --json', holds: { locks: [], freezes: [] } },
+    { line: 'approvals --json', holds: [] },
+    { line: 'doctor --json', holds: [{ name: 'etcd', state: 'ok' }] },
     { line: 'token list --json', holds: [] },
     { line: 'whoami --json', holds: { actor: { via: 'cli' } } },
     {

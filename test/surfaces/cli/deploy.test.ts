@@ -153,6 +153,9 @@ describe('what holds a deploy', () => {
   it('can be approved or denied by name', async () => {
     const asked = gkube('deploy web approve -E staging')
     await until(() => lastDeploy()?.phase === 'awaiting_approval')
+    expect((await gkube('approvals')).out).toMatch(
+      /^web approve {2}staging {2}ana {2}expires in (30|29) min {2}gkube approve 01J\w+\n$/,
+    )
     const approval = await gkube('approve web -E staging --reason fine')
     expect(approval.out).toMatch(/^web approve → staging: approved/)
     expect((await asked).code).toBe(0)
@@ -163,6 +166,24 @@ describe('what holds a deploy', () => {
       code: 1,
       out: expect.stringMatching(/RESULT denied web approve staging/),
     })
+  })
+
+  it('can be overridden with a reason', async () => {
+    const asked = gkube('deploy web approve -E staging')
+    await until(() => lastDeploy()?.phase === 'awaiting_approval')
+    expect((await gkube('override web -E staging --reason fire')).out).toMatch(
+      /^web approve → staging: overridden, (waiting for its turn|running)\n$/,
+    )
+    expect((await asked).code).toBe(0)
+  })
+
+  it('is promoted by the name of where it runs', async () => {
+    await gkube('promote web --from staging -E production --detach')
+    expect(core.calls('request').at(-1)).toMatchObject([
+      {},
+      { kind: 'deploy', app: 'web', from: 'staging', environment: 'production' },
+    ])
+    expect(await gkube('promote web -E production')).toMatchObject({ code: 2 })
   })
 
   it('that turns up late still ends it with 4, and nothing is left waiting', async () => {

@@ -328,6 +328,18 @@ describe('workloads, locks and tokens', () => {
     expect((await ask('DELETE', '/v1/locks', { body: { environment: 'production' } })).status).toBe(404)
   })
 
+  it('freezes and thaws', async () => {
+    const body = { environment: 'production', reason: 'year-end', endsIn: '12h' }
+    expect(await (await ask('PUT', '/v1/freezes', { body })).json()).toMatchObject({
+      freeze: { environment: 'production', reason: 'year-end' },
+    })
+    expect(await (await ask('GET', '/v1/freezes')).json()).toMatchObject({
+      freezes: [{ environment: 'production' }],
+    })
+    expect((await ask('PUT', '/v1/freezes', { body: { ...body, reason: '' } })).status).toBe(400)
+    expect((await ask('DELETE', '/v1/freezes', { body: { environment: 'production' } })).status).toBe(204)
+  })
+
   it('makes, lists and revokes tokens', async () => {
     const made = await ask('POST', '/v1/tokens', { body: { name: 'ci', grants: [{ role: 'deployer' }] } })
     expect(made.status).toBe(201)

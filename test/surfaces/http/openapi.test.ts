@@ -85,6 +85,8 @@ describe('answers are what the document says', async () => {
   await until(() => core.deploys.get(bad)?.deploy.endedAt)
   const waiting = await deploy('approve')
   await until(() => core.deploys.get(waiting)?.deploy.phase === 'awaiting_approval')
+  const urgent = await deploy('approve')
+  await until(() => core.deploys.get(urgent)?.deploy.phase === 'awaiting_approval')
   const token = await ask('POST', '/v1/tokens', { body: { name: 'a', grants: [{ role: 'viewer' }] } })
   expect(token.status).toBe(201)
   const named = { app: 'web', environment: 'staging' }
@@ -119,6 +121,12 @@ describe('answers are what the document says', async () => {
     lock: { path: '/v1/locks', body: { environment: 'production', reason: 'fire' } },
     locks: { path: '/v1/locks' },
     unlock: { path: '/v1/locks', body: { environment: 'production' } },
+    freezes: { path: '/v1/freezes' },
+    freeze: { path: '/v1/freezes', body: { environment: 'production', reason: 'year-end' } },
+    unfreeze: { path: '/v1/freezes', body: { environment: 'production' } },
+    approvals: { path: '/v1/approvals' },
+    override: { path: `/v1/deploys/${urgent}/override`, body: { reason: 'fire' } },
+    doctor: { path: '/v1/doctor' },
     createToken: { path: '/v1/tokens', body: { name: 'ci', grants: [{ role: 'deployer' }] } },
     listTokens: { path: '/v1/tokens' },
     revokeToken: { path: '/v1/tokens/t1' },
