@@ -18,12 +18,13 @@ export function withinSize(deploy: Deploy): Deploy {
 
 function shortened(deploy: Deploy, most: number): Deploy {
   const cut = (text: string) => (text.length <= most ? text : `${text.slice(0, most - 1)}…`)
-  const { approval, cause, source } = deploy
+  const { approval, cause, overridden, source } = deploy
   return {
     ...deploy,
     steps: deploy.steps.map(step => ({ ...step, message: cut(step.message) })),
     cause: cause && { ...cause, message: cut(cause.message) },
     source: { ...source, note: cut(source.note) },
+    overridden: overridden && { ...overridden, reason: cut(overridden.reason) },
     approval: approval && {
       ...approval,
       votes: approval.votes.map(vote => ({ ...vote, reason: cut(vote.reason) })),

@@ -203,7 +203,7 @@ export const deploySchema = z.object({
     /** Adopt only. */
     adopt: adoptParams.optional(),
   }),
-  /** Settled by preparing, never changed after. */
+  /** Settled by preparing; it stays as it is while what it was made from is found changed and it is prepared again. */
   prepared: z
     .object({
       cluster: z.string(),

@@ -30,6 +30,8 @@ const vote = (over: object = {}): DeployEvent => ({
   kind: 'vote',
   vote: { by: ben, decision: 'approve', reason: '', at: 3000, hash: 'hash-1', ...over },
 })
+const aye = { by: ben, decision: 'approve' as const, reason: '', at: 3000, hash: 'hash-1' }
+const overridden = { by: ben, reason: 'fire', at: 3000, hash: 'hash-1' }
 const waiting = deployOf({ phase: 'awaiting_approval', prepared, approval, dueAt: 9_000 })
 const ready = deployOf({
   phase: 'ready',
@@ -111,6 +113,48 @@ const cases: Case[] = [
     event: { kind: 'replan' },
     phase: 'preparing',
     effects: ['dequeue'],
+  },
+  {
+    name: 'a named person starts what waits for approval',
+    from: waiting,
+    event: { kind: 'override', by: ben, reason: 'fire' },
+    phase: 'ready',
+    effects: ['enqueue'],
+  },
+  {
+    name: 'a named person lets through what a freeze holds',
+    from: ready,
+    event: { kind: 'override', by: ben, reason: 'fire' },
+    phase: 'ready',
+    effects: [],
+  },
+  {
+    name: 'votes for the same hash hold when it is prepared again',
+    from: { ...waiting, phase: 'preparing', approval: { ...approval, votes: [aye] } },
+    event: settled({ approval }),
+    phase: 'ready',
+    effects: ['disown', 'enqueue'],
+  },
+  {
+    name: 'votes for another hash do not',
+    from: { ...waiting, phase: 'preparing', approval: { ...approval, votes: [{ ...aye, hash: 'hash-0' }] } },
+    event: settled({ approval }),
+    phase: 'awaiting_approval',
+    effects: ['disown'],
+  },
+  {
+    name: 'an override for the same hash holds when it is prepared again',
+    from: { ...waiting, phase: 'preparing', overridden },
+    event: settled({ approval }),
+    phase: 'ready',
+    effects: ['disown', 'enqueue'],
+  },
+  {
+    name: 'an override for another hash does not',
+    from: { ...waiting, phase: 'preparing', overridden: { ...overridden, hash: 'hash-0' } },
+    event: settled({ approval }),
+    phase: 'awaiting_approval',
+    effects: ['disown'],
   },
   {
     name: 'a newer one takes its place',
@@ -256,6 +300,24 @@ describe('what is not allowed is refused', () => {
       event: vote(),
       why: /expired/,
     },
+    {
+      name: 'a second override',
+      from: { ...ready, overridden },
+      event: { kind: 'override', by: ana, reason: 'x' },
+      why: /already overridden/,
+    },
+    {
+      name: 'a late override',
+      from: { ...waiting, approval: { ...approval, expiresAt: 4000 } },
+      event: { kind: 'override', by: ana, reason: 'x' },
+      why: /expired/,
+    },
+    {
+      name: 'an override of what runs',
+      from: runningOf(update, 'apply'),
+      event: { kind: 'override', by: ana, reason: 'x' },
+      why: /takes no override/,
+    },
     { name: 'expiry before its time', from: waiting, event: { kind: 'expire' }, why: /not expired/ },
     {
       name: 'a rollback is superseded',
@@ -333,11 +395,11 @@ const moves = {
     kind: fc.constant('prepared' as const),
     plan: fc.constantFrom('create' as const, 'update' as const, 'delete' as const),
     revision: fc.constant('1.4.2'),
-    prepared: fc.constantFrom(prepared, {
-      ...prepared,
-      onFailure: 'hold' as const,
-      onCancel: 'hold' as const,
-    }),
+    prepared: fc.constantFrom(
+      prepared,
+      { ...prepared, hash: 'x' },
+      { ...prepared, onFailure: 'hold' as const, onCancel: 'hold' as const },
+    ),
     steps: fc.subarray(stepNames.slice(0, 10), { minLength: 0, maxLength: 4 }),
     approval: fc.constantFrom(
       null,
@@ -354,6 +416,7 @@ const moves = {
       hash: fc.constantFrom('hash-1', 'x'),
     })
     .map(vote => ({ kind: 'vote' as const, vote: { ...vote, reason: '', at: 1 } })),
+  override: fc.record({ kind: fc.constant('override' as const), by: actor, reason: fc.constant('r') }),
   expire: fc.constant({ kind: 'expire' } as const),
   supersede: fc.constant({ kind: 'supersede', by: '02k' } as const),
   claim: fc.record({ kind: fc.constant('claim' as const), epoch: fc.nat(9), slot: fc.nat(3) }),
@@ -408,6 +471,13 @@ function invariants(deploy: Deploy): void {
   if (deploy.phase === 'rolled_back' || deploy.phase === 'rollback_failed')
     expect(deploy.rollback).not.toBeNull()
   if (deploy.phase === 'awaiting_approval') expect(deploy.dueAt).not.toBeNull()
+  const { approval, prepared } = deploy
+  const counts = (approval?.votes ?? []).filter(v => v.decision === 'approve' && v.hash === prepared?.hash)
+  // Nothing goes on without its votes or a named person, and no vote counts twice.
+  if (approval && (deploy.phase === 'ready' || active))
+    expect(deploy.overridden !== null || counts.length >= approval.required).toBe(true)
+  expect(new Set(counts.map(v => v.by.id)).size).toBe(counts.length)
+  if (deploy.overridden && deploy.phase !== 'preparing') expect(deploy.overridden.hash).toBe(prepared?.hash)
   const states = deploy.steps.map(step => step.state)
   expect(states.lastIndexOf('done')).toBeLessThan(
     states.indexOf('pending') === -1 ? states.length : states.indexOf('pending'),

@@ -95,7 +95,12 @@ export async function racing(
       return await attempt(await deployNamed(deps, id))
     } catch (error) {
       if (error instanceof IllegalEvent) throw new UserError('conflict', `Not now: ${error.message}.`)
-      if (!(error instanceof LostRace) || races >= mostRaces) throw error
+      if (!(error instanceof LostRace)) throw error
+      if (races >= mostRaces)
+        throw new UserError(
+          'conflict',
+          'Others decide about it at the same moment. Look at it and try again.',
+        )
     }
   }
 }

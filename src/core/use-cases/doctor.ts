@@ -11,6 +11,8 @@ import type { Deps } from './deps.ts'
 const checkMs = 4_000
 /** A slower etcd makes every request slow: its disk or the network to it. */
 const slowMs = 100
+/** Clocks may differ by this much before it matters. */
+const skewMs = 5_000
 /** From this share of its quota on etcd should be looked after: at all of it it takes no writes. */
 const fullShare = 0.7
 
@@ -24,6 +26,7 @@ export function doctor(deps: Deps): Core['doctor'] {
     const all = await Promise.all([
       tried(deps, 'etcd', () => latencyChecks(deps)),
       tried(deps, 'etcd space', () => spaceChecks(deps)),
+      tried(deps, 'clock', async () => [clockCheck(deps)]),
       ...clusters,
       ...more,
     ])
@@ -98,6 +101,24 @@ async function spaceChecks({ etcd }: Deps): Promise<Check[]> {
 }
 
 const megabytes = (bytes: number): number => Math.round(bytes / 1_000_000)
+
+/** Expiries and freezes go by the clocks of the replicas: what another one wrote must not lie in the future. */
+function clockCheck({ view, clock }: Deps): Check {
+  const { deploys, owners, locks, freezes } = view.live
+  const times = [
+    ...[...deploys.values()].map(({ value }) => Math.max(value.requestedAt, value.startedAt ?? 0)),
+    ...[...owners.values(), ...locks.values(), ...freezes.values()].map(({ value }) => value.at),
+  ]
+  const ahead = Math.max(0, ...times) - clock.now()
+  const time = new Date(clock.now()).toISOString().slice(0, 19)
+  if (ahead < skewMs) return ok('clock', `it is ${time} UTC here, and no replica was seen ahead of that`)
+  return {
+    name: 'clock',
+    state: 'warning',
+    message: `another replica's clock is ${Math.round(ahead / 1000)} s ahead of this one's (${time} UTC here)`,
+    mend: 'Let all machines take their time from NTP: expiries, locks and freezes go by their clocks.',
+  }
+}
 
 async function clusterChecks({ environments }: Deps, cluster: Cluster): Promise<Check[]> {
   const name = `cluster ${cluster.name}`

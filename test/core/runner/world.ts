@@ -21,6 +21,7 @@ import { frozenSpecs } from '../../../src/core/frozen.ts'
 import { type Keys, keysBelow } from '../../../src/core/keys.ts'
 import type { Kv } from '../../../src/core/kv.ts'
 import { createLedger } from '../../../src/core/ledger.ts'
+import type { Person } from '../../../src/core/policy.ts'
 import { decode } from '../../../src/core/records.ts'
 import { createReplica } from '../../../src/core/replica.ts'
 import { createRunner, type Runner } from '../../../src/core/runner.ts'
@@ -59,6 +60,8 @@ export type ReplicaOptions = {
   readonly environments?: Map<string, Environment>
   readonly ttlSeconds?: number
   readonly clock?: Clock
+  readonly people?: readonly Person[]
+  readonly groups?: readonly Person[]
 }
 
 export type TestReplica = {
@@ -224,7 +227,8 @@ async function startReplica(
     registry,
     environments,
     clusters: new Map([['default', cluster]]),
-    people: [],
+    people: options.people ?? [],
+    groups: options.groups ?? [],
     bootstrap: null,
     log: report,
   })
