@@ -59,24 +59,24 @@ export function Composer({ label, commands, send }: Props): VNode {
     setText(next === 0 ? '' : (sent.at(-next) ?? ''))
     setShut(true)
   }
+  const chosen = offered[at]
+  /** What a key does here; null: what it always does. */
+  const doing = (key: string): (() => unknown) | null => {
+    // A command that is only begun is completed first; one that is whole is sent.
+    if (key === 'Enter') return chosen && chosen.fill.trim() !== text.trim() ? () => complete(chosen) : submit
+    if (key === 'Tab') return chosen ? () => complete(chosen) : null
+    if (key === 'Escape') return chosen ? () => setShut(true) : null
+    const step = { ArrowDown: 1, ArrowUp: -1 }[key]
+    if (!step) return null
+    if (chosen) return () => setActive((at + step + offered.length) % offered.length)
+    return back > 0 || (!text && step < 0) ? () => recall(-step) : null
+  }
   const keys = (event: KeyboardEvent) => {
-    const chosen = offered[at]
-    if (event.isComposing) return
-    if (event.key === 'Enter' && !event.shiftKey) {
-      // A command that is only begun is completed first; one that is whole is sent.
-      if (chosen && chosen.fill.trim() !== text.trim() && !chosen.fill.startsWith(text)) complete(chosen)
-      else if (chosen && chosen.fill.trim() !== text.trim()) complete(chosen)
-      else void submit()
-    } else if (event.key === 'Tab' && chosen && !event.shiftKey) complete(chosen)
-    else if (event.key === 'Escape' && offered.length > 0) setShut(true)
-    else if (event.key === 'ArrowDown' && offered.length > 0) setActive((at + 1) % offered.length)
-    else if (event.key === 'ArrowUp' && offered.length > 0)
-      setActive((at - 1 + offered.length) % offered.length)
-    else if (event.key === 'ArrowUp' && (!text || back > 0)) recall(1)
-    else if (event.key === 'ArrowDown' && back > 0) recall(-1)
-    else return
+    const done = event.isComposing || event.shiftKey ? null : doing(event.key)
+    if (!done) return
     event.preventDefault()
     event.stopPropagation()
+    void done()
   }
   useLayoutEffect(() => {
     const area = input.current
@@ -107,9 +107,7 @@ export function Composer({ label, commands, send }: Props): VNode {
       </div>`
     }
     <div class="box">
-      <textarea ref=${input} rows="1" value=${text} aria-label=${label} placeholder=${
-        commands.length > 0 ? `${label}, or ${commands[0]?.command} …` : label
-      } role="combobox" aria-autocomplete="list" aria-expanded=${offered.length > 0} aria-controls=${id}
+      <textarea ref=${input} rows="1" value=${text} aria-label=${label} placeholder=${commands[0] ? `Message or ${commands[0].command} …` : label} role="combobox" aria-autocomplete="list" aria-expanded=${offered.length > 0} aria-controls=${id}
         aria-activedescendant=${offered.length > 0 ? `${id}-${at}` : null} autocomplete="off" spellcheck=${false}
         onInput=${(event: InputEvent) => edit((event.target as HTMLTextAreaElement).value)} onKeyDown=${keys}></textarea>
       <button type="submit" class="button primary icon" aria-label="Send" aria-disabled=${!text.trim()}

@@ -1,6 +1,7 @@
 // The page's side of the workspace's control: the snapshot, kept fresh by server-sent events, and acts of a person.
 // The other half is ../../control-http.ts; what both say is in ../../control.ts.
 import type { Act, Change, Reply, Snapshot } from '../../control.ts'
+import { shared } from './shared.ts'
 
 export type Connection = 'connecting' | 'open' | 'lost'
 
@@ -81,18 +82,4 @@ async function post(what: Act): Promise<Record<string, unknown>> {
   } catch {
     return { outcome: 'unreachable', shown: 'The sandbox does not answer. Does `npm start` still run?' }
   }
-}
-
-/** `next`, with every part that equals that of `before` taken from there: what is the same object need not be drawn. */
-export function shared<T>(before: unknown, next: T): T {
-  if (Object.is(before, next)) return next
-  if (typeof before !== 'object' || typeof next !== 'object' || !before || !next) return next
-  if (Array.isArray(before) !== Array.isArray(next)) return next
-  const old = before as Record<string, unknown>
-  const keys = Object.keys(next)
-  const parts = keys.map(key => [key, shared(old[key], (next as Record<string, unknown>)[key])] as const)
-  const same =
-    keys.length === Object.keys(old).length && parts.every(([key, part]) => Object.is(part, old[key]))
-  if (same) return before as T
-  return (Array.isArray(next) ? parts.map(([, part]) => part) : Object.fromEntries(parts)) as T
 }

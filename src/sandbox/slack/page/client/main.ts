@@ -2,7 +2,7 @@
 // dialogs and toasts. Everything else is drawn by the parts.
 import { h, render, type VNode } from 'preact'
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
-import type { Snapshot } from '../../control.ts'
+import type { Person, Snapshot } from '../../control.ts'
 import type { Confirm, Sheet } from './block-kit.ts'
 import { Channel, Thread } from './channel.ts'
 import { act, type Connection, follow } from './control-client.ts'
@@ -42,10 +42,7 @@ function Page({ snapshot, connection, route: wanted }: PageProps): VNode {
   const [menu, setMenu] = useState(false)
   const me = snapshot.people.find(one => one.name === wanted.me || one.id === wanted.me) ?? snapshot.people[0]
   if (!me) return html`<p class="starting">Nobody is in this workspace.</p>`
-  const channels = channelsOf(snapshot, me)
-  const direct = directOf(snapshot, me)
-  const known = wanted.at === 'home' || wanted.at === direct?.id || channels.some(one => one.id === wanted.at)
-  const route = { ...wanted, me: me.name, at: known ? wanted.at : (channels[0]?.id ?? 'home') }
+  const { route, channel, direct } = placeOf(snapshot, me, wanted)
   const go = (next: Partial<Route>) => {
     const to = { ...route, ...next }
     location.hash = `#/${to.me}/${to.at}${to.thread ? `/${to.thread}` : ''}`
@@ -76,9 +73,8 @@ function Page({ snapshot, connection, route: wanted }: PageProps): VNode {
     const timer = toast ? setTimeout(() => setToast(''), toastMs) : undefined
     return () => clearTimeout(timer)
   }, [toast])
-  const channel = channels.find(one => one.id === route.at) ?? (route.at === direct?.id ? direct : undefined)
   const view = snapshot.views[me.id]?.at(-1) as unknown as Sheet | undefined // checked on its way in
-  const inApp = route.at === 'home' || channel === direct
+  const inApp = !channel || channel === direct
   const title = inApp ? snapshot.app.name : `#${channel?.name}`
   useEffect(() => {
     document.title = `${title} (${me.name}) · Sandbox workspace`
@@ -88,7 +84,7 @@ function Page({ snapshot, connection, route: wanted }: PageProps): VNode {
       <a class="skip" href="#main" onClick=${skip}>Skip to the conversation</a>
       <${Sidebar} open=${menu} onClose=${() => setMenu(false)} />
       ${menu && html`<div class="shade" onClick=${() => setMenu(false)}></div>`}
-      <main id="main" tabindex="-1">
+      <main id="main" tabindex="-1" inert=${menu}>
         <header class="bar">
           <button type="button" class="button icon menu" aria-label="Channels and people" aria-expanded=${menu}
             onClick=${() => setMenu(true)}><${Avatar} ...${authorOf(me.id, workspace)} /></button>
@@ -96,7 +92,7 @@ function Page({ snapshot, connection, route: wanted }: PageProps): VNode {
           ${inApp && direct && html`<${Tabs} at=${route.at} direct=${direct.id} me=${me.name} />`}
           <span class="state" role="status">${connection === 'lost' ? 'Connection lost, trying again …' : ''}</span>
         </header>
-        ${inApp ? html`<${AppHome} />` : channel && html`<${Channel} channel=${channel} />`}
+        ${inApp ? html`<${AppHome} />` : html`<${Channel} channel=${channel} />`}
       </main>
       ${route.thread && channel && html`<${Thread} channel=${channel} ts=${route.thread} />`}
     </div>
@@ -110,6 +106,16 @@ function Page({ snapshot, connection, route: wanted }: PageProps): VNode {
       <button type="button" class="button icon" aria-label="Dismiss" onClick=${() => setToast('')}>✕</button></div>`
     }
   <//>`
+}
+
+/** Where one can be: what `me` does not see leads to the first channel. */
+function placeOf(snapshot: Snapshot, me: Person, wanted: Route) {
+  const channels = channelsOf(snapshot, me)
+  const direct = directOf(snapshot, me)
+  const all = direct ? [...channels, direct] : channels
+  const known = wanted.at === 'home' || all.some(one => one.id === wanted.at)
+  const route = { ...wanted, me: me.name, at: known ? wanted.at : (channels[0]?.id ?? 'home') }
+  return { route, channel: all.find(one => one.id === route.at), direct }
 }
 
 function Tabs(props: { readonly at: string; readonly direct: string; readonly me: string }): VNode {

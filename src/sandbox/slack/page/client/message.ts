@@ -113,7 +113,7 @@ const hues = [214, 152, 28, 322, 190, 266]
 
 /** A person's initial on their colour; the app's and the system's marks. */
 export function Avatar({ name, kind, id }: Author): VNode {
-  const hue = hues[[...id].reduce((sum, letter) => sum + letter.charCodeAt(0), 0) % hues.length]
+  const hue = hues[[...id].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 997, 0) % hues.length]
   return html`<span class=${`avatar ${kind}`} style=${{ '--hue': String(hue) }} aria-hidden="true">${name
     .slice(0, 1)
     .toUpperCase()}</span>`

@@ -27,17 +27,14 @@ export const unescaped = (text: string): string =>
 
 /** The pieces of a mrkdwn text, in order. */
 export function pieces(text: string): Piece[] {
-  const found: Piece[] = []
-  for (const [index, part] of text.split('```').entries()) {
-    // An opening fence without its closing one is text.
-    if (index % 2 === 1 && text.split('```').length % 2 === 1) {
-      found.push({ kind: 'pre', text: unescaped(part.replace(/^\n|\n$/g, '')) })
-    } else {
-      const shown = index % 2 === 1 ? `\`\`\`${part}` : part
-      found.push(...lines(index > 0 ? shown.replace(/^\n/, '') : shown))
-    }
-  }
-  return found
+  const parts = text.split('```')
+  // A fence that is not closed is text.
+  if (parts.length % 2 === 0) parts.push(`${parts.splice(-2).join('```')}`)
+  return parts.flatMap((part, index): Piece[] => {
+    if (index % 2 === 1) return [{ kind: 'pre', text: unescaped(part.replace(/^\n|\n$/g, '')) }]
+    const afterFence = index > 0 ? part.replace(/^\n/, '') : part
+    return lines(index < parts.length - 1 ? afterFence.replace(/\n$/, '') : afterFence)
+  })
 }
 
 function lines(text: string): Piece[] {

@@ -53,21 +53,25 @@ function styled(part: RichPart, workspace: Workspace): VNode | string {
   return shown
 }
 
-function spanOf(part: RichPart): Span {
-  const text = part.text ?? ''
-  if (part.type === 'emoji') return { kind: 'emoji', name: part.name ?? '' }
-  if (part.type === 'user') return { kind: 'user', id: part.user_id ?? '', label: '' }
-  if (part.type === 'channel') return { kind: 'channel', id: part.channel_id ?? '', label: '' }
-  if (part.type === 'usergroup') return { kind: 'group', id: part.usergroup_id ?? '', label: '' }
-  if (part.type === 'broadcast') return { kind: 'broadcast', id: part.range ?? '', label: part.range ?? '' }
-  if (part.type === 'date')
-    return {
-      kind: 'date',
-      at: part.timestamp ?? 0,
-      format: part.format ?? '',
-      href: null,
-      label: part.fallback ?? '',
-    }
-  const href = part.type === 'link' ? safe(part.url ?? '') : null
-  return href ? { kind: 'link', href, text: text || href } : { kind: 'text', text: text || (part.url ?? '') }
+const leaves: Readonly<Record<string, (part: RichPart) => Span>> = {
+  emoji: part => ({ kind: 'emoji', name: part.name ?? '' }),
+  user: part => ({ kind: 'user', id: part.user_id ?? '', label: '' }),
+  channel: part => ({ kind: 'channel', id: part.channel_id ?? '', label: '' }),
+  usergroup: part => ({ kind: 'group', id: part.usergroup_id ?? '', label: '' }),
+  broadcast: part => ({ kind: 'broadcast', id: part.range ?? '', label: part.range ?? '' }),
+  date: part => ({
+    kind: 'date',
+    at: part.timestamp ?? 0,
+    format: part.format ?? '',
+    href: null,
+    label: part.fallback ?? '',
+  }),
+  link: part => {
+    const href = safe(part.url ?? '')
+    return href ? { kind: 'link', href, text: part.text ?? href } : plain(part)
+  },
 }
+
+const plain = (part: RichPart): Span => ({ kind: 'text', text: part.text ?? part.url ?? '' })
+
+const spanOf = (part: RichPart): Span => (leaves[part.type] ?? plain)(part)

@@ -52,7 +52,7 @@ export function Select(props: Props): VNode {
         event.preventDefault()
         setOpen(true)
       }}>
-      <span class=${words ? 'chosen' : 'chosen empty'}>${withEmoji(words || props.placeholder)}</span>
+      <span class=${words ? 'chosen' : 'chosen blank'}>${withEmoji(words || props.placeholder)}</span>
       <span class="arrow" aria-hidden="true"></span>
     </button>
     ${
@@ -116,7 +116,7 @@ function List(props: Props & { readonly choose: (choice: Choice) => void }): VNo
         </div>`,
       )}
     </div>
-    <p class="none" role="status">${remark(found, waiting, all.length, query.length < (props.least ?? 0) ? props.least : 0)}</p>
+    <p class="remark" role="status">${remark(found, waiting, all.length, query.length < (props.least ?? 0) ? props.least : 0)}</p>
   </div>`
 }
 
