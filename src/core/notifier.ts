@@ -7,7 +7,11 @@ import type { Deploy } from './deploy.ts'
 import type { Environment } from './environment.ts'
 import type { Keys } from './keys.ts'
 import type { Kv } from './kv.ts'
+import { createLeader } from './leader.ts'
 import type { Rendered, Renderer } from './messages.ts'
+import { notifierChecks } from './notifier/checks.ts'
+import { serveTerm } from './notifier/desk.ts'
+import { retryNow, stateOf } from './notifier/state.ts'
 import type { Replica } from './replica.ts'
 
 /** How soon it should be seen; answers to a person who waits in front of the screen are sooner than all of these. */
@@ -18,7 +22,7 @@ export type Mark = { readonly deploy: string; readonly key: string }
 
 /** What became of a call. */
 export type Sent =
-  | { readonly kind: 'done'; readonly ts: string }
+  | { readonly kind: 'done'; readonly channel: string; readonly ts: string }
   /** It may have happened or not. */
   | { readonly kind: 'unclear'; readonly message: string }
   /** It did not happen; try again, not before `afterMs`. */
@@ -53,18 +57,24 @@ export type Messenger = {
     at: Turn & { readonly channel: string; readonly ts: string },
     begin: () => Promise<Rendered | null>,
   ): Promise<Sent>
-  /** Puts a text file into a thread; `unavailable`: the workspace does not let gkube do that. */
+  /** Puts a text file into a thread; its beginning as a message where the workspace does not let gkube do that. */
   upload(
-    at: Turn & { readonly channel: string; readonly thread: string },
-    begin: () => Promise<{ readonly name: string; readonly title: string; readonly content: string } | null>,
-  ): Promise<Sent | { readonly kind: 'unavailable' }>
+    at: Turn & {
+      readonly channel: string
+      readonly thread: string
+      readonly mark: Mark
+      readonly file: { readonly name: string; readonly title: string; readonly content: string }
+    },
+    begin: () => Promise<boolean>,
+  ): Promise<Sent>
   /** Looks for a message that may have been posted. `unknown`: gkube may not read there. */
   find(
     at: Turn & {
       readonly channel: string
       readonly thread: string | null
-      /** A message by its mark, or a file by its name. */
-      readonly what: Mark | { readonly file: string }
+      readonly mark: Mark
+      /** A message that shares a file of this name is it, too. */
+      readonly file: string | null
       /** Milliseconds: not older than this. */
       readonly since: number
     },
@@ -110,8 +120,10 @@ export type Times = {
   readonly unclear: number
   /** What no channel takes is tried again after this, at first; the pause doubles up to an hour. */
   readonly refused: number
-  /** The time that a running deploy takes is shown anew after this, where the budget allows. */
+  /** The time that a deploy takes is shown anew after this; longer where many are open. */
   readonly refresh: number
+  /** The first pause after a failure; it doubles up to half a minute. */
+  readonly retry: number
 }
 
 export type Notifier = {
@@ -127,7 +139,41 @@ export type Notifier = {
   checks(): Promise<readonly Check[]>
 }
 
+const usual: Times = {
+  betweenUpdates: 3_000,
+  unclear: 15_000,
+  refused: 60_000,
+  refresh: 20_000,
+  retry: 1_000,
+}
+
 /** One for each replica. */
-export function createNotifier(_deps: NotifierDeps): Notifier {
-  throw new Error('comes in the next commit')
+export function createNotifier(deps: NotifierDeps): Notifier {
+  const { kv, keys } = deps
+  const times = { ...usual, ...deps.times }
+  const shared: Parameters<typeof serveTerm>[2] = { rooms: new Map(), sent: new Map(), open: null }
+  const leader = createLeader({
+    role: 'notifier',
+    kv,
+    keys,
+    clock: deps.clock,
+    random: deps.random,
+    replica: deps.replica,
+    lead: term => serveTerm({ ...deps, times }, term, shared),
+    log: deps.log,
+  })
+  return {
+    start: leader.start,
+    stop: leader.stop,
+    retry(channel) {
+      for (const item of shared.open?.items.values() ?? []) {
+        const { main, channels } = item.messages.value
+        if (main?.state !== 'refused' || !channels.includes(channel)) continue
+        retryNow(item)
+        shared.open?.kick(item)
+      }
+    },
+    state: () => stateOf(shared.open, leader.elected()),
+    checks: () => notifierChecks({ kv, keys }),
+  }
 }

@@ -30,39 +30,43 @@ export function slackMessenger(deps: {
   const asked = (at: Turn, method: string, args: Record<string, unknown>, more: Partial<Queued> = {}) =>
     scheduler.run({ ...queued(at, method), ...more }, () => web.call(method, args))
 
+  const post: Messenger['post'] = async (at, begin) => {
+    const turn = { ...queued(at, 'chat.postMessage'), channel: at.channel }
+    const answer = await scheduler.run(turn, async () => {
+      const message = await begin()
+      if (!message) return notBegun
+      const args = {
+        channel: at.channel,
+        metadata: { event_type: eventType, event_payload: at.mark },
+        unfurl_links: false,
+        unfurl_media: false,
+        ...(at.thread === null ? {} : { thread_ts: at.thread, reply_broadcast: at.broadcast }),
+      }
+      return say('chat.postMessage', args, message)
+    })
+    return outcomeOf(answer, ({ channel, ts }) => ({ channel, ts }))
+  }
+
   return {
-    async post(at, begin) {
-      const turn = { ...queued(at, 'chat.postMessage'), channel: at.channel }
-      const answer = await scheduler.run(turn, async () => {
-        const message = await begin()
-        if (!message) return notBegun
-        const args = {
-          channel: at.channel,
-          metadata: { event_type: eventType, event_payload: at.mark },
-          unfurl_links: false,
-          unfurl_media: false,
-          ...(at.thread === null ? {} : { thread_ts: at.thread, reply_broadcast: at.broadcast }),
-        }
-        return say('chat.postMessage', args, message)
-      })
-      return outcomeOf(answer, data => data.ts)
-    },
+    post,
 
     async update(at, begin) {
       const answer = await scheduler.run(queued(at, 'chat.update'), async () => {
         const message = await begin()
         return message ? say('chat.update', { channel: at.channel, ts: at.ts }, message) : notBegun
       })
-      return outcomeOf(answer, () => at.ts)
+      return outcomeOf(answer, () => at)
     },
 
     async upload(at, begin) {
-      const file = await begin()
-      if (!file) return { kind: 'dropped' }
-      const bytes = new TextEncoder().encode(file.content)
+      const { name, title, content } = at.file
+      const bytes = new TextEncoder().encode(content)
       const length = bytes.byteLength
-      const where = await asked(at, 'files.getUploadURLExternal', { filename: file.name, length })
-      if (where.kind === 'error' && where.code === 'missing_scope') return { kind: 'unavailable' }
+      const where = await asked(at, 'files.getUploadURLExternal', { filename: name, length })
+      if (where.kind === 'error' && where.code === 'missing_scope')
+        return post({ ...at, broadcast: false }, async () =>
+          (await begin()) ? inline(title, content) : null,
+        )
       // Nobody sees a file before it is completed: all until then can be repeated.
       if (where.kind !== 'ok') return notDone(where)
       const { upload_url: url, file_id: id } = where.data
@@ -70,12 +74,11 @@ export function slackMessenger(deps: {
         return { kind: 'refused', code: 'no_upload_url', message: 'Slack gave no address to upload to' }
       const uploaded = await web.send(url, { body: bytes, type: 'application/octet-stream' })
       if (uploaded.kind !== 'ok') return notDone(uploaded)
-      const args = {
-        files: [{ id, title: file.title }],
-        channel_id: at.channel,
-        thread_ts: at.thread,
-      }
-      return outcomeOf(await asked(at, 'files.completeUploadExternal', args), () => id)
+      const args = { files: [{ id, title }], channel_id: at.channel, thread_ts: at.thread }
+      const answer = await scheduler.run(queued(at, 'files.completeUploadExternal'), async () =>
+        (await begin()) ? web.call('files.completeUploadExternal', args) : notBegun,
+      )
+      return outcomeOf(answer, () => ({ channel: at.channel, ts: id }))
     },
 
     async find(at) {
@@ -91,7 +94,7 @@ export function slackMessenger(deps: {
       for (let page = 0; page < pages; page++) {
         const answer = await asked(at, method, cursor ? { ...args, cursor } : args)
         if (answer.kind !== 'ok') return notFound(answer)
-        const { found, next } = search(answer.data, at.what)
+        const { found, next } = search(answer.data, at)
         if (found) return { kind: 'found', ts: found }
         if (!next) break
         cursor = next
@@ -136,7 +139,7 @@ function notFound(answer: Exclude<Answer, { kind: 'ok' }> | Dropped): Found {
 /** The message in one page of answers, and where the next page begins. */
 function search(
   data: Readonly<Record<string, unknown>>,
-  what: Parameters<Messenger['find']>[0]['what'],
+  what: What,
 ): { readonly found: string | null; readonly next: string | null } {
   const { messages, response_metadata: meta } = data
   const found = Array.isArray(messages) ? messages.find(one => isIt(one, what)) : undefined
@@ -147,16 +150,29 @@ function search(
   }
 }
 
+type What = Pick<Parameters<Messenger['find']>[0], 'mark' | 'file'>
+
 /** A message of ours by its mark, or the one that shares a file of that name. */
-function isIt(
-  message: unknown,
-  what: Parameters<Messenger['find']>[0]['what'],
-): message is { readonly ts: unknown } {
+function isIt(message: unknown, { mark, file }: What): message is { readonly ts: unknown } {
   const { metadata, files } = (message ?? {}) as {
     metadata?: { event_type?: unknown; event_payload?: { deploy?: unknown; key?: unknown } }
     files?: readonly { name?: unknown }[]
   }
-  if ('file' in what) return files?.some(file => file.name === what.file) ?? false
+  if (file !== null && files?.some(one => one.name === file)) return true
   const payload = metadata?.event_type === eventType ? metadata.event_payload : null
-  return payload?.deploy === what.deploy && payload.key === what.key
+  return payload?.deploy === mark.deploy && payload.key === mark.key
 }
+
+const inlineMost = 2_500
+const fence = '```'
+
+/** The beginning of a file as a message: Slack cuts texts for people at 4,000 characters. */
+function inline(title: string, content: string): Rendered {
+  const cut = content.slice(0, inlineMost)
+  const note = cut.length < content.length ? `\n… ${content.length - cut.length} characters more` : ''
+  const code = escaped(cut).replaceAll(fence, "'''")
+  return { text: `*${escaped(title)}*\n${fence}\n${code}\n${fence}${note}`, blocks: [] }
+}
+
+const escaped = (text: string): string =>
+  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')

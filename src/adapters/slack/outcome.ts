@@ -43,16 +43,16 @@ export const badContent: ReadonlySet<string> = new Set([
 const pauseMs = 2_000
 const appPauseMs = 30_000
 
-/** `ts` finds the message's timestamp in what was answered. */
+/** `where`: what the answer says of where it is; the answers of the methods differ. */
 export function outcomeOf(
   answer: Answer | Dropped,
-  ts: (data: Readonly<Record<string, unknown>>) => unknown,
+  where: (data: Readonly<Record<string, unknown>>) => { readonly channel: unknown; readonly ts: unknown },
 ): Sent {
   if (answer.kind === 'ok') {
-    const found = ts(answer.data)
-    return typeof found === 'string' && found !== ''
-      ? { kind: 'done', ts: found }
-      : { kind: 'unclear', message: 'Slack’s answer has no timestamp' }
+    const { channel, ts } = where(answer.data)
+    return typeof ts === 'string' && ts !== '' && typeof channel === 'string'
+      ? { kind: 'done', channel, ts }
+      : { kind: 'unclear', message: 'Slack’s answer does not say where the message is' }
   }
   if (answer.kind === 'error' && missing.has(answer.code)) return { kind: 'gone', message: answer.code }
   if (answer.kind === 'unclear') return { kind: 'unclear', message: answer.message }
