@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { endProcess, processInfo } from '../../src/sandbox/processes.ts'
+import { removeGroups } from './kubelet/cgroups.ts'
 
 export type Running = { readonly name: string; readonly child: ChildProcess; end(): Promise<void> }
 
@@ -83,6 +84,7 @@ export async function endLeftOvers(prefix: string): Promise<void> {
     }
     const etcd = JSON.parse(read(join(folder, 'etcd.pid')) || '{}') as { pid?: number }
     if (etcd.pid && (await processInfo(etcd.pid))?.command.includes(folder)) await endProcess(etcd.pid)
+    await removeGroups(folder)
     rmSync(folder, { recursive: true, force: true })
   }
 }

@@ -3,23 +3,15 @@
 // control plane's folder; what it leaves in the kernel is removed at the end.
 import { execFile, spawnSync } from 'node:child_process'
 import { randomInt } from 'node:crypto'
-import {
-  accessSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmdirSync,
-  writeFileSync,
-} from 'node:fs'
-import { basename, delimiter, join } from 'node:path'
+import { accessSync, constants, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { stringify } from 'yaml'
 import { freePort } from '../../../src/sandbox/free-port.ts'
 import { kubelet } from '../build.ts'
 import type { Nodes } from '../harness.ts'
+import { removeGroups } from './cgroups.ts'
 import { pauseImage, writeImages } from './images.ts'
 
 const run = promisify(execFile)
@@ -28,7 +20,6 @@ const space = ['--mount', '--pid', '--fork', '--mount-proc', '--kill-child=SIGKI
 const wanted = ['containerd', 'ctr', 'runc', 'unshare', 'nsenter', 'ip', 'openssl', 'tar', 'busybox'] as const
 const places = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin']
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url))
-const cgroups = '/sys/fs/cgroup'
 
 function which(program: string): string | undefined {
   return places
@@ -79,7 +70,6 @@ export function realNode(images: readonly string[]): Nodes {
     async start({ folder: plane, kubeconfig, built, launch, ends }) {
       const folder = join(plane, 'node')
       const program = await kubelet(built, line => void process.stdout.write(`cluster: ${line}\n`))
-      const cgroupRoot = `/gkube-${basename(plane)}`
       mkdirSync(join(folder, 'cni/taken'), { recursive: true })
       mkdirSync(join(folder, 'cni/conf'))
       for (const name of ['gkube-test', 'loopback'])
@@ -88,10 +78,10 @@ export function realNode(images: readonly string[]): Nodes {
       const conf = { cniVersion: '0.4.0', name: 'gkube-test', plugins: [{ type: 'gkube-test' }] }
       writeFileSync(join(folder, 'cni/conf/1.conflist'), JSON.stringify(conf))
       writeFileSync(join(folder, 'containerd.toml'), containerdConfig(folder))
-      const config = kubeletConfig({ folder, cgroupRoot, port: await freePort(), ca: client(plane, 'crt') })
+      const config = kubeletConfig({ folder, port: await freePort(), ca: client(plane, 'crt') })
       writeFileSync(join(folder, 'kubelet.yaml'), stringify(config))
       await writeImages(join(folder, 'images.tar'), which('busybox') ?? '', images)
-      ends.push(() => removeCgroups(cgroupRoot))
+      ends.push(() => removeGroups(plane))
       const flags = [
         `--config=${join(folder, 'kubelet.yaml')}`,
         `--kubeconfig=${kubeconfig}`,
@@ -124,9 +114,9 @@ bin_dir = "${folder}/cni"
 conf_dir = "${folder}/cni/conf"
 `
 
-type Of = { readonly folder: string; readonly cgroupRoot: string; readonly port: number; readonly ca: string }
+type Of = { readonly folder: string; readonly port: number; readonly ca: string }
 
-const kubeletConfig = ({ folder, cgroupRoot, port, ca }: Of) => ({
+const kubeletConfig = ({ folder, port, ca }: Of) => ({
   apiVersion: 'kubelet.config.k8s.io/v1beta1',
   kind: 'KubeletConfiguration',
   address: '127.0.0.1',
@@ -141,7 +131,6 @@ const kubeletConfig = ({ folder, cgroupRoot, port, ca }: Of) => ({
   failCgroupV1: false,
   cgroupDriver: 'cgroupfs',
   cgroupsPerQOS: false,
-  cgroupRoot,
   enforceNodeAllocatable: [],
   oomScoreAdj: 0,
   failSwapOn: false,
@@ -154,18 +143,3 @@ const kubeletConfig = ({ folder, cgroupRoot, port, ca }: Of) => ({
   clusterDNS: ['10.96.0.10'],
   clusterDomain: 'cluster.local',
 })
-
-/** The groups of pods that were killed with the node. */
-function removeCgroups(root: string): void {
-  for (const place of ['', ...readdirSync(cgroups)]) {
-    const path = join(cgroups, place, root)
-    if (existsSync(path)) removeGroup(path)
-  }
-}
-
-function removeGroup(path: string): void {
-  for (const entry of readdirSync(path, { withFileTypes: true })) {
-    if (entry.isDirectory()) removeGroup(join(path, entry.name))
-  }
-  rmdirSync(path)
-}
