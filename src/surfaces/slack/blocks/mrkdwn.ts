@@ -112,8 +112,8 @@ export function limited(text: string, most: number): string {
     .slice(0, -1)
     .replace(/&[a-z]{0,4}$/, '')
     .replace(/<[^<>]*$/, '')
-  const boxes = kept.split('```').length - 1
-  if (boxes % 2 === 1) return `${kept.replace(/`{1,2}$/, '')}\n\`\`\`…`
-  const open = (kept.replaceAll('```', '').match(/`/g)?.length ?? 0) % 2 === 1
-  return `${kept}${open ? '`' : ''}…`
+    .replace(/`+$/, '')
+  if ((kept.split('```').length - 1) % 2 === 1) return `${kept}\n\`\`\`…`
+  const isOpen = (kept.replaceAll('```', '').match(/`/g)?.length ?? 0) % 2 === 1
+  return `${kept}${isOpen ? '`' : ''}…`
 }

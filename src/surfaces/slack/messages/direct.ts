@@ -17,7 +17,7 @@ export function directMessage(
   const { deploy, planned, now } = facts
   const asksAgain = deploy.approval === null && (planned?.voided.length ?? 0) > 0
   if (!deploy.approval && !asksAgain) return null
-  const state = stateOf(facts)
+  const state = stateOf(facts, options.command)
   if (deploy.phase !== 'awaiting_approval' || !deploy.approval)
     return fitted(state.text, [
       section(state.headline),

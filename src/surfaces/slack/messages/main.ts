@@ -21,7 +21,7 @@ import { nameOf, revisionOf } from './names.ts'
 import { stateOf } from './state.ts'
 
 export function mainMessage(facts: MessageFacts, options: Options): Rendered {
-  const { headline, text } = stateOf(facts)
+  const { headline, text } = stateOf(facts, options.command)
   return fitted(text, [
     section(headline),
     ...said(overrideLine(facts.deploy)),

@@ -4,6 +4,7 @@ import type { Deploy } from '../../../core/deploy.ts'
 import type { MessageFacts } from '../../../core/messages.ts'
 import { took } from '../../../core/words.ts'
 import { joined, type Mrkdwn, md, nothing, oneLine } from '../blocks/mrkdwn.ts'
+import { slackCommands } from '../blocks/slack-commands.ts'
 import { revisionOf } from './names.ts'
 
 /** What the state looks like. Only these: emoji mark state and nothing else. */
@@ -66,15 +67,15 @@ export function approvalsLeft({ approval }: Deploy): number {
   return Math.max(0, (approval?.required ?? 0) - given)
 }
 
-/** The first line and the plain text for where the deploy stands. */
-export function stateOf(facts: MessageFacts): State {
+/** The first line and the plain text for where the deploy stands; `command` is the slash command, with its slash. */
+export function stateOf(facts: MessageFacts, command: string): State {
   const { deploy } = facts
   const { mark, words, ended } = standing(facts)
   const where = md`*${deploy.environment}*`
   const headline = ended ?? joined([titled(deploy), where, md`${words}`], ' · ')
   return {
     headline: { mrkdwn: `${emoji[mark]} ${headline.mrkdwn}` },
-    text: `${plainTitle(deploy)} → ${deploy.environment}: ${plainEnd(facts, words)}`,
+    text: `${plainTitle(deploy)} → ${deploy.environment}: ${slackCommands(plainEnd(facts, words), command, deploy.environment)}`,
   }
 }
 

@@ -241,7 +241,7 @@ function ended(
   { who, options }: { who: Mrkdwn; options: ThreadOptions },
 ): ThreadEntry[] {
   const { deploy, diagnosis } = facts
-  const { headline, text } = stateOf(facts)
+  const { headline, text } = stateOf(facts, options.command)
   if (failures.includes(deploy.phase)) {
     const at = { command: options.command, environment: deploy.environment }
     const why = slackCommands(
