@@ -17,10 +17,13 @@ import { createLedger } from './core/ledger.ts'
 import { createReplica } from './core/replica.ts'
 import { createRunner } from './core/runner.ts'
 import { createSweeper } from './core/sweeper.ts'
+import type { Deps } from './core/use-cases/deps.ts'
+import { waitingWords } from './core/use-cases/follow.ts'
 import { createView } from './core/view.ts'
 import { createDrain } from './drain.ts'
 import { UserError } from './errors.ts'
 import type { Log } from './log.ts'
+import { wireSlack } from './server/slack.ts'
 import { metricsRegistry } from './surfaces/http/metrics.ts'
 import { httpServer } from './surfaces/http/server.ts'
 import { version } from './version.ts'
@@ -127,7 +130,21 @@ export async function startServer(options: ServerOptions): Promise<Server> {
         .catch(error => report('history was not pruned', error)),
   })
   const people = Object.values(config.people)
-  const core = coreOf({
+  const slack =
+    config.slack &&
+    wireSlack({
+      config: { ...config, slack: config.slack },
+      kv,
+      keys,
+      clock,
+      random,
+      replica,
+      drain,
+      log,
+      core: () => core,
+      waiting: deploy => waitingWords(deps, deploy),
+    })
+  const deps: Deps = {
     kv,
     keys,
     clock,
@@ -141,10 +158,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     people,
     groups: config.slack?.groups ?? [],
     etcd: () => kv.ping(),
+    checks: slack ? [slack.checks] : [],
     bootstrap: config.tokens.bootstrap,
     maxTokenSeconds: config.tokens.maxLifetimeSeconds,
     log: report,
-  })
+  }
+  const core: Core = coreOf(deps)
   let working = false
   /** etcd answers before this replica has read what is live: until then it would not see a lock. */
   async function health(): ReturnType<Core['health']> {
@@ -153,6 +172,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     return { ok: ok && working, checks: [...checks, { name: 'replica', ok: working, message }] }
   }
   const metrics = metricsRegistry()
+  const surface = slack?.surface()
   const http = httpServer({
     core: { ...core, health },
     config: {
@@ -165,21 +185,28 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     version,
     metrics,
     drain,
+    mounts: surface?.mount ? [surface.mount] : [],
   })
 
   async function close(): Promise<void> {
-    const left = drain.close(config.limits.drainSeconds * 1000)
-    await Promise.all([http.close(), runner.stop(config.limits.drainSeconds * 1000), sweeper.stop(), left])
+    const patience = config.limits.drainSeconds * 1000
+    const left = drain.close(patience)
+    // The notifier's election hangs on the replica's lease, which the runner gives back.
+    const work = Promise.resolve(slack?.notifier.stop()).then(() => runner.stop(patience))
+    await Promise.all([http.close(), surface?.stop(), work, sweeper.stop(), left])
+    slack?.close()
     for (const cluster of clusters.values()) cluster.close()
     await kv.close()
   }
 
   try {
     const url = await http.listen()
+    surface?.start()
     // etcd may be down: /readyz says so, requests get a clear error, and work begins once it answers.
     const ready = runner.start().then(() => {
       working = true
       sweeper.start()
+      slack?.notifier.start()
     })
     ready.catch(error => report('this replica could not start to work', error))
     let closing: Promise<void> | undefined

@@ -26,16 +26,11 @@ export type Command =
       readonly tail: number | null
     } & Place)
   | { readonly kind: 'history'; readonly app: string; readonly environment: string | null }
-  | ({ readonly kind: 'lock'; readonly duration: string | null; readonly reason: string } & Partial2<Place>)
+  | ({ readonly kind: 'lock'; readonly duration: string | null } & Partial2<Place> & Why)
   | ({ readonly kind: 'unlock' } & Partial2<Place> & Why)
-  | {
-      readonly kind: 'freeze'
-      readonly environment: string
-      readonly duration: string | null
-      readonly reason: string
-    }
+  | ({ readonly kind: 'freeze'; readonly environment: string; readonly duration: string | null } & Why)
   | ({ readonly kind: 'unfreeze'; readonly environment: string } & Why)
-  | { readonly kind: 'list' | 'approvals' | 'whoami' | 'doctor' }
+  | { readonly kind: 'list' | 'locks' | 'approvals' | 'whoami' | 'doctor' }
   | { readonly kind: 'help'; readonly command: CommandName | null }
 /** What a deploy or a plan names; what is null is asked for in a dialog. */
 export type Parts = {
@@ -139,7 +134,7 @@ function commandOf(kind: CommandName, values: Filled): Command {
     case 'status':
       return { kind, ...anywhere }
     case 'lock':
-      return { kind, ...anywhere, duration: maybe('duration'), reason: text('reason') }
+      return { kind, ...anywhere, duration: maybe('duration'), reason }
     case 'unlock':
       return { kind, ...anywhere, reason }
     case 'freeze':
@@ -147,7 +142,7 @@ function commandOf(kind: CommandName, values: Filled): Command {
         kind,
         environment: place.environment,
         duration: maybe('duration'),
-        reason: text('reason'),
+        reason,
       }
     case 'unfreeze':
       return { kind, environment: place.environment, reason }

@@ -131,7 +131,11 @@ const understood: readonly (readonly [string, Command])[] = [
     { kind: 'freeze', environment: 'production', duration: '72h', reason: 'end-of-year freeze' },
   ],
   ['unfreeze production', { kind: 'unfreeze', environment: 'production', ...why }],
+  ['lock production', { kind: 'lock', app: null, environment: 'production', duration: null, reason: null }],
+  ['lock all', { kind: 'lock', app: null, environment: null, duration: null, reason: null }],
+  ['freeze production for 2h', { kind: 'freeze', environment: 'production', duration: '2h', reason: null }],
   ['approvals', { kind: 'approvals' }],
+  ['locks', { kind: 'locks' }],
   ['whoami', { kind: 'whoami' }],
   ['who am i', { kind: 'whoami' }],
   ['doctor', { kind: 'doctor' }],
@@ -169,10 +173,8 @@ const refused: readonly (readonly [string, RegExp])[] = [
   ['scale web 100000 staging', /is not a number of pods/],
   ['promote web to production', /^Say where from/],
   ['promote web from staging', /^Say where to/],
-  ['lock production', /^Say why, at the end/],
   ['lock wbe in production testing', /Did you mean `web`/],
   ['lock web testing', /is not an environment/],
-  ['lock all', /^Say why/],
   ['unlock', /^Say where, or `all`/],
   ['freeze production until monday', /^Say how long instead of until when/],
   ['freeze 2h end of year', /is not an environment|Say where/],
@@ -198,6 +200,7 @@ describe('understood', () => {
     const one = { apps: ['web'], environments: ['production'] }
     expect(parseCommand('restart web', one)).toMatchObject({ command: { environment: 'production' } })
     expect(parseCommand('freeze because of it', one).kind).toBe('refused')
+    expect(parseCommand('lock because of it', one).kind).toBe('refused')
   })
 
   it('takes any name for an app while the store does not answer', () => {
@@ -229,7 +232,7 @@ describe('help', () => {
     expect(helpOf('deploy').usage).toBe('deploy [app] [revision] [to environment] [because reason]')
     expect(helpOf('scale').usage).toBe('scale <app> to <number> in <environment> [because reason]')
     expect(helpOf('promote').usage).toBe('promote <app> from <environment> to <environment> [because reason]')
-    expect(helpOf('lock').usage).toBe('lock [app] [in environment] [all] [for duration] <reason>')
+    expect(helpOf('lock').usage).toBe('lock [app] [in environment] [all] [for duration] [reason]')
   })
 })
 
@@ -322,7 +325,7 @@ const commandArb = knownArb.chain(names => {
       .tuple(locked, orNull(durationArb), reasonArb)
       .map(([place, duration, why]) => ({ kind: 'lock' as const, ...place, duration, reason: why })),
     fc.tuple(locked, reason).map(([place, why]) => ({ kind: 'unlock' as const, ...place, reason: why })),
-    fc.record({ ...is('freeze'), environment, duration: orNull(durationArb), reason: reasonArb }),
+    fc.record({ ...is('freeze'), environment, duration: orNull(durationArb), reason }),
     fc.record({ ...is('unfreeze'), environment, reason }),
     fc.record({
       kind: fc.constantFrom('list' as const, 'approvals' as const, 'whoami' as const, 'doctor' as const),

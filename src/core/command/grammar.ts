@@ -3,7 +3,7 @@
 
 export const commandNames = [
   'deploy', 'status', 'list', 'pods', 'logs', 'history', 'plan', 'promote', 'rollback', 'scale', 'restart', 'cancel',
-  'delete', 'lock', 'unlock', 'freeze', 'unfreeze', 'approvals', 'whoami', 'doctor', 'help',
+  'delete', 'lock', 'unlock', 'freeze', 'unfreeze', 'locks', 'approvals', 'whoami', 'doctor', 'help',
 ] as const // biome-ignore format: a list
 export type CommandName = (typeof commandNames)[number]
 
@@ -150,9 +150,10 @@ export const grammar: Readonly<Record<CommandName, Entry>> = {
     group: 'run',
   },
   lock: {
-    takes: { app: 'may', environment: 'may', everything: 'may', duration: 'may', reason: 'must' },
+    takes: { app: 'may', environment: 'may', everything: 'may', duration: 'may', reason: 'may' },
     reason: 'free',
-    summary: 'Hold back deploys of an app or an environment, for 24 h unless said otherwise.',
+    summary:
+      'Hold back deploys of an app or an environment, for 24 h unless said otherwise. Without a reason a dialog asks for it.',
     examples: ['lock web in production for 2h looking for a leak', 'lock production 30m moving the database'],
     group: 'hold',
   },
@@ -164,7 +165,7 @@ export const grammar: Readonly<Record<CommandName, Entry>> = {
     group: 'hold',
   },
   freeze: {
-    takes: { environment: 'must', duration: 'may', reason: 'must' },
+    takes: { environment: 'must', duration: 'may', reason: 'may' },
     reason: 'free',
     summary: 'Freeze an environment, for 24 h unless said otherwise. Named people may override.',
     examples: ['freeze production for 3d end-of-year freeze'],
@@ -176,6 +177,13 @@ export const grammar: Readonly<Record<CommandName, Entry>> = {
     summary: 'End a freeze.',
     examples: ['unfreeze production'],
     aliases: ['thaw'],
+    group: 'hold',
+  },
+  locks: {
+    takes: {},
+    summary: 'What is locked or frozen now.',
+    examples: ['locks'],
+    aliases: ['freezes'],
     group: 'hold',
   },
   whoami: {

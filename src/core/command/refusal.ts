@@ -50,15 +50,12 @@ export function lacking(
     replicas: `Say how many pods. ${type}`,
     environment: `Say where: ${where}. ${type}`,
   }
-  const lost = slots.find(
-    ([slot, need]) => need === 'must' && slot !== 'reason' && values[slot] === undefined,
-  )
+  const lost = slots.find(([slot, need]) => need === 'must' && values[slot] === undefined)
   if (lost) return sentences[lost[0]] ?? type
   if ((name === 'lock' || name === 'unlock') && !values.environment && (!values.everything || values.app))
     return `Say where, or \`all\`: ${where}. ${type}`
   if (name === 'cancel' && !values.id && !(values.app && values.environment))
     return `Say which app and where, or the id of the deploy. ${type}`
-  if (grammar[name].takes.reason === 'must' && !values.reason) return `Say why, at the end. ${type}`
   return misshapen(values)
 }
 

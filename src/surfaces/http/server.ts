@@ -70,9 +70,29 @@ export type HttpOptions = {
   readonly metrics: Metrics
   /** Aborted when the process begins to drain: not ready any more, streams end, connections are not kept. */
   readonly drain: { readonly closing: AbortSignal }
+  /** What answers for itself at one path: Slack's endpoint. */
+  readonly mounts?: readonly Mount[]
 }
 
-export function httpServer({ core, config, log, version, metrics, drain }: HttpOptions): HttpServer {
+/** A handler of raw requests; it answers each, in its own time and size. */
+export type Mount = {
+  readonly path: string
+  readonly handle: (
+    incoming: IncomingMessage,
+    outgoing: ServerResponse,
+    facts: { readonly requestId: string },
+  ) => Promise<void>
+}
+
+export function httpServer({
+  core,
+  config,
+  log,
+  version,
+  metrics,
+  drain,
+  mounts = [],
+}: HttpOptions): HttpServer {
   const timeouts = { ...defaultTimeouts, ...config.timeouts }
   const stopping = new AbortController()
   const shutdown = AbortSignal.any([stopping.signal, drain.closing])
@@ -99,8 +119,17 @@ export function httpServer({ core, config, log, version, metrics, drain }: HttpO
     return ask.json(document)
   })
 
-  const answer = (incoming: IncomingMessage, outgoing: ServerResponse, facts: RequestFacts): Promise<void> =>
-    getRequestListener(request => app.fetch(request, { incoming, outgoing, facts }), {
+  const answer = (
+    incoming: IncomingMessage,
+    outgoing: ServerResponse,
+    facts: RequestFacts,
+  ): Promise<void> => {
+    const mount = mounts.find(({ path }) => path === (incoming.url ?? '').split('?')[0])
+    if (mount) {
+      facts.route = mount.path
+      return mount.handle(incoming, outgoing, facts)
+    }
+    return getRequestListener(request => app.fetch(request, { incoming, outgoing, facts }), {
       overrideGlobalObjects: false,
       // What the adapter itself refuses: an address or a Host that is none.
       errorHandler: () => {
@@ -109,6 +138,7 @@ export function httpServer({ core, config, log, version, metrics, drain }: HttpO
         return Response.json(body, { status })
       },
     })(incoming, outgoing)
+  }
 
   const server = createServer(
     {

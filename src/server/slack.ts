@@ -1,0 +1,94 @@
+// The Slack half of a replica: adapter → notifier and surface, wired where Slack is configured. Nothing here waits for
+// Slack: gkube starts, deploys and stops the same while it is down.
+import { slackAdapter } from '../adapters/slack/slack.ts'
+import type { Config } from '../config.ts'
+import type { Clock } from '../core/clock.ts'
+import type { Check, Core } from '../core/core.ts'
+import type { Deploy } from '../core/deploy.ts'
+import type { Keys } from '../core/keys.ts'
+import type { Kv } from '../core/kv.ts'
+import { newsOf } from '../core/news.ts'
+import { createNotifier } from '../core/notifier.ts'
+import type { Replica } from '../core/replica.ts'
+import type { createDrain } from '../drain.ts'
+import type { Log } from '../log.ts'
+import { slackSurface } from '../surfaces/slack/app.ts'
+import { slackApprovers } from '../surfaces/slack/approvers.ts'
+import { slackCallers } from '../surfaces/slack/callers.ts'
+import { slackClaims } from '../surfaces/slack/claims.ts'
+import { slackMention } from '../surfaces/slack/messages/names.ts'
+import { slackRenderer } from '../surfaces/slack/messages/renderer.ts'
+import { appNames } from '../surfaces/slack/names.ts'
+
+type Wired = {
+  readonly config: Config & { readonly slack: NonNullable<Config['slack']> }
+  readonly kv: Kv
+  readonly keys: Keys
+  readonly clock: Clock
+  readonly random: () => number
+  readonly replica: Pick<Replica, 'name' | 'lease'>
+  readonly drain: Pick<ReturnType<typeof createDrain>, 'track'>
+  readonly log: Log
+  /** The core is made after this, and asks for `checks`. */
+  readonly core: () => Core
+  /** What a deploy waits for, in words. */
+  readonly waiting: (deploy: Deploy) => string | null
+}
+
+export function wireSlack({ config, kv, keys, clock, random, replica, drain, log, core, waiting }: Wired) {
+  const { slack } = config
+  const environments = new Map(Object.entries(config.environments))
+  const people = Object.values(config.people)
+  const report = (message: string, error: unknown) => log.warn({ err: error }, message)
+  const adapter = slackAdapter({
+    ...slack,
+    channels: [...environments].flatMap(([environment, { channel }]) =>
+      channel ? [{ environment, channel }] : [],
+    ),
+    log: report,
+  })
+  const renderer = slackRenderer({
+    links: { compare: slack.compareLink },
+    mention: slackMention,
+    command: slack.command,
+  })
+  const { workspace } = adapter
+  const notifier = createNotifier({
+    kv,
+    keys,
+    clock,
+    random,
+    replica,
+    renderer,
+    messenger: adapter.messenger,
+    environment: name => environments.get(name),
+    waiting,
+    approversOf: slackApprovers({ workspace, people, groups: slack.groups, environments }),
+    log: report,
+  })
+  /** Made with the core, which needs `checks` first. */
+  const surface = () =>
+    slackSurface({
+      core: core(),
+      callers: slackCallers({ workspace, people, config: slack, log }),
+      workspace,
+      config: slack,
+      environments,
+      clock,
+      random,
+      log,
+      track: drain.track,
+      renderer,
+      claim: slackClaims({ kv, keys, replica: replica.name }),
+      names: appNames({ core: core(), now: clock.now }),
+      news: newsOf({ kv, keys }),
+      bodyLimit: config.limits.bodyBytes,
+    })
+  return {
+    surface,
+    notifier,
+    checks: async (): Promise<readonly Check[]> =>
+      (await Promise.all([adapter.checks(), notifier.checks()])).flat(),
+    close: adapter.close,
+  }
+}
