@@ -236,7 +236,8 @@ async function serveRound(
         for (const name of laneNames) {
           const lane = item.lanes[name]
           if (lane.due === null) continue
-          if (lane.due > now) arm(lane.due, lane)
+          // Not arm(): that would end the sleep which is about to begin, for ever.
+          if (lane.due > now) earliest = Math.min(earliest, lane.due)
           else {
             lane.due = null
             run(item, name)
