@@ -16,7 +16,8 @@ const claimsOf = (workload: Workload): string[] =>
 const placeOf = ({ environment, cluster, namespace }: Workload) =>
   md`*${environment}* (cluster ${cluster}, namespace ${namespace})`
 
-export function deleteDialog(workload: Workload): ModalView {
+/** `channel`: where it was asked. */
+export function deleteDialog(workload: Workload, channel: string | null): ModalView {
   const { app, environment } = workload
   const claims = claimsOf(workload)
   const volumes =
@@ -30,7 +31,7 @@ export function deleteDialog(workload: Workload): ModalView {
     title: 'Delete',
     callback: viewIds.delete,
     submit: 'Delete',
-    meta: { app, environment },
+    meta: { app, environment, ...(channel ? { channel } : {}) },
     blocks: [
       section(
         joined(
@@ -64,6 +65,7 @@ export function deleteDialog(workload: Workload): ModalView {
 export const scaleDialog = (at: {
   readonly workload: Workload
   readonly wanted: number | null
+  readonly channel: string | null
 }): ModalView => {
   const { app, environment, overrides } = at.workload
   const now = overrides.replicas ?? at.wanted
@@ -71,7 +73,7 @@ export const scaleDialog = (at: {
     title: 'Scale',
     callback: viewIds.scale,
     submit: 'Scale',
-    meta: { app, environment },
+    meta: { app, environment, ...(at.channel ? { channel: at.channel } : {}) },
     blocks: [
       section(
         now === null

@@ -31,7 +31,7 @@ export const approveDialog = (deploy: Deploy, options: { readonly reasonNeeded: 
     title: 'Approve',
     callback: viewIds.approve,
     submit: 'Approve',
-    meta: { deploy: deploy.id },
+    meta: { deploy: deploy.id, ...(deploy.prepared ? { hash: deploy.prepared.hash } : {}) },
     blocks: [
       section(aboutOf(deploy)),
       ...context(pinned(deploy)),

@@ -20,6 +20,9 @@ export const choiceOf = (view: Pick<Submitted, 'state'>): Choice => ({
   revision: fieldOf(view, optionIds.revision),
 })
 
+/** Named after the app, so that another app starts without a revision. */
+export const revisionBlock = (app: string | null): string => `revision:${app ?? ''}`
+
 const optionOf = (value: string | null) => (value === null ? null : { value })
 
 /**
@@ -53,7 +56,7 @@ export const deployDialog = (at: {
         initial: optionOf(at.choice.environment),
       }),
       searchField({
-        block: `revision:${at.choice.app ?? ''}`,
+        block: revisionBlock(at.choice.app),
         action: optionIds.revision,
         label: 'Revision',
         placeholder: '1.4.2',

@@ -25,13 +25,14 @@ export type HoldPlace = { readonly environment?: string; readonly app?: string }
 export const heldWords = ({ app, environment }: HoldPlace): string =>
   [app ?? 'all apps', environment ? `in ${environment}` : 'everywhere'].join(' ')
 
-export function holdDialog(hold: 'lock' | 'freeze', place: HoldPlace): ModalView {
+/** `channel`: where it was asked. */
+export function holdDialog(hold: 'lock' | 'freeze', place: HoldPlace, channel: string | null): ModalView {
   const lock = hold === 'lock'
   return modal({
     title: lock ? 'Lock' : 'Freeze',
     callback: viewIds.lock,
     submit: lock ? 'Lock' : 'Freeze',
-    meta: { ...place, hold },
+    meta: { ...place, hold, ...(channel ? { channel } : {}) },
     blocks: [
       section(
         lock

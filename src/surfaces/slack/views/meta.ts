@@ -8,6 +8,11 @@ const schema = z.strictObject({
     .string()
     .regex(/^[a-z0-9]{1,40}$/)
     .optional(),
+  /** `prepared.hash` of what was shown: the vote binds it. */
+  hash: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .optional(),
   app: z.string().min(1).max(40).optional(),
   environment: z.string().min(1).max(30).optional(),
   /** Where it was asked for: the message of a deploy goes there. */

@@ -1,0 +1,72 @@
+// Revisions of an app that a person may want to deploy: what runs somewhere, then what was deployed before, the newest
+// first. Builds of Jenkins come in here too once they are known. Kept for some seconds: a select asks at each letter.
+import type { Caller, Core } from '../../../core/core.ts'
+import type { Deploy } from '../../../core/deploy.ts'
+import { demand } from '../../../core/policy.ts'
+import { ago, phaseText } from '../../../core/words.ts'
+import type { SlackDeps } from '../deps.ts'
+
+export type Found = {
+  readonly revision: string
+  /** What is known of it, in few words. */
+  readonly about: string
+  /** Environments that run it. */
+  readonly runsIn: readonly string[]
+}
+
+const keepMs = 5_000
+const mostKept = 50
+const past = 60
+
+type Kept = { readonly at: number; readonly found: Promise<readonly Found[]> }
+/** By core: tests and replicas have their own. */
+const kept = new WeakMap<Core, Map<string, Kept>>()
+
+/** Throws UserError as the core does. */
+export function revisionsOf(
+  deps: Pick<SlackDeps, 'core' | 'clock'>,
+  caller: Caller,
+  app: string,
+): Promise<readonly Found[]> {
+  const { core, clock } = deps
+  // What is kept was read for someone else.
+  demand(caller, 'view', { app }, [])
+  const byApp = kept.get(core) ?? new Map<string, Kept>()
+  kept.set(core, byApp)
+  const now = clock.now()
+  const last = byApp.get(app)
+  if (last && now - last.at < keepMs) return last.found
+  const found = read(core, caller, { app, now })
+  byApp.delete(app)
+  byApp.set(app, { at: now, found })
+  const [oldest] = byApp.keys()
+  if (byApp.size > mostKept && oldest !== undefined) byApp.delete(oldest)
+  found.catch(() => byApp.delete(app))
+  return found
+}
+
+async function read(
+  core: Core,
+  caller: Caller,
+  { app, now }: { app: string; now: number },
+): Promise<readonly Found[]> {
+  const [apps, deploys] = await Promise.all([
+    core.listApps(caller),
+    core.history(caller, { app, limit: past }),
+  ])
+  const runs = new Map<string, string[]>()
+  for (const { revision, environment } of apps.find(one => one.app.app === app)?.workloads ?? [])
+    runs.set(revision, [...(runs.get(revision) ?? []), environment])
+  const found = new Map<string, Found>()
+  for (const [revision, runsIn] of runs)
+    found.set(revision, { revision, runsIn, about: `runs in ${runsIn.join(', ')}` })
+  for (const deploy of deploys)
+    if (deploy.revision && !found.has(deploy.revision) && shipping.includes(deploy.kind))
+      found.set(deploy.revision, { revision: deploy.revision, runsIn: [], about: aboutOf(deploy, now) })
+  return [...found.values()]
+}
+
+const shipping: readonly Deploy['kind'][] = ['deploy', 'redeploy', 'rollback', 'adopt']
+
+const aboutOf = ({ phase, environment, endedAt, requestedAt }: Deploy, now: number): string =>
+  `${phaseText(phase)} in ${environment} ${ago(endedAt ?? requestedAt, now)}`

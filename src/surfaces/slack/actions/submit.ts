@@ -1,0 +1,103 @@
+// A dialog that was submitted: stored first, then the ack, which is the answer. What can be mended stays in the dialog
+// as an error of its field; what cannot replaces it. Beyond the deadline the dialog says so and then tells the truth.
+import { setTimeout as wait } from 'node:timers/promises'
+import type { ViewResponseAction } from '@slack/bolt'
+import type { Rendered } from '../../../core/messages.ts'
+import { UserError, type UserErrorKind } from '../../../errors.ts'
+import { unconfirmedAnswer } from '../answers/refusal.ts'
+import { cut, oneLine } from '../blocks/mrkdwn.ts'
+import { slackCommands } from '../blocks/slack-commands.ts'
+import type { Call, SlackCaller, SlackDeps } from '../deps.ts'
+import type { Submitted } from '../views/state.ts'
+import { inTimeFor, settle } from './settle.ts'
+import { answerView, failureAnswer } from './soon.ts'
+
+export type Submission = {
+  readonly deps: SlackDeps
+  readonly call: Call
+  readonly view: Submitted
+  readonly user: string
+  readonly ack: (response?: ViewResponseAction) => Promise<void>
+}
+
+/** Thrown by the work where the person can mend it: texts by block id. */
+export class FieldErrors extends Error {
+  readonly errors: Readonly<Record<string, string>>
+  constructor(errors: Readonly<Record<string, string>>) {
+    super('a dialog was not filled in right')
+    this.name = 'FieldErrors'
+    this.errors = errors
+  }
+}
+
+/** Slack names no limit of an error's text; one line is read. */
+const mostError = 300
+/** What a person may mend or try again without opening the dialog anew. */
+const mendable: readonly UserErrorKind[] = ['bad_input', 'unavailable', 'held', 'too_large']
+
+type Work<T> = {
+  readonly title: string
+  /** Idempotent: it runs again while its outcome is unknown. */
+  readonly work: (caller: SlackCaller) => Promise<T>
+  /** The block where an error stands; `dead`: nothing in this dialog can mend it. */
+  readonly blockFor: (error: UserError) => string
+  /** What to say when it is done. */
+  readonly done: (result: T) => Promise<Rendered>
+  /** Closing the dialog says enough where it was done in time. */
+  readonly closes?: boolean
+  /** Where to say it; null: in the dialog's place. */
+  readonly channel: string | null
+}
+
+export async function submitted<T>(
+  at: Submission,
+  { title, work, blockFor, done, closes, channel }: Work<T>,
+): Promise<void> {
+  const { deps, call, view, ack } = at
+  let late = false
+  const replace = (answer: Rendered) => deps.workspace.updateView({ id: view.id }, answerView(title, answer))
+  try {
+    const caller = await call.caller()
+    const result = await settle(() => work(caller), {
+      deadline: inTimeFor(call),
+      late: async () => {
+        late = true
+        await ack({ response_action: 'update', view: answerView(title, unconfirmedAnswer(null)) })
+      },
+    })
+    if (late) await replace(await done(result))
+    else if (closes) await ack()
+    else await finish(at, { title, answer: await done(result), channel })
+  } catch (error) {
+    if (late) return void (await replace(failureAnswer(deps, call, error)))
+    if (error instanceof FieldErrors) return ack({ response_action: 'errors', errors: { ...error.errors } })
+    if (!(error instanceof UserError)) throw error
+    if (mendable.includes(error.kind)) {
+      const text = cut(oneLine(slackCommands(error.message, deps.config.command)), mostError)
+      return ack({ response_action: 'errors', errors: { [blockFor(error)]: text } })
+    }
+    await ack({ response_action: 'update', view: answerView(title, failureAnswer(deps, call, error)) })
+  }
+}
+
+/** Closes the dialog and says it where it was asked; where the bot cannot speak there, the dialog says it. */
+async function finish(
+  { deps, user, ack }: Submission,
+  { title, answer, channel }: { title: string; answer: Rendered; channel: string | null },
+): Promise<void> {
+  if (channel === null || !(await member(deps, channel)))
+    return ack({ response_action: 'update', view: answerView(title, answer) })
+  await ack()
+  await deps.workspace.ephemeral(channel, user, answer)
+}
+
+/** The ack does not wait for Slack to tell. */
+async function member({ workspace }: SlackDeps, channel: string): Promise<boolean> {
+  const stop = new AbortController()
+  const limit = wait(400, false, { signal: stop.signal }).catch(() => false)
+  try {
+    return await Promise.race([workspace.isMember(channel).catch(() => false), limit])
+  } finally {
+    stop.abort()
+  }
+}

@@ -1,0 +1,19 @@
+// Where the message of a deploy appears that was asked for by a click or in a dialog: the notifier posts it there.
+import type { Deploy } from '../../../core/deploy.ts'
+import type { SlackDeps } from '../deps.ts'
+
+/** A direct message is no place for the message of a deploy: the team does not see it. */
+export const sharedChannel = (channel: string | null): string | null =>
+  channel !== null && /^[CG]/.test(channel) ? channel : null
+
+/** Where the message of a deploy appears that was asked for in `channel`. */
+export async function toldIn(
+  deps: Pick<SlackDeps, 'environments' | 'workspace'>,
+  deploy: Pick<Deploy, 'environment'>,
+  channel: string | null,
+): Promise<string | null> {
+  const own = deps.environments.get(deploy.environment)?.channel ?? null
+  const shared = sharedChannel(channel)
+  if (shared === null) return own
+  return (await deps.workspace.isMember(shared).catch(() => false)) ? shared : own
+}
