@@ -23,10 +23,10 @@ const mrkdwn = (text: Mrkdwn, most: number): MrkdwnElement => ({
   verbatim: true,
 })
 
-/** Text without markup; `:names:` of emoji stay words. */
+/** Text without markup; `:names:` of emoji stay words. Slack reads no mention in it; nothing there looks like one either. */
 export const plain = (text: string, most: number): PlainTextElement => ({
   type: 'plain_text',
-  text: cut(oneLine(text), most) || '-',
+  text: cut(oneLine(text).replace(/<(?=[!@#])/g, '‹'), most) || '-',
   emoji: false,
 })
 

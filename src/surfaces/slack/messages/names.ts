@@ -1,11 +1,11 @@
 // How people and revisions are written. A name pings nobody; a mention does, in a post or a reply (an edit never does).
 import type { Actor } from '../../../core/deploy.ts'
-import { code, escaped, type Mrkdwn, md, nothing, oneLine } from '../blocks/mrkdwn.ts'
+import { code, cut, escaped, type Mrkdwn, md, nothing, oneLine } from '../blocks/mrkdwn.ts'
 
 /** `@ana`, without a ping; those who come from elsewhere by their name alone. */
 export function nameOf(actor: Pick<Actor, 'id' | 'name'>): Mrkdwn {
   const isPerson = actor.id.startsWith('slack:') && !/^(here|channel|everyone)$/i.test(actor.name)
-  return md`${isPerson ? '@' : ''}${actor.name}`
+  return md`${isPerson ? '@' : ''}${cut(actor.name, 80)}`
 }
 
 /** For the renderer's option `mention`: people of Slack by their id, which pings them; others by name. */
