@@ -79,6 +79,7 @@ export function controlOf(deps: ControlDeps): Control {
       access.revoked = true
     },
     mentions: deps.setMentions,
+    skew: dispatch.skew,
 
     deleteMessage(name, ts) {
       if (!state.remove(channel(name).id, ts)) throw new Error(`there is no message ${ts} in ${name}`)

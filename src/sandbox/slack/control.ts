@@ -247,6 +247,8 @@ export type Control = {
   scopes(scopes: readonly string[]): void
   /** invalid_auth from now on, as after a token was revoked. */
   revokeToken(): void
+  /** Signs requests as if Slack's clock were this many seconds off. */
+  skew(seconds: number): void
   /** How mentions in commands arrive: `<@U1|ana>` (full, default) or `<@U1>` (bare); Slack sends both. */
   mentions(style: 'full' | 'bare'): void
 

@@ -32,6 +32,7 @@ export function dispatcher(deps: {
   const stopped = new AbortController()
   let target: string | null = null
   let offline = false
+  let skewSeconds = 0
   let repeat: DispatchKind | 'any' | undefined
 
   function bodyOf(kind: DispatchKind, payload: Json): { type: string; body: string } {
@@ -45,7 +46,7 @@ export function dispatcher(deps: {
 
   async function byHttp(url: string, kind: DispatchKind, payload: Json, retry?: Retry): Promise<Outcome> {
     const { type, body } = bodyOf(kind, payload)
-    const time = String(Math.floor(Date.now() / 1000))
+    const time = String(Math.floor(Date.now() / 1000) + skewSeconds)
     const mac = createHmac('sha256', deps.signingSecret).update(`v0:${time}:${body}`).digest('hex')
     const started = performance.now()
     const ms = () => Math.round(performance.now() - started)
@@ -120,6 +121,9 @@ export function dispatcher(deps: {
     connected: () => !offline && (target !== null || sockets.count() > 0),
     setOffline(value: boolean) {
       offline = value
+    },
+    skew(seconds: number) {
+      skewSeconds = seconds
     },
     repeatNext(kind?: DispatchKind) {
       repeat = kind ?? 'any'
