@@ -1,20 +1,29 @@
 // `npm start`: everything on one machine, with nothing configured. A real etcd, a stand-in cluster (or a real one by
-// --kubeconfig) and one gkube, wired by an ordinary gkube.yaml that is written where you can look at it.
+// --kubeconfig), a stand-in Slack workspace with a page, and one gkube, wired by an ordinary gkube.yaml that is written
+// where you can look at it (written-config.ts).
 import { randomBytes } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parse, stringify } from 'yaml'
 import { etcdKv } from '../adapters/etcd/kv.ts'
 import { loadConfig } from '../config.ts'
-import { createLog } from '../log.ts'
+import { UserError } from '../errors.ts'
+import { createLog, type Log } from '../log.ts'
 import { stopSignal } from '../serve.ts'
 import { startServer } from '../server.ts'
 import { startCluster } from './cluster/cluster.ts'
 import { startEtcd } from './etcd.ts'
+import { registerExamples } from './first-apps.ts'
+import { imageRegistry } from './image-registry.ts'
+import type { SandboxSlack } from './slack/control.ts'
+import { startSlack } from './slack/slack.ts'
+import { secretFiles, writtenConfig } from './written-config.ts'
 
 export type SandboxOptions = {
   /** Of the API; 0 takes a free one. */
   readonly port?: number
+  /** Of the Slack workspace and its page; 0 takes a free one. */
+  readonly slackPort?: number
   /** Where everything is kept; default `.gkube` in the working directory. */
   readonly data?: string
   /** A running etcd instead of one of our own. */
@@ -49,26 +58,36 @@ export async function sandbox(options: SandboxOptions): Promise<number> {
       )
       writePrivate(kubeconfig, text(cluster.kubeconfig()))
     }
-    const token = secretIn(join(data, 'token'))
+    const slack = await keep(started, openWorkspace(options.slackPort ?? 8485, log))
+    const token = secretIn(join(data, secretFiles.token))
+    writePrivate(join(data, secretFiles.botToken), slack.botToken)
+    writePrivate(join(data, secretFiles.signingSecret), slack.signingSecret)
     const file = join(data, 'gkube.yaml')
     writePrivate(
       file,
-      configText({ endpoint, kubeconfig, context: options.context, port: options.port ?? 8484 }),
+      writtenConfig({
+        etcd: endpoint,
+        kubeconfig,
+        context: options.context,
+        port: options.port ?? 8484,
+        slack: slack.api,
+      }),
     )
     const config = loadConfig({ file, env: {}, read: path => readFileSync(path, 'utf8') })
-    const registry = {
-      resolve: async () => ({ kind: 'unavailable' as const, message: 'the sandbox has no image registry' }),
-    }
-    const server = await startServer({ config, log, registry })
+    const server = await startServer({ config, log, registry: imageRegistry })
     started.push({ stop: server.close })
+    slack.connect(`${server.url}/slack/events`)
     await server.ready
+    await registerExamples(server.core, data)
     // Found by the command line in this folder and below, wherever the data is.
     mkdirSync('.gkube', { recursive: true, mode: 0o700 })
     writePrivate(
       join('.gkube', 'context.json'),
       JSON.stringify({ url: server.url, token, environment: 'staging' }, null, 2),
     )
-    for (const line of greeting(server.url, {
+    for (const line of greeting({
+      page: slack.url,
+      url: server.url,
       endpoint,
       kubeconfig,
       data,
@@ -93,6 +112,19 @@ async function checkEtcd(endpoint: string): Promise<void> {
   }
 }
 
+async function openWorkspace(port: number, log: Log): Promise<SandboxSlack> {
+  try {
+    return await startSlack({ port, log })
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw cause
+    throw new UserError(
+      'conflict',
+      `Port ${port} is taken by another program. Stop that one, or name another port with --slack-port (0: a free one).`,
+      { cause },
+    )
+  }
+}
+
 async function keep<T extends Part>(started: Part[], starting: Promise<T>): Promise<T> {
   const part = await starting
   started.push(part)
@@ -113,28 +145,22 @@ function writePrivate(file: string, content: string): void {
 const text = (kubeconfig: object | string): string =>
   typeof kubeconfig === 'string' ? stringify(parse(kubeconfig)) : stringify(kubeconfig)
 
-function configText(at: { endpoint: string; kubeconfig: string; context?: string; port: number }): string {
-  const environment = { createNamespace: true, onFailure: 'rollback' }
-  return `# Written by the sandbox at each start.\n${stringify({
-    listen: { host: '127.0.0.1', port: at.port },
-    etcd: { endpoints: [at.endpoint] },
-    clusters: { default: { kubeconfig: at.kubeconfig, ...(at.context ? { context: at.context } : {}) } },
-    environments: { staging: { ...environment, exec: true }, production: environment },
-    tokens: { bootstrapFile: 'token' },
-  })}`
-}
-
-function greeting(
-  url: string,
-  at: { endpoint: string; kubeconfig: string; data: string; real: boolean },
-): string[] {
+function greeting(at: {
+  page: string
+  url: string
+  endpoint: string
+  kubeconfig: string
+  data: string
+  real: boolean
+}): string[] {
   return [
-    `gkube sandbox ready at ${url}`,
+    `gkube sandbox ready: open ${at.page}`,
+    '  A Slack workspace: act as ana and type /gkube deploy web 1.0.0 to production, then approve it as ben.',
+    `  api      ${at.url}`,
     `  etcd     ${at.endpoint}`,
     `  cluster  ${at.real ? 'real' : 'stand-in'}: kubectl --kubeconfig ${at.kubeconfig} get pods -A`,
     `  data     ${at.data}`,
-    'Try, in another terminal:',
-    '  npx gkube app apply -f examples/web.yaml',
+    'The same on the command line, in another terminal:',
     '  npx gkube deploy web 1.0.0 --environment staging',
     '  npx gkube status',
     'Ctrl-C stops all of it.',

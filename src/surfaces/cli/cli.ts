@@ -22,6 +22,7 @@ export type Local = {
   sandbox(
     options: {
       port?: number
+      slackPort?: number
       data?: string
       etcd?: string
       kubeconfig?: string

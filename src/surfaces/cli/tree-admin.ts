@@ -84,12 +84,18 @@ export function here(root: Command, add: Add, does: Does): void {
     async () => (await import('./commands/here.ts')).serve,
   )
   does(
-    add(root, 'sandbox', 'Run everything on this machine: etcd, a stand-in cluster, a server', [
-      'gkube sandbox',
-      'gkube sandbox --port 9000 --data /tmp/gkube',
-      'gkube sandbox --kubeconfig ~/.kube/config --context kind-dev',
-    ])
-      .option('--port <n>', 'of the API; 0 takes a free one')
+    add(
+      root,
+      'sandbox',
+      'Run everything on this machine: etcd, a stand-in cluster, a Slack workspace with a page, a server',
+      [
+        'gkube sandbox',
+        'gkube sandbox --port 9000 --data /tmp/gkube',
+        'gkube sandbox --kubeconfig ~/.kube/config --context kind-dev',
+      ],
+    )
+      .option('--port <n>', 'of the API (default: 8484); 0 takes a free one')
+      .option('--slack-port <n>', 'of the Slack workspace and its page (default: 8485); 0 takes a free one')
       .option('--data <dir>', 'where everything is kept (default: .gkube)')
       .option('--etcd <url>', 'a running etcd instead of one of its own')
       .option('--kubeconfig <path>', 'a real cluster instead of the stand-in')

@@ -13,6 +13,7 @@ export async function sandbox(
   _args: Args,
   options: {
     port?: string
+    slackPort?: string
     data?: string
     etcd?: string
     kubeconfig?: string
@@ -23,12 +24,13 @@ export async function sandbox(
   if (options.context && !options.kubeconfig)
     throw new UserError('bad_input', '--context is one of a kubeconfig: add --kubeconfig <path>.')
   return cli.local.sandbox(
-    { ...options, port: options.port === undefined ? undefined : portOf(options.port) },
+    { ...options, port: portOf(options.port), slackPort: portOf(options.slackPort) },
     cli.io,
   )
 }
 
-function portOf(text: string): number {
+function portOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
   const port = Number(text)
   if (!/^\d{1,5}$/.test(text) || port > 65_535)
     throw new UserError('bad_input', `\`${text}\` is not a port (0 to 65535).`)

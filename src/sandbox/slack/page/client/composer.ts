@@ -60,23 +60,26 @@ export function Composer({ label, commands, send }: Props): VNode {
     setShut(true)
   }
   const chosen = offered[at]
-  /** What a key does here; null: what it always does. */
-  const doing = (key: string): (() => unknown) | null => {
-    // A command that is only begun is completed first; one that is whole is sent.
-    if (key === 'Enter') return chosen && chosen.fill.trim() !== text.trim() ? () => complete(chosen) : submit
-    if (key === 'Tab') return chosen ? () => complete(chosen) : null
-    if (key === 'Escape') return chosen ? () => setShut(true) : null
-    const step = { ArrowDown: 1, ArrowUp: -1 }[key]
-    if (!step) return null
+  // A command that is only begun is completed first; one that is whole is sent.
+  const enter = () => (chosen && chosen.fill.trim() !== text.trim() ? complete(chosen) : void submit())
+  const arrow = (step: 1 | -1) => {
     if (chosen) return () => setActive((at + step + offered.length) % offered.length)
     return back > 0 || (!text && step < 0) ? () => recall(-step) : null
   }
+  /** What a key does here; null: what it always does. */
+  const doing: Readonly<Record<string, (() => void) | null>> = {
+    Enter: enter,
+    Tab: chosen ? () => complete(chosen) : null,
+    Escape: chosen ? () => setShut(true) : null,
+    ArrowDown: arrow(1),
+    ArrowUp: arrow(-1),
+  }
   const keys = (event: KeyboardEvent) => {
-    const done = event.isComposing || event.shiftKey ? null : doing(event.key)
+    const done = event.isComposing || event.shiftKey ? null : doing[event.key]
     if (!done) return
     event.preventDefault()
     event.stopPropagation()
-    void done()
+    done()
   }
   useLayoutEffect(() => {
     const area = input.current

@@ -46,7 +46,8 @@ export function Message({ message, follows, inThread }: Props): VNode {
       ${
         !follows &&
         html`<div class="by"><b>${author.name}</b>${isApp && html`<span class="badge">App</span>`}
-          <time title=${wholeTime(message.ts)}>${timeOf(message.ts)}</time></div>`
+          <time title=${wholeTime(message.ts)}>${timeOf(message.ts)}</time>
+          ${message.edited && html`<small class="edited" title=${wholeTime(message.edited.ts)}>edited</small>`}</div>`
       }
       ${content}
       ${
@@ -78,7 +79,6 @@ function Content({ message }: { readonly message: Wire }): VNode {
   const blocks = message.blocks as unknown as readonly Block[] | undefined
   return html`<div class="content">
     ${blocks?.length ? html`<${Blocks} blocks=${blocks} />` : html`<${Mrkdwn} text=${message.text} />`}
-    ${message.edited && html`<small class="edited">(edited)</small>`}
     ${(message.files ?? []).map(file => html`<${File} key=${file.id} file=${file} />`)}
   </div>`
 }

@@ -1,0 +1,31 @@
+// Registers the example apps when a sandbox starts for the first time, so that the first command has something to
+// deploy. A file beside the data says that it was done: what somebody unregistered stays away.
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parse } from 'yaml'
+import { parseApp } from '../core/app-environment.ts'
+import type { Caller, Core } from '../core/core.ts'
+
+/** In a checkout and in the npm package; an image has none. */
+const folder = join(import.meta.dirname, '../../examples')
+
+const sandbox: Caller = {
+  actor: { id: 'sandbox', name: 'sandbox', via: 'cli' },
+  grants: [{ role: 'admin', apps: ['*'], environments: ['*'] }],
+}
+
+/** The names of the apps that were registered; none but the first time. */
+export async function registerExamples(core: Core, data: string): Promise<readonly string[]> {
+  const done = join(data, 'examples-registered')
+  if (existsSync(done) || !existsSync(folder)) return []
+  const there = new Set((await core.listApps(sandbox)).map(({ app }) => app.app))
+  const names: string[] = []
+  for (const file of readdirSync(folder).filter(name => name.endsWith('.yaml'))) {
+    const app = parseApp(parse(readFileSync(join(folder, file), 'utf8')))
+    if (there.has(app.app)) continue
+    await core.applyApp(sandbox, app, { dryRun: false })
+    names.push(app.app)
+  }
+  writeFileSync(done, `${names.join('\n')}\n`, { mode: 0o600 })
+  return names
+}

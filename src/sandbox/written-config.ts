@@ -1,0 +1,73 @@
+// The gkube.yaml of the sandbox: two environments, the people of its Slack workspace with what each may do, and secrets
+// in files beside it. Written at each start, for people to look at; main.ts starts what it points to.
+import { stringify } from 'yaml'
+
+type At = {
+  readonly etcd: string
+  readonly kubeconfig: string
+  readonly context?: string
+  readonly port: number
+  /** The Web API of the stand-in Slack. */
+  readonly slack: string
+}
+
+/** Files beside gkube.yaml that hold its secrets. */
+export const secretFiles = {
+  token: 'token',
+  botToken: 'slack-bot-token',
+  signingSecret: 'slack-signing-secret',
+} as const
+
+/** A protected environment is given by name only: `*` would leave it out. */
+const both = ['staging', 'production']
+
+/** The text of gkube.yaml. */
+export function writtenConfig(at: At): string {
+  const environment = { createNamespace: true, onFailure: 'rollback' }
+  return `# Written by the sandbox at each start. What each key means: docs/configuration.md.\n${stringify({
+    listen: { host: '127.0.0.1', port: at.port },
+    etcd: { endpoints: [at.etcd] },
+    clusters: { default: { kubeconfig: at.kubeconfig, ...(at.context ? { context: at.context } : {}) } },
+    environments: {
+      staging: { ...environment, exec: true, channel: 'C0STAGING' },
+      production: {
+        ...environment,
+        protected: true,
+        channel: 'C0PRODUCTION',
+        approvals: { required: 1, tell: true },
+        breakGlass: ['cho'],
+      },
+    },
+    people: {
+      ana: {
+        name: 'ana',
+        email: 'ana@example.com',
+        slack: 'U0ANA',
+        grants: [{ role: 'deployer', environments: both }],
+      },
+      ben: { name: 'ben', email: 'ben@example.com', slack: 'U0BEN' },
+      cho: {
+        name: 'cho',
+        email: 'cho@example.com',
+        slack: 'U0CHO',
+        grants: [{ role: 'operator', environments: both }],
+      },
+    },
+    groups: {
+      'release-managers': {
+        slack: 'S0RELEASE',
+        grants: [
+          { role: 'approver', environments: both },
+          { role: 'deployer', environments: both },
+        ],
+      },
+    },
+    slack: {
+      api: at.slack,
+      botTokenFile: secretFiles.botToken,
+      signingSecretFile: secretFiles.signingSecret,
+      members: [{ role: 'viewer', environments: both }],
+    },
+    tokens: { bootstrapFile: secretFiles.token },
+  })}`
+}
