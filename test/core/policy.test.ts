@@ -92,6 +92,13 @@ describe('a refusal', () => {
   it.each(words)('%s', (_, action, place, message) => {
     expect(() => demand(caller(grant('viewer')), action, place, people)).toThrow(message)
   })
+  it('names ten of many and counts the rest', () => {
+    const many = Array.from({ length: 13 }, (_, n) => ({ name: `p${n}`, grants: [grant('admin')] }))
+    const all = () => demand(caller(), 'freeze', { app: '*', environment: staging }, many)
+    expect(all).toThrow(
+      'ana may not freeze all apps in staging. Who may: @p0, @p1, @p2, @p3, @p4, @p5, @p6, @p7, @p8, @p9 and 3 more.',
+    )
+  })
   it('is silent where it is allowed', () => {
     expect(demand(caller(grant('deployer', ['production'])), 'deploy', webThere, people)).toBeUndefined()
   })

@@ -2,8 +2,8 @@
 import { describe, expect, it } from 'vitest'
 import type { Lock } from '../../src/core/core.ts'
 import type { Deploy } from '../../src/core/deploy.ts'
-import { decide, freeSlot, heldBy, type Waiting } from '../../src/core/queue.ts'
-import { deployOf } from './sample.ts'
+import { decide, freeSlot, frozenBy, heldBy, type Waiting } from '../../src/core/queue.ts'
+import { ana, deployOf } from './sample.ts'
 
 /** `a deploy`, `b redeploy preparing`: id, kind and phase (ready unless said), in the order of their requests. */
 const queue = (...names: string[]): Waiting[] =>
@@ -94,6 +94,28 @@ describe('the next deploy of an app', () => {
     const kept = decide(waiting, 'keep')
     expect(kept.superseded).toEqual([])
     expect(kept.next?.id ?? null).toBe(keep)
+  })
+})
+
+describe('in a freeze', () => {
+  const cases: [string, string[], string[], string | null][] = [
+    ['nobody goes', ['a scale', 'b scale'], ['a', 'b'], null],
+    ['what was overridden goes past the others', ['a scale', 'b scale'], ['a'], 'b'],
+    ['a rollback goes', ['a scale', 'b rollback'], ['a'], 'b'],
+    ['an earlier one that is still prepared is waited for', ['a scale preparing', 'b scale'], [], null],
+  ]
+  it.each(cases)('%s', (_, names, frozen, next) => {
+    const seen = decide(queue(...names), 'keep', deploy => frozen.includes(deploy.id))
+    expect(seen.next?.id ?? null).toBe(next)
+  })
+  const kinds: [string, Parameters<typeof frozenBy>[0], boolean][] = [
+    ['a deploy is held', { kind: 'deploy', overridden: null }, true],
+    ['a delete is held', { kind: 'delete', overridden: null }, true],
+    ['a rollback is not', { kind: 'rollback', overridden: null }, false],
+    ['what was overridden is not', { kind: 'deploy', overridden: { by: ana, reason: 'fire', at: 1 } }, false],
+  ]
+  it.each(kinds)('%s', (_, deploy, held) => {
+    expect(frozenBy(deploy)).toBe(held)
   })
 })
 

@@ -10,7 +10,7 @@ export function whoami(deps: Pick<Deps, 'environments'>): Core['whoami'] {
     environments: [...deps.environments.values()].map(environment => ({
       environment: environment.name,
       protected: environment.protected,
-      may: appsOf(caller).flatMap(app => mayDo(caller, environment, app)),
+      may: mayThere(caller, environment),
       breakGlass: caller.person !== undefined && environment.breakGlass.includes(caller.person),
     })),
   })
@@ -18,11 +18,17 @@ export function whoami(deps: Pick<Deps, 'environments'>): Core['whoami'] {
 
 type MayDo = Whoami['environments'][number]['may']
 
-/** All apps at once first, then those that a grant names. */
-const appsOf = ({ grants }: Caller): string[] => [
-  '*',
-  ...[...new Set(grants.flatMap(grant => grant.apps))].filter(app => app !== '*').toSorted(),
-]
+/** Those that a grant names. */
+const appsOf = ({ grants }: Caller): string[] =>
+  [...new Set(grants.flatMap(grant => grant.apps))].filter(app => app !== '*').toSorted()
+
+/** What holds for all apps, then the apps that may be done more with. */
+function mayThere(caller: Caller, environment: Environment): MayDo {
+  const all = mayDo(caller, environment, '*')
+  const known = all[0]?.actions ?? []
+  const named = appsOf(caller).flatMap(app => mayDo(caller, environment, app))
+  return [...all, ...named.filter(one => one.actions.length > known.length)]
+}
 
 function mayDo(caller: Caller, environment: Environment, app: string): MayDo {
   const by = (action: Action) =>
@@ -35,6 +41,6 @@ function mayDo(caller: Caller, environment: Environment, app: string): MayDo {
 
 /** As the use cases ask: looking does not need a protected environment to be named, tokens are about everything. */
 function placeOf(action: Action, environment: Environment, app: string): Place {
-  if (action === 'tokens') return { ...everywhere, app }
+  if (action === 'tokens') return everywhere
   return { app, environment: action === 'view' ? { ...environment, protected: false } : environment }
 }

@@ -161,7 +161,7 @@ describe('a delete', () => {
 
 describe('history beyond its limit', () => {
   it('goes with its snapshots, but never with one that is needed', async () => {
-    const tenant = world.tenant({ history: 5 })
+    const tenant = world.tenant({ history: 5, channel: 'C0STAGING' })
     let before: (specs: readonly string[]) => Promise<void> = async () => undefined
     const watched = (kv: Kv): Kv => ({
       ...kv,
@@ -205,6 +205,12 @@ describe('history beyond its limit', () => {
     await phaseOf(tenant, deploy.id, d => d.phase === 'ready')
     await replica.sweeper.prune(last)
     const kept = await tenant.kv.list(tenant.keys.history(place, tenant.name))
+    const ids = kept.entries.map(entry => entry.key.slice(entry.key.lastIndexOf('/') + 1)).sort()
+    // What belongs to a deploy goes with it.
+    for (const prefix of [tenant.keys.messages, tenant.keys.outbox, tenant.keys.asked(admin.actor.id)]) {
+      const { entries } = await tenant.kv.list(prefix)
+      expect(entries.map(entry => entry.key.slice(prefix.length)).sort()).toEqual(ids)
+    }
     expect(kept.entries).toHaveLength(5)
     expect(await specs()).toBe(5)
     await replica.core.unlock(admin, { environment: place, app: tenant.name, reason: '' })
