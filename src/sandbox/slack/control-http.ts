@@ -96,7 +96,7 @@ export function controlOverHttp(deps: {
     }
   }
 
-  function events(request: IncomingMessage, response: ServerResponse) {
+  function events(response: ServerResponse) {
     response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
     response.write(`data: ${JSON.stringify({ version: state.version(), what: 'workspace' })}\n\n`)
     const stop = state.onChange(change => {
@@ -104,7 +104,7 @@ export function controlOverHttp(deps: {
       if (change.what !== 'call') response.write(`id: ${change.version}\ndata: ${JSON.stringify(change)}\n\n`)
     })
     const beat = setInterval(() => response.write(': still here\n\n'), heartbeat)
-    request.on('close', () => {
+    response.on('close', () => {
       clearInterval(beat)
       stop()
     })
@@ -120,7 +120,7 @@ export function controlOverHttp(deps: {
         .writeHead(status, { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' })
         .end(JSON.stringify(body ?? { ok: true }))
     if (request.method === 'GET' && path === '/control/state') return answer(200, snapshot())
-    if (request.method === 'GET' && path === '/control/events') return events(request, response)
+    if (request.method === 'GET' && path === '/control/events') return events(response)
     const file = request.method === 'GET' && state.files.get(path.replace('/control/files/', ''))
     if (file && path.startsWith('/control/files/'))
       return void response
