@@ -2,7 +2,7 @@
 // plan checked; where a person will look at it, the server is asked by a dry run. Nothing is written to the cluster.
 import { type Adoption, type Beginning, beginAdoption, finishAdoption } from './adoption/adoption.ts'
 import { refusals } from './allowlist.ts'
-import { auditPut } from './audit.ts'
+import { shown } from './asking.ts'
 import type { Clock } from './clock.ts'
 import { type Cluster, type KubeObject, nameOf } from './cluster.ts'
 import type { AdoptParams, Deploy } from './deploy.ts'
@@ -22,11 +22,8 @@ import { approvalHash, specHash } from './hash.ts'
 import { immutableChanges, kindChanges } from './immutable.ts'
 import type { Keys } from './keys.ts'
 import type { Entry, Kv, Write } from './kv.ts'
-import { plannedSchema } from './messages.ts'
 import { render } from './objects.ts'
 import { planKind, planOverrides, planSteps } from './plan.ts'
-import { type Earlier, nothingEarlier, plannedOf, sinceWords, voidedBy } from './planned.ts'
-import { preview } from './preview.ts'
 import { decode, put, type Stored } from './records.ts'
 import type { DeployEvent } from './transition.ts'
 import { seconds } from './units.ts'
@@ -216,7 +213,10 @@ export async function prepare(
     const approval = approvalFor(worked.environment, deploy, deps.clock.now())
     const settled = settle(deps, deploy, worked, approval)
     if (!approval) return settled
-    return { ...settled, writes: [...settled.writes, ...(await shown(deps, deploy, worked, settled.event))] }
+    return {
+      ...settled,
+      writes: [...settled.writes, ...(await shown(deps, deploy, worked, settled.event.prepared))],
+    }
   } catch (error) {
     if (error instanceof Refusal) return { event: { kind: 'refuse', cause: error.cause }, writes: [] }
     throw error
@@ -234,59 +234,6 @@ function approvalFor({ approvals }: Environment, deploy: Deploy, now: number) {
     requesterCounts: approvals.requesterCounts,
     expiresAt: now + seconds(approvals.expiry) * 1000,
   }
-}
-
-/** Admission decides before people do; then what they decide about is kept for them, with what changed since. */
-async function shown(
-  deps: PrepareDeps,
-  deploy: Deploy,
-  worked: Prepared,
-  { prepared }: Settled,
-): Promise<Write[]> {
-  const asked = await preview(deps, worked)
-  for (const { object, error } of asked.refused) {
-    if (error.kind === 'invalid' || error.kind === 'forbidden')
-      throw new Refusal('admission_refused', `${object}: ${error.message}`)
-    // Someone made or removed it at the same moment; a conflict is told in the notes.
-    if (!['not_found', 'already_exists', 'field_conflict'].includes(error.kind)) throw error
-  }
-  const now = deps.clock.now()
-  const { earlier, voided } = await sinceEarlier(deps, deploy, { worked, prepared })
-  const audit = auditPut(deps.keys, now, {
-    by: { id: 'gkube', name: 'gkube', via: 'gkube' },
-    action: 'void_votes',
-    app: deploy.app,
-    environment: deploy.environment,
-    deploy: deploy.id,
-    outcome: 'void',
-    detail: `${voided.join(', ')}: ${earlier.since.join('; ')}`,
-  })
-  const planned = plannedOf(asked, { deploy, earlier, now })
-  return [put(deps.keys.planned(deploy.id), planned), ...(voided.length > 0 ? [audit] : [])]
-}
-
-/** What changed since it last asked for approval, and whose decision is void by that; both add up. */
-async function sinceEarlier(
-  deps: PrepareDeps,
-  deploy: Deploy,
-  { worked, prepared }: { worked: Prepared; prepared: NonNullable<Deploy['prepared']> },
-): Promise<{ earlier: Earlier; voided: readonly string[] }> {
-  const before = deploy.prepared
-  if (!before) return { earlier: nothingEarlier, voided: [] }
-  const key = deps.keys.planned(deploy.id)
-  const entry = (await deps.kv.getMany([key])).get(key)
-  const kept = entry ? decode(plannedSchema, entry).value : nothingEarlier
-  if (before.hash === prepared.hash) return { earlier: kept, voided: [] }
-  const frozen = await deps.specs.get(before.spec)
-  const was = frozen ? worked.draw(frozen, before.overrides) : null
-  const words = sinceWords(
-    deploy,
-    { settled: before, objects: was },
-    { settled: prepared, objects: worked.objects },
-  )
-  const voided = voidedBy(deploy, prepared.hash)
-  const earlier = { since: [...kept.since, ...words], voided: [...kept.voided, ...voided] }
-  return { earlier, voided }
 }
 
 type Settled = Extract<DeployEvent, { kind: 'prepared' }>

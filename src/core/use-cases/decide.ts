@@ -2,12 +2,13 @@
 // record themselves, by compare-and-swap; after it they leave an intent for the owner.
 import { UserError } from '../../errors.ts'
 import { auditPut } from '../audit.ts'
-import type { Intent } from '../coordination.ts'
+import { type Intent, intentSchema } from '../coordination.ts'
 import type { Caller, Core } from '../core.ts'
 import { type Actor, type Deploy, deploySchema } from '../deploy.ts'
 import { IllegalEvent, LostRace } from '../ledger.ts'
 import { able, demand } from '../policy.ts'
 import { decode, put, type Stored, unchanged } from '../records.ts'
+import { ago } from '../times.ts'
 import type { DeployEvent } from '../transition.ts'
 import { type Deps, environmentNamed } from './deps.ts'
 import { cancelRefusal, voteRefusal } from './why-not.ts'
@@ -135,5 +136,13 @@ async function leaveIntent(deps: Deps, stored: Stored<Deploy>, by: Actor, reason
     compares: [unchanged(stored.key, stored), { kind: 'absent', key }],
     writes: [put(key, intent), audit],
   })
-  if (!result.committed && !result.seen.has(key)) throw new LostRace([stored.key])
+  if (result.committed) return
+  const asked = result.seen.get(key)
+  if (!asked) throw new LostRace([stored.key])
+  const { by: first, at } = decode(intentSchema, asked).value
+  if (first.id !== by.id)
+    throw new UserError(
+      'conflict',
+      `@${first.name} asked to cancel it already, ${ago(at, clock.now())}; it stops as soon as it can.`,
+    )
 }

@@ -2,8 +2,6 @@
 // message goes and the dedup key; only then is the request answered: an answer means it is durable.
 import { z } from 'zod'
 import { UserError } from '../../errors.ts'
-import { type App, appSchema } from '../app.ts'
-import { parseApp, specFor } from '../app-environment.ts'
 import { auditPut } from '../audit.ts'
 import type { Caller, RequestInput } from '../core.ts'
 import { type AdoptParams, type Deploy, deploySchema, type Kind } from '../deploy.ts'
@@ -15,15 +13,12 @@ import type { Compare, Entry, Write } from '../kv.ts'
 import type { Messages } from '../messages.ts'
 import { type Action, demand, may } from '../policy.ts'
 import { frozenBy, heldBy } from '../queue.ts'
-import { decode, newId, put, type Stored } from '../records.ts'
-import { unknownName } from '../suggest.ts'
-import { workloadSchema } from '../workload.ts'
-import { appNames, appsOfJob, demandRegister, registration } from './apps.ts'
+import { decode, newId, put } from '../records.ts'
+import { appsOfJob } from './apps.ts'
 import { type Deps, environmentNamed } from './deps.ts'
 import { freezeOf, freezeWords } from './freezes.ts'
-import { snapshotOf } from './history.ts'
 import { lockWords } from './locks.ts'
-import { basis, promoted } from './promote.ts'
+import { standing } from './standing.ts'
 
 const seenSchema = z.object({ schema: z.literal(1), deploy: z.string() })
 
@@ -139,113 +134,6 @@ function messageWrites(keys: Keys, id: string, wanted: readonly (string | null |
   if (channels.length === 0) return []
   const messages: Messages = { schema: 1, deploy: id, channels, main: null, thread: {}, direct: {} }
   return [put(keys.message(id), messages), put(keys.outboxEntry(id), { schema: 1 })]
-}
-
-type Facts = {
-  readonly revision: string
-  readonly snapshot: string | null
-  readonly compares: readonly Compare[]
-  readonly writes: readonly Write[]
-}
-
-type At = {
-  readonly input: Asked
-  readonly app: string
-  readonly environment: Environment
-  readonly found: ReadonlyMap<string, Entry>
-}
-
-/** What it needs, and what it stands on besides: another environment, or a deploy that a person was shown. */
-async function standing(deps: Deps, caller: Caller, at: At): Promise<Facts> {
-  const { input, app, environment, found } = at
-  const { from, basedOn } = input
-  const revision =
-    from === undefined
-      ? input.revision
-      : await promoted(deps, caller, { ...input, from }, { app, environment })
-  const facts = await check(deps, caller, { ...at, input: { ...input, revision } })
-  if (basedOn === undefined) return facts
-  const workload = found.get(deps.keys.workload(environment.name, app))
-  const compares = await basis(deps, basedOn, { app, environment }, workload)
-  return { ...facts, compares: [...facts.compares, ...compares] }
-}
-
-async function check(deps: Deps, caller: Caller, at: At): Promise<Facts> {
-  const { input, app, environment, found } = at
-  const { keys } = deps
-  const appEntry = found.get(keys.app(app))
-  const workloadKey = keys.workload(environment.name, app)
-  const workloadEntry = found.get(workloadKey)
-  const workload = workloadEntry ? decode(workloadSchema, workloadEntry) : null
-  if (input.kind === 'deploy' || input.kind === 'adopt')
-    return checkDeploy(deps, caller, input, { app, environment, appEntry })
-  if (!workload) {
-    const names = await appNames(deps)
-    if (!appEntry && !names.includes(app)) throw new UserError('not_found', unknownName('app', app, names))
-    throw new UserError(
-      'not_found',
-      `${app} does not run in ${environment.name}. Deploy it first: gkube deploy ${app} <revision> --environment ${environment.name}`,
-    )
-  }
-  const present: Compare[] = [{ kind: 'present', key: workloadKey }]
-  switch (input.kind) {
-    case 'scale':
-      if (input.replicas === undefined)
-        throw new UserError(
-          'bad_input',
-          `Say how many: gkube scale ${app} 3 --environment ${environment.name}`,
-        )
-      return { revision: workload.value.revision, snapshot: null, compares: present, writes: [] }
-    case 'rollback': {
-      const to = await snapshotOf(deps, workload.value, input.revision)
-      return { revision: to.revision, snapshot: to.spec, compares: present, writes: [] }
-    }
-    case 'redeploy':
-      if (!appEntry)
-        throw new UserError(
-          'not_found',
-          `${app} is not registered any more, so there is no new configuration. Register it: gkube app apply -f app.yaml`,
-        )
-      return { revision: workload.value.revision, snapshot: null, compares: present, writes: [] }
-    case 'restart':
-    case 'delete':
-      return { revision: workload.value.revision, snapshot: null, compares: present, writes: [] }
-  }
-}
-
-async function checkDeploy(
-  deps: Deps,
-  caller: Caller,
-  input: Asked,
-  at: { app: string; environment: Environment; appEntry: Entry | undefined },
-): Promise<Facts> {
-  const { app, environment, appEntry } = at
-  const before: Stored<App> | null = appEntry ? decode(appSchema, appEntry) : null
-  if (!input.spec && !before) throw new UserError('not_found', await unregistered(deps, app))
-  if (input.revision === undefined) {
-    throw new UserError(
-      'bad_input',
-      `Say which revision: gkube deploy ${app} 1.4.2 --environment ${environment.name}`,
-    )
-  }
-  const spec = input.spec ? parseApp(input.spec) : before?.value
-  if (spec) specFor(spec, environment.name)
-  if (!input.spec)
-    return {
-      revision: input.revision,
-      snapshot: null,
-      compares: [{ kind: 'present', key: deps.keys.app(app) }],
-      writes: [],
-    }
-  const sent = parseApp(input.spec)
-  demandRegister(deps, caller, { app: sent, before: before?.value ?? null })
-  const { compares, writes } = registration(deps, sent, before)
-  return { revision: input.revision, snapshot: null, compares, writes }
-}
-
-async function unregistered(deps: Deps, app: string): Promise<string> {
-  const words = unknownName('app', app, await appNames(deps))
-  return `${words} To register it: gkube app apply -f app.yaml, or gkube deploy -f app.yaml.`
 }
 
 function refuseIfHeld(deps: Deps, input: Asked, environment: Environment, app: string, now: number): void {

@@ -1,5 +1,6 @@
 // Pure: why a person's decision about a deploy does not count, in words for that person: who was first, how long ago,
-// what it does now. decide.ts asks before it writes; approvals.ts shows it beside each request.
+// what it does now. decide.ts and override.ts ask before they
+// write; waiting.ts shows it beside each request.
 import { UserError } from '../../errors.ts'
 import { type Actor, type Deploy, isTerminal, type Phase } from '../deploy.ts'
 import { ago } from '../times.ts'
@@ -122,6 +123,25 @@ export function cancelRefusal(
     return conflict('It is being rolled back already; a rollback is not cancelled.')
   if (ifWaiting && phase === 'running') return conflict('It runs already.')
   return null
+}
+
+/** Why it cannot be overridden; null: it can. `frozen`: a freeze holds it now. */
+export function overrideRefusal(
+  deploy: Deploy,
+  { by, frozen, now }: { by: Actor; frozen: boolean; now: number },
+): UserError | null {
+  const { phase, overridden, approval } = deploy
+  if (overridden && phase !== 'preparing') {
+    const who = overridden.by.id === by.id ? 'You overrode it already' : `@${overridden.by.name} overrode it`
+    return conflict(`${who}, ${ago(overridden.at, now)}; ${nowWords(deploy)}.`)
+  }
+  if (isTerminal(phase)) return conflict(`It is over: ${nowWords(deploy)}.`)
+  if (phase === 'requested' || phase === 'preparing')
+    return conflict('It is still being prepared. Try again in a moment.')
+  if (phase === 'awaiting_approval' && approval && now >= approval.expiresAt)
+    return conflict(`The request expired ${ago(approval.expiresAt, now)}. ${askAgain(deploy)}`)
+  if (phase === 'awaiting_approval' || (phase === 'ready' && frozen)) return null
+  return conflict(`Neither an approval nor a freeze is in its way: ${nowWords(deploy)}.`)
 }
 
 function cancelledWords({ cancelledBy, endedAt }: Deploy, by: Actor, now: number): string {

@@ -118,28 +118,29 @@ describe('a freeze', () => {
     expect(await replica.core.freezes(vic)).toEqual([])
     await replica.sweeper.stop()
   })
-  it('that came between look and claim is honoured', async () => {
-    await replica.core.lock(admin, {
-      environment: 'staging',
-      reason: 'a test',
-      expiresIn: '1h',
-      steal: false,
+  it('that comes between look and claim is honoured: the claim compares its key', async () => {
+    let before: () => Promise<unknown> = async () => undefined
+    const racing = await tenant.replica({
+      people,
+      kv: kv => ({
+        ...kv,
+        async commit(commit) {
+          const claims = commit.writes.some(write => write.kind === 'put' && write.key.includes('/slots/'))
+          if (claims) await before()
+          return kv.commit(commit)
+        },
+      }),
     })
-    await until(() => replica.view.live.locks.size === 1)
-    const { id } = await ship({ revision: '1' })
-    await phaseOf(tenant, id, one => one.phase === 'ready')
-    // Its key is compared by the claim, so it does not matter whether this replica has heard of it.
-    await Promise.all([
-      replica.core.freeze(cho, { environment: 'staging', reason: 'now', endsIn: '1h' }),
-      replica.core.unlock(admin, { environment: 'staging', reason: '' }),
-    ])
-    const now = await phaseOf(tenant, id, one => one.phase !== 'preparing')
-    const frozen = await tenant.kv.get(tenant.keys.freeze('staging'))
-    if (now.startedAt === null) {
-      expect(frozen).not.toBeNull()
-      await replica.core.override(dan, id, { reason: 'it must' })
+    await replica.stop()
+    before = async () => {
+      before = async () => undefined
+      await racing.core.freeze(cho, { environment: 'staging', reason: 'end-of-year freeze', endsIn: '1h' })
     }
-    expect((await ended(tenant, id)).phase).toBe('succeeded')
+    const { deploy } = await racing.core.request(ana, ask({ app: tenant.name, revision: '1' }))
+    await until(async () => words.test((await racing.core.showDeploy(ana, deploy.id)).waiting ?? ''))
+    expect((await phaseOf(tenant, deploy.id, one => one.phase === 'ready')).startedAt).toBeNull()
+    await racing.core.override(dan, deploy.id, { reason: 'it must' })
+    expect((await ended(tenant, deploy.id)).phase).toBe('succeeded')
   })
 })
 

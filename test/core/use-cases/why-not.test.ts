@@ -1,7 +1,7 @@
 // Every answer to a click that does not count, word by word: it says who was first, when, and what is so now.
 import { describe, expect, it } from 'vitest'
 import { type Deploy, phases } from '../../../src/core/deploy.ts'
-import { cancelRefusal, nowWords, voteRefusal } from '../../../src/core/use-cases/why-not.ts'
+import { cancelRefusal, nowWords, overrideRefusal, voteRefusal } from '../../../src/core/use-cases/why-not.ts'
 import { ana, ben, deployOf, prepared } from '../sample.ts'
 
 const minute = 60_000
@@ -209,5 +209,48 @@ describe('a cancel', () => {
     expect(cancelRefusal(decided('running'), { by: ben, ifWaiting: true, now })?.message).toBe(
       'It runs already.',
     )
+  })
+})
+
+describe('an override', () => {
+  const overridden = { by: cho, reason: 'fire', at: now - 2 * minute }
+  const clicks: [string, Deploy, boolean, string | null][] = [
+    ['counts while it waits for approval', open, false, null],
+    ['counts where a freeze holds it', decided('ready'), true, null],
+    [
+      'a second one',
+      decided('running', { overridden: { ...overridden, by: ben } }),
+      false,
+      'You overrode it already, 2 minutes ago; it is rolling out.',
+    ],
+    [
+      'after another',
+      decided('ready', { overridden }),
+      true,
+      '@cho overrode it, 2 minutes ago; it waits for its turn.',
+    ],
+    [
+      'with nothing in its way',
+      decided('ready'),
+      false,
+      'Neither an approval nor a freeze is in its way: it waits for its turn.',
+    ],
+    [
+      'when it runs',
+      decided('running'),
+      true,
+      'Neither an approval nor a freeze is in its way: it is rolling out.',
+    ],
+    ['too late', decided('denied'), false, 'It is over: it was denied.'],
+    ['too early', decided('preparing'), false, 'It is still being prepared. Try again in a moment.'],
+    [
+      'when the request has expired',
+      { ...open, approval: { ...approval, expiresAt: now - minute } },
+      false,
+      'The request expired a minute ago. Ask again: deploy web 1.4.2 to production.',
+    ],
+  ]
+  it.each(clicks)('%s', (_, deploy, frozen, says) => {
+    expect(overrideRefusal(deploy, { by: ben, frozen, now })?.message ?? null).toBe(says)
   })
 })

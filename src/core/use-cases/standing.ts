@@ -1,0 +1,123 @@
+// What a request stands on: that the app is registered or the spec sent along is valid, that what shall change is
+// there, what another environment runs (promote.ts), and the compares that hold all of it true at the commit.
+import { UserError } from '../../errors.ts'
+import { type App, appSchema } from '../app.ts'
+import { parseApp, specFor } from '../app-environment.ts'
+import type { Caller } from '../core.ts'
+import type { Environment } from '../environment.ts'
+import type { Compare, Entry, Write } from '../kv.ts'
+import { decode, type Stored } from '../records.ts'
+import { unknownName } from '../suggest.ts'
+import { workloadSchema } from '../workload.ts'
+import { appNames, demandRegister, registration } from './apps.ts'
+import type { Deps } from './deps.ts'
+import { snapshotOf } from './history.ts'
+import { basis, promoted } from './promote.ts'
+import type { Asked } from './request.ts'
+
+type Facts = {
+  readonly revision: string
+  readonly snapshot: string | null
+  readonly compares: readonly Compare[]
+  readonly writes: readonly Write[]
+}
+
+type At = {
+  readonly input: Asked
+  readonly app: string
+  readonly environment: Environment
+  readonly found: ReadonlyMap<string, Entry>
+}
+
+/** What it needs, and what it stands on besides: another environment, or a deploy that a person was shown. */
+export async function standing(deps: Deps, caller: Caller, at: At): Promise<Facts> {
+  const { input, app, environment, found } = at
+  const { from, basedOn } = input
+  const revision =
+    from === undefined
+      ? input.revision
+      : await promoted(deps, caller, { ...input, from }, { app, environment })
+  const facts = await check(deps, caller, { ...at, input: { ...input, revision } })
+  if (basedOn === undefined) return facts
+  const workload = found.get(deps.keys.workload(environment.name, app))
+  const compares = await basis(deps, basedOn, { app, environment }, workload)
+  return { ...facts, compares: [...facts.compares, ...compares] }
+}
+
+async function check(deps: Deps, caller: Caller, at: At): Promise<Facts> {
+  const { input, app, environment, found } = at
+  const { keys } = deps
+  const appEntry = found.get(keys.app(app))
+  const workloadKey = keys.workload(environment.name, app)
+  const workloadEntry = found.get(workloadKey)
+  const workload = workloadEntry ? decode(workloadSchema, workloadEntry) : null
+  if (input.kind === 'deploy' || input.kind === 'adopt')
+    return checkDeploy(deps, caller, input, { app, environment, appEntry })
+  if (!workload) {
+    const names = await appNames(deps)
+    if (!appEntry && !names.includes(app)) throw new UserError('not_found', unknownName('app', app, names))
+    throw new UserError(
+      'not_found',
+      `${app} does not run in ${environment.name}. Deploy it first: gkube deploy ${app} <revision> --environment ${environment.name}`,
+    )
+  }
+  const present: Compare[] = [{ kind: 'present', key: workloadKey }]
+  switch (input.kind) {
+    case 'scale':
+      if (input.replicas === undefined)
+        throw new UserError(
+          'bad_input',
+          `Say how many: gkube scale ${app} 3 --environment ${environment.name}`,
+        )
+      return { revision: workload.value.revision, snapshot: null, compares: present, writes: [] }
+    case 'rollback': {
+      const to = await snapshotOf(deps, workload.value, input.revision)
+      return { revision: to.revision, snapshot: to.spec, compares: present, writes: [] }
+    }
+    case 'redeploy':
+      if (!appEntry)
+        throw new UserError(
+          'not_found',
+          `${app} is not registered any more, so there is no new configuration. Register it: gkube app apply -f app.yaml`,
+        )
+      return { revision: workload.value.revision, snapshot: null, compares: present, writes: [] }
+    case 'restart':
+    case 'delete':
+      return { revision: workload.value.revision, snapshot: null, compares: present, writes: [] }
+  }
+}
+
+async function checkDeploy(
+  deps: Deps,
+  caller: Caller,
+  input: Asked,
+  at: { app: string; environment: Environment; appEntry: Entry | undefined },
+): Promise<Facts> {
+  const { app, environment, appEntry } = at
+  const before: Stored<App> | null = appEntry ? decode(appSchema, appEntry) : null
+  if (!input.spec && !before) throw new UserError('not_found', await unregistered(deps, app))
+  if (input.revision === undefined) {
+    throw new UserError(
+      'bad_input',
+      `Say which revision: gkube deploy ${app} 1.4.2 --environment ${environment.name}`,
+    )
+  }
+  const spec = input.spec ? parseApp(input.spec) : before?.value
+  if (spec) specFor(spec, environment.name)
+  if (!input.spec)
+    return {
+      revision: input.revision,
+      snapshot: null,
+      compares: [{ kind: 'present', key: deps.keys.app(app) }],
+      writes: [],
+    }
+  const sent = parseApp(input.spec)
+  demandRegister(deps, caller, { app: sent, before: before?.value ?? null })
+  const { compares, writes } = registration(deps, sent, before)
+  return { revision: input.revision, snapshot: null, compares, writes }
+}
+
+async function unregistered(deps: Deps, app: string): Promise<string> {
+  const words = unknownName('app', app, await appNames(deps))
+  return `${words} To register it: gkube app apply -f app.yaml, or gkube deploy -f app.yaml.`
+}
