@@ -100,9 +100,6 @@ export const exactlyOne =
 export const plainText = (max: number): Rule =>
   byType({ plain_text: shape({ text: string(max) }, { emoji: flag }) })
 
-export const mrkdwn = (max: number): Rule =>
-  byType({ mrkdwn: shape({ text: string(max) }, { verbatim: flag }) })
-
 export const anyText = (max: number): Rule =>
   byType({
     plain_text: shape({ text: string(max) }, { emoji: flag }),
