@@ -16,7 +16,9 @@ export function doctorAnswer(checks: readonly Check[], at: At): Rendered {
   const warnings = count('warning')
   const verdict =
     failed + warnings === 0
-      ? `All ${checks.length} checks are fine`
+      ? checks.length === 1
+        ? '1 check is fine'
+        : `All ${checks.length} checks are fine`
       : `${failed} of ${checks.length} checks failed${warnings > 0 ? `, ${warnings} to look at` : ''}`
   const inOrder = order.flatMap(state => checks.filter(check => check.state === state))
   return fitted(verdict, [section(md`*${verdict}*`), ...inOrder.map(check => section(line(check, at)))])

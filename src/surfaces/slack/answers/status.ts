@@ -34,7 +34,7 @@ function nothingRuns({ app, environment, command }: Parameters<typeof statusAnsw
 
 /** `web  production  1.4.1  6/6 ready  3 d ago  ben   locked: …` */
 export function statusRow(
-  { workload, ready, wanted, health, message, current, lock }: Status,
+  { workload, ready, wanted, health, message, current, lock, freeze }: Status,
   now: number,
 ): string[] {
   const count = ready === null || wanted === null ? health : `${ready}/${wanted} ready`
@@ -43,6 +43,7 @@ export function statusRow(
     workload.state === 'ready' ? '' : workload.state,
     health === 'ready' ? '' : message,
     lock ? `locked: ${lock.reason} (${lock.by.name}, ${until(lock.expiresAt, now)})` : '',
+    freeze ? `frozen: ${freeze.reason} (${freeze.by.name}, ${until(freeze.endsAt, now)})` : '',
   ]
   return [
     workload.app,

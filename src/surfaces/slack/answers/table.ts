@@ -41,5 +41,6 @@ export function boxes(lines: readonly string[]): Block[] {
     groups.at(-1)?.push(line)
     size += more
   }
-  return groups.map(group => section(codeBlock(group.join('\n'))))
+  // Without `expand`, Slack folds a long one behind "show more".
+  return groups.map(group => ({ ...section(codeBlock(group.join('\n'))), expand: true }))
 }

@@ -2,16 +2,16 @@
 // `/gkube history web`, and `to production` instead of `--environment production`. What Slack has no command for stays
 // as it is: it is done on the command line. The grammar is core/command/grammar.ts.
 
-/** Verbs that both have, and what stands for what only the command line has. */
+/** Verbs that both have, and those that have another name here. */
 const verbs =
-  'deploy|status|list|pods|logs|history|plan|promote|rollback|scale|restart|cancel|delete|lock|unlock|freeze|unfreeze|approvals|whoami|doctor|help'
-const others: Readonly<Record<string, string>> = { 'app list': 'list', locks: 'status' }
+  'deploy|status|list|pods|logs|history|plan|promote|rollback|scale|restart|cancel|delete|lock|unlock|freeze|unfreeze|locks|approvals|whoami|doctor|help'
+const others: Readonly<Record<string, string>> = { 'app list': 'list' }
 const toWords: ReadonlySet<string> = new Set(['deploy', 'plan'])
 /** What the core names without a place where it is clear on the command line. */
 const placeless: ReadonlySet<string> = new Set(['logs', 'pods', 'history'])
 
 const commands = new RegExp(
-  `(?<![\\w/.-])gkube (app list|locks|${verbs})\\b((?:[^\\S\\n]+(?:-E|-f|--[a-z]+|<[^<>\\n]*>|[\\w./-]*\\w))*)`,
+  `(?<![\\w/.-])gkube (app list|${verbs})\\b((?:[^\\S\\n]+(?:-E|-f|--[a-z]+|<[^<>\\n]*>|[\\w./-]*\\w))*)`,
   'g',
 )
 

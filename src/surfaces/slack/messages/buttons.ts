@@ -209,6 +209,10 @@ export const unfreezeButton = (environment: string): Button =>
     }),
   })
 
+/** The whole diff, where there is no thread beside the buttons. */
+export const diffButtons = ({ deploy, planned }: Pick<MessageFacts, 'deploy' | 'planned'>): Button[] =>
+  planned && planned.diff !== '' ? [button({ text: 'Diff', action: actionIds.diff, value: deploy.id })] : []
+
 /** What somebody may do with their own deploy from App Home. */
 export const runningButton = (deploy: Deploy): Button | undefined =>
   isTerminal(deploy.phase) || deploy.phase === 'rolling_back'

@@ -4,7 +4,7 @@ import type { MessageFacts, Rendered } from '../../../core/messages.ts'
 import { actions, context, section } from '../blocks/elements.ts'
 import { fitted } from '../blocks/fit.ts'
 import { md } from '../blocks/mrkdwn.ts'
-import { approvalButtons } from './buttons.ts'
+import { approvalButtons, diffButtons } from './buttons.ts'
 import { changesLines, type Options, overrideLine, whatLine, whoLine } from './lines.ts'
 import { clockTime, nameOf } from './names.ts'
 import { stateOf, titled } from './state.ts'
@@ -27,12 +27,16 @@ export function directMessage(
   const lead = options.reminder
     ? md`:hourglass_flowing_sand: *Reminder*: ${titled(deploy)} · *${deploy.environment}* still needs your approval, by ${clockTime(deploy.approval.expiresAt, now)}`
     : md`:hourglass_flowing_sand: ${nameOf(deploy.requestedBy)} asks for your approval: ${titled(deploy)} · *${deploy.environment}*`
-  const changes = changesLines(planned, { command: options.command, environment: deploy.environment })
+  const changes = changesLines(planned, {
+    command: options.command,
+    environment: deploy.environment,
+    inThread: false,
+  })
   const asked = `${deploy.requestedBy.name} asks for your approval: ${state.text}`
   return fitted(options.reminder ? `Reminder: ${state.text}` : asked, [
     section(lead),
     ...context(whoLine(facts, options), whatLine(facts)),
     ...(changes.mrkdwn === '' ? [] : [section(changes)]),
-    ...actions(approvalButtons(facts, { override: false })),
+    ...actions([...approvalButtons(facts, { override: false }), ...diffButtons(facts)]),
   ])
 }

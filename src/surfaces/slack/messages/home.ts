@@ -35,7 +35,9 @@ export type HomeFacts = {
 }
 
 /** Blocks and rows of each part at most; together below Slack's 100 blocks. */
-const most = { requests: 8, running: 8, others: 8, environments: 8, boxes: 3, holds: 12, asked: 10 }
+const most = { requests: 6, running: 6, others: 8, environments: 8, holds: 10, asked: 10 }
+/** Tables of one environment, about 40 apps each: fewer where there are many environments. */
+const boxesOf = (environments: number): number => (environments > 4 ? 2 : 4)
 
 export function homeView(facts: HomeFacts, at: At): HomeView {
   const { unread = [] } = facts
@@ -139,23 +141,30 @@ function environments({ status, environments }: HomeFacts, at: At): Block[] {
   const byName = Map.groupBy(status, one => one.workload.environment)
   const known = [...environments.keys()]
   const names = [...byName.keys()].toSorted((a, b) => known.indexOf(a) - known.indexOf(b))
+  const boxes = boxesOf(names.length)
   return [
     header('Environments'),
-    ...names.slice(0, most.environments).flatMap(name => environmentBlocks(name, byName.get(name) ?? [], at)),
+    ...names
+      .slice(0, most.environments)
+      .flatMap(name => environmentBlocks(name, byName.get(name) ?? [], { ...at, boxes: boxes })),
     ...moreLine(names.length, most.environments, 'status', at),
   ]
 }
 
 const troubles = { failed: 0, progressing: 1, unknown: 2, ready: 3 } as const
 
-function environmentBlocks(name: string, list: readonly Status[], at: At): Block[] {
+function environmentBlocks(
+  name: string,
+  list: readonly Status[],
+  at: At & { readonly boxes: number },
+): Block[] {
   const ready = list.filter(one => one.health === 'ready').length
   const sorted = list.toSorted(
     (a, b) => troubles[a.health] - troubles[b.health] || a.workload.app.localeCompare(b.workload.app),
   )
   const lines = tableLines(sorted.map(one => row(one, at.now)))
   const all = boxes(lines)
-  const shown = all.slice(0, most.boxes)
+  const shown = all.slice(0, at.boxes)
   const count = `${list.length} ${list.length === 1 ? 'app' : 'apps'}`
   return [
     section(md`*${name}* · ${count}, ${ready === list.length ? 'all ready' : `${ready} ready`}`),
@@ -164,13 +173,13 @@ function environmentBlocks(name: string, list: readonly Status[], at: At): Block
   ]
 }
 
-function row({ workload, ready, wanted, health, lock }: Status, now: number): string[] {
+function row({ workload, ready, wanted, health, lock, freeze }: Status, now: number): string[] {
   return [
     workload.app,
     cut(workload.revision, 40),
     ready === null || wanted === null ? health : `${ready}/${wanted} ready`,
     ago(workload.updatedAt, now),
-    lock ? cut(`locked: ${lock.reason}`, 60) : health === 'ready' ? '' : health,
+    lock ? cut(`locked: ${lock.reason}`, 60) : freeze ? 'frozen' : health === 'ready' ? '' : health,
   ]
 }
 

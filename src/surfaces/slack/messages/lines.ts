@@ -71,7 +71,10 @@ const mostChanges = 8
 const mostNotes = 5
 
 /** `*Changes*: image 1.4.1 → 1.4.2; env LOG_LEVEL info → debug`, and what there is to know. */
-export function changesLines(planned: Planned | null, at: { command: string; environment: string }): Mrkdwn {
+export function changesLines(
+  planned: Planned | null,
+  at: { readonly command: string; readonly environment: string; readonly inThread: boolean },
+): Mrkdwn {
   if (!planned) return nothing
   const { changes, notes, since, voided, diff } = planned
   const list = (lines: readonly string[], most: number) => {
@@ -81,7 +84,7 @@ export function changesLines(planned: Planned | null, at: { command: string; env
     )
     return lines.length > most ? md`${said}; and ${lines.length - most} more` : said
   }
-  const full = diff === '' ? nothing : md`  (full diff in the thread)`
+  const full = diff === '' || !at.inThread ? nothing : md`  (full diff in the thread)`
   return joined(
     [
       changes.length > 0 ? md`*Changes*: ${list(changes, mostChanges)}${full}` : md`*Changes*: none${full}`,

@@ -35,7 +35,7 @@ const said = (text: Mrkdwn): Block[] => (text.mrkdwn === '' ? [] : [section(text
 
 function body(facts: MessageFacts, options: Options): Block[] {
   const { deploy, planned } = facts
-  const at = { command: options.command, environment: deploy.environment }
+  const at = { command: options.command, environment: deploy.environment, inThread: true }
   const who = whoLine(facts, options)
   switch (deploy.phase) {
     case 'requested':

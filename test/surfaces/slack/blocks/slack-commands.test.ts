@@ -16,7 +16,7 @@ describe('commands in words', () => {
     ['(gkube delete web -E staging), then again', '(/gkube delete web in staging), then again'],
     ['`gkube logs web --previous` shows all', '`/gkube logs web --previous` shows all'],
     ['All apps: gkube app list', 'All apps: /gkube list'],
-    ['There is no such lock. See: gkube locks', 'There is no such lock. See: /gkube status'],
+    ['There is no such lock. See: gkube locks', 'There is no such lock. See: /gkube locks'],
     ['Try gkube status, then try again.', 'Try /gkube status, then try again.'],
     [
       'An approval in production needs a reason: --reason "…"',
