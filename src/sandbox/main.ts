@@ -58,7 +58,7 @@ export async function sandbox(options: SandboxOptions): Promise<number> {
       )
       writePrivate(kubeconfig, text(cluster.kubeconfig()))
     }
-    const slack = await keep(started, openWorkspace(options.slackPort ?? 8485, log))
+    const slack = await keep(started, openWorkspace(options.slackPort ?? 8485, join(data, 'slack.json'), log))
     const token = secretIn(join(data, secretFiles.token))
     writePrivate(join(data, secretFiles.botToken), slack.botToken)
     writePrivate(join(data, secretFiles.signingSecret), slack.signingSecret)
@@ -112,9 +112,9 @@ async function checkEtcd(endpoint: string): Promise<void> {
   }
 }
 
-async function openWorkspace(port: number, log: Log): Promise<SandboxSlack> {
+async function openWorkspace(port: number, file: string, log: Log): Promise<SandboxSlack> {
   try {
-    return await startSlack({ port, log })
+    return await startSlack({ port, file, log })
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw cause
     throw new UserError(

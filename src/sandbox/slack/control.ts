@@ -313,6 +313,8 @@ export type Act = { readonly as: string } & (
 )
 
 export type SlackOptions = {
+  /** Keeps messages and files here, and begins with what it holds. */
+  readonly file?: string
   /** 0 or nothing: a free one. */
   readonly port?: number
   readonly people?: readonly Person[]

@@ -7,6 +7,7 @@ import { controlOf } from './control-of.ts'
 import { dispatcher } from './dispatch.ts'
 import { faultBox } from './faults.ts'
 import { listen } from './http.ts'
+import { keepIn } from './kept.ts'
 import type { Context } from './methods/method.ts'
 import type { MentionStyle } from './payloads.ts'
 import { ratesOf } from './rates.ts'
@@ -19,13 +20,14 @@ import { type Access, webApi } from './web-api.ts'
 
 const secret = (prefix: string) => `${prefix}${randomBytes(18).toString('hex')}`
 
-/** Starts a fresh workspace; nothing is kept after stop(). Tokens are new at every start, unless they are given. */
+/** Starts a workspace; without `file` it is fresh and nothing is kept. Tokens are new at every start, unless given. */
 export async function startSlack(options: SlackOptions = {}): Promise<SandboxSlack> {
   const state = stateOf(options)
+  const kept = options.file === undefined ? null : keepIn(options.file, state, options.log)
   const triggers = triggerBox(state.timing.trigger)
   const rates = ratesOf(options.rates ?? 'real')
   const faults = faultBox()
-  const sockets = socketMode()
+  const sockets = socketMode(() => state.changed({ what: 'workspace' }))
   const signingSecret = options.signingSecret ?? secret('')
   const access: Access = {
     botToken: options.botToken ?? secret('xoxb-'),
@@ -105,6 +107,7 @@ export async function startSlack(options: SlackOptions = {}): Promise<SandboxSla
       dispatch.stop()
       sockets.close()
       await server.close()
+      kept?.stop()
     },
   }
 }

@@ -55,9 +55,10 @@ function List({ messages, label, inThread, empty }: ListProps): VNode {
   const { snapshot } = useWorkspace()
   const box = useRef<HTMLDivElement>(null)
   const inner = useRef<HTMLDivElement>(null)
-  const atEnd = useRef(true)
-  const [seen, setSeen] = useState('')
+  // A thread is read from its top, a channel from its end.
+  const atEnd = useRef(!inThread)
   const last = messages.at(-1)?.ts ?? ''
+  const [seen, setSeen] = useState(last)
   const toEnd = () => {
     const list = box.current
     if (list) list.scrollTop = list.scrollHeight
