@@ -14,6 +14,8 @@ import type { Deploy } from '../../src/core/deploy.ts'
 import type { Registry } from '../../src/core/freezing.ts'
 import { createLog } from '../../src/log.ts'
 import { type Cluster, startCluster } from '../../src/sandbox/cluster/cluster.ts'
+import type { SandboxSlack, SlackOptions } from '../../src/sandbox/slack/control.ts'
+import { startSlack } from '../../src/sandbox/slack/slack.ts'
 import { type Server, startServer } from '../../src/server.ts'
 import { type TestEtcd, testEtcd } from './etcd.ts'
 
@@ -35,6 +37,8 @@ export type Stack = {
   readonly etcd: TestEtcd
   readonly root: string
   readonly cluster: Cluster
+  /** The stand-in workspace; throws where the stack was started without one. */
+  readonly slack: SandboxSlack
   readonly server: Server
   readonly core: Core
   /** Lines of the log that are warnings or worse. */
@@ -54,6 +58,9 @@ type Options = {
   readonly etcd?: TestEtcd
   /** Where the stand-in keeps its objects; default: the same. */
   readonly clusterEtcd?: TestEtcd
+  /** A stand-in workspace and how gkube is reached from it. */
+  readonly slack?: 'http' | 'socket'
+  readonly slackOptions?: SlackOptions
   /** A cluster that asks for no token: kubectl sends none over plain http. */
   readonly open?: boolean
 }
@@ -85,10 +92,16 @@ export async function startStack(options: Options = {}): Promise<Stack> {
   writeFileSync(kubeconfig, stringify(cluster.kubeconfig()))
   const configFile = join(folder, 'gkube.yaml')
   const environments = options.environments ?? {
-    staging: { createNamespace: true },
-    production: { createNamespace: true },
+    staging: { createNamespace: true, ...(options.slack ? { channel: 'C0STAGING' } : {}) },
+    production: {
+      createNamespace: true,
+      ...(options.slack ? { channel: 'C0PRODUCTION', protected: true } : {}),
+    },
   }
+  const slack = options.slack ? await startSlack({ rates: 'off', ...options.slackOptions }) : null
+  if (slack) cleanups.push(() => slack.stop())
   const content = {
+    ...(slack ? slackConfig(slack.api) : {}),
     listen: { host: '127.0.0.1', port: 0 },
     etcd: { endpoints: [etcd.endpoint], root },
     clusters: { default: { kubeconfig } },
@@ -99,7 +112,8 @@ export async function startStack(options: Options = {}): Promise<Stack> {
   writeFileSync(configFile, stringify(content))
   const log: string[] = []
   const launch = async () => {
-    const config = loadConfig({ file: configFile, env: {}, read: path => readFileSync(path, 'utf8') })
+    const env = slack ? slackEnv(slack, options.slack) : {}
+    const config = loadConfig({ file: configFile, env, read: path => readFileSync(path, 'utf8') })
     const server = await startServer({
       config,
       log: createLog({ level: 'warn', format: 'json', write: line => void log.push(line) }),
@@ -111,10 +125,19 @@ export async function startStack(options: Options = {}): Promise<Stack> {
     return server
   }
   const server = await launch()
+  if (slack) {
+    slack.connect(options.slack === 'http' ? `${server.url}/slack/events` : null)
+    if (options.slack === 'socket')
+      await slack.control.until(() => slack.control.sockets.count() > 0, { what: 'a socket of gkube' })
+  }
   return {
     etcd,
     root,
     cluster,
+    get slack() {
+      if (!slack) throw new Error('this stack has no Slack')
+      return slack
+    },
     server,
     core: server.core,
     log,
@@ -126,6 +149,37 @@ export async function startStack(options: Options = {}): Promise<Stack> {
     },
   }
 }
+
+/** Who may what in the stand-in workspace: its members may deploy to staging, ben releases, cho operates. */
+const slackConfig = (api: string) => ({
+  slack: {
+    api,
+    members: [{ role: 'viewer' }, { role: 'deployer', environments: ['staging'] }],
+  },
+  people: {
+    cho: {
+      name: 'cho',
+      slack: 'U0CHO',
+      grants: [{ role: 'operator', environments: ['staging', 'production'] }],
+    },
+  },
+  groups: {
+    'release-managers': {
+      slack: 'S0RELEASE',
+      grants: [
+        { role: 'deployer', environments: ['staging', 'production'] },
+        { role: 'approver', environments: ['staging', 'production'] },
+      ],
+    },
+  },
+})
+
+const slackEnv = (slack: SandboxSlack, mode: Options['slack']) => ({
+  GKUBE_SLACK_BOT_TOKEN: slack.botToken,
+  ...(mode === 'http'
+    ? { GKUBE_SLACK_SIGNING_SECRET: slack.signingSecret }
+    : { GKUBE_SLACK_APP_TOKEN: slack.appToken }),
+})
 
 /** An app that rolls out within a second of the stand-in's time. */
 export const webApp = (over: Record<string, unknown> = {}): App =>

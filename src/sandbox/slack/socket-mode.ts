@@ -20,7 +20,8 @@ const pingEvery = 10_000
 /** How long Slack waits for the app to go by itself after it was asked to. */
 const closeAfter = 10_000
 
-export function socketMode() {
+/** `changed` is called when a connection has begun or ended. */
+export function socketMode(changed: () => void) {
   const server = new WebSocketServer({ noServer: true })
   const tickets = new Set<string>()
   const open: WebSocket[] = []
@@ -38,6 +39,7 @@ export function socketMode() {
     socket.on('close', () => {
       const at = open.indexOf(socket)
       if (at >= 0) open.splice(at, 1)
+      changed()
     })
     socket.on('message', data => {
       const { envelope_id: id, payload } = parsed(String(data))
@@ -56,6 +58,7 @@ export function socketMode() {
         debug_info: { host: 'sandbox', approximate_connection_time: 18_060 },
       }),
     )
+    changed()
   }
 
   return {
@@ -97,6 +100,8 @@ export function socketMode() {
     },
     refresh(which: 'all' | 'oldest') {
       for (const socket of which === 'all' ? [...open] : open.slice(0, 1)) {
+        // It gets nothing more; what it was given before is still acknowledged over it.
+        open.splice(open.indexOf(socket), 1)
         socket.send(JSON.stringify({ type: 'disconnect', reason: 'refresh_requested', debug_info: {} }))
         setTimeout(() => socket.terminate(), closeAfter).unref()
       }

@@ -50,7 +50,7 @@ export function slackSurface(options: SlackOptions): SlackSurface {
   registerActions(bolt, deps)
   registerViews(bolt, deps)
   registerOptions(bolt, deps)
-  registerHome(bolt, deps)
+  const homes = registerHome(bolt, deps)
 
   const delivery = createDelivery({
     process: event => bolt.processEvent(event),
@@ -90,6 +90,7 @@ export function slackSurface(options: SlackOptions): SlackSurface {
     start: () => socket?.start(),
     connected: () => (socket ? socket.connected() : null),
     stop: async () => {
+      homes.stop()
       await delivery.idle()
       await socket?.stop()
     },

@@ -24,7 +24,7 @@ export type Delivery = {
 }
 
 /** Slack waits 3 s, and the way there and back is not ours. */
-export const ackWithinMs = 2_400
+export const ackWithinMs = 2_300
 const rememberMs = 10 * 60_000
 const rememberMost = 5_000
 

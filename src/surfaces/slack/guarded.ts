@@ -141,9 +141,18 @@ export function failureWords(
   const { requestId } = call
   if (error instanceof OutcomeUnknown) return unconfirmedAnswer(null)
   if (!(error instanceof UserError)) return faultAnswer(requestId)
+  if (isDown(error)) return refusalAnswer(etcdDown, { requestId, command: config.command })
   const more = error.kind === 'forbidden' ? (call.asked()?.unsure ?? null) : null
   return refusalAnswer(error, { requestId, command: config.command, more })
 }
+
+/** What may have happened all the same is an OutcomeUnknown; addresses are in the log. */
+const isDown = ({ kind, details }: UserError): boolean =>
+  kind === 'unavailable' && details.dependency === 'etcd' && details.why === 'down'
+const etcdDown = new UserError(
+  'unavailable',
+  'etcd does not answer, so nothing was started. Try again in a minute; `gkube doctor` shows more.',
+)
 
 /** True where the ack itself is the answer. */
 async function toldByAck({ body, ack }: Args, call: Call, message: Rendered): Promise<boolean> {

@@ -3,6 +3,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { backoff } from '../../../core/clock.ts'
 import { OutcomeUnknown } from '../../../core/kv.ts'
+import { UserError } from '../../../errors.ts'
 import { unconfirmedAnswer } from '../answers/refusal.ts'
 import type { Call } from '../deps.ts'
 
@@ -28,6 +29,7 @@ export async function settle<T>(
   const { late, deadline = deadlineMs, signal, now = Date.now } = options
   const begun = now()
   let told = false
+  let unknown = false
   const tellOnce = async (): Promise<void> => {
     if (told) return
     told = true
@@ -37,7 +39,12 @@ export async function settle<T>(
     try {
       return await inTime(work(), { ms: told ? 0 : deadline - (now() - begun), late: tellOnce })
     } catch (error) {
-      if (!(error instanceof OutcomeUnknown) || signal?.aborted || now() - begun > lookForMs) throw error
+      unknown ||= error instanceof OutcomeUnknown
+      // Once it may have happened, a store that is down says nothing about it.
+      const open =
+        error instanceof OutcomeUnknown ||
+        (unknown && error instanceof UserError && error.kind === 'unavailable')
+      if (!open || signal?.aborted || now() - begun > lookForMs) throw error
       await tellOnce()
       await wait(backoff(attempt, { base: 250, most: 5_000, random: Math.random }), undefined, { signal })
     }

@@ -9,7 +9,7 @@ import { lockWords } from '../../../core/use-cases/locks.ts'
 import { titleOf } from '../../../core/words.ts'
 import { UserError } from '../../../errors.ts'
 import { openDeleteDialog, openHoldDialog } from '../actions/modals.ts'
-import { settle } from '../actions/settle.ts'
+import { inTimeFor, settle } from '../actions/settle.ts'
 import { unconfirmedAnswer } from '../answers/refusal.ts'
 import { section } from '../blocks/elements.ts'
 import { fitted } from '../blocks/fit.ts'
@@ -33,7 +33,7 @@ export async function actOn(at: Asked, command: Act): Promise<void> {
   }
   const done = await settle(async () => ((await deps.claim(call.id)) ? words(at, command) : null), {
     late: () => at.say(unconfirmedAnswer(null)),
-    deadline: call.left() - 50,
+    deadline: inTimeFor(call),
   })
   // Another replica has it, and says so.
   if (done === null) return at.acknowledge()

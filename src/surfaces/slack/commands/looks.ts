@@ -4,6 +4,7 @@ import { helpOf, helpOfAll } from '../../../core/command/help.ts'
 import type { Command } from '../../../core/command.ts'
 import { logsInput, planInput } from '../../../core/core.ts'
 import type { Rendered } from '../../../core/messages.ts'
+import { UserError } from '../../../errors.ts'
 import { openDeployDialog } from '../actions/deploy-dialog.ts'
 import { approvalsAnswer } from '../answers/approvals.ts'
 import { appsAnswer } from '../answers/apps.ts'
@@ -64,6 +65,12 @@ async function quick(answer: Promise<unknown>): Promise<'quick' | 'slow'> {
 
 async function answerOf({ deps, caller, answerAt }: Asked, command: Look): Promise<Rendered> {
   const { core } = deps
+  // The core leaves out what may not be seen; an empty list would say that there is nothing.
+  if (caller.grants.length === 0 && command.kind !== 'help' && command.kind !== 'whoami')
+    throw new UserError(
+      'forbidden',
+      `${caller.actor.name} may not look at anything here yet. \`gkube whoami\` says why and whom to ask.`,
+    )
   switch (command.kind) {
     case 'status': {
       const query = placeOf(command)

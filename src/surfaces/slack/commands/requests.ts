@@ -3,7 +3,7 @@
 import type { Command } from '../../../core/command.ts'
 import { type RequestInput, requestInput } from '../../../core/core.ts'
 import { openDeployDialog } from '../actions/deploy-dialog.ts'
-import { settle } from '../actions/settle.ts'
+import { inTimeFor, settle } from '../actions/settle.ts'
 import { sharedChannel } from '../actions/told.ts'
 import { acceptedAnswer } from '../answers/accepted.ts'
 import { unconfirmedAnswer } from '../answers/refusal.ts'
@@ -29,14 +29,11 @@ export async function ask(at: Asked, command: Request): Promise<void> {
   const member = channel === null ? Promise.resolve(false) : isMember(at, channel)
   const { deploy, repeated } = await settle(() => deps.core.request(caller, input, { channel }), {
     late: () => at.say(unconfirmedAnswer(null)),
-    deadline: call.left() - marginMs,
+    deadline: inTimeFor(call),
   })
   const own = deps.environments.get(deploy.environment)?.channel ?? null
   await at.say(acceptedAnswer(deploy, { repeated, channel: (await member) ? channel : own }))
 }
-
-/** For the ack itself to get out. */
-const marginMs = 50
 
 function inputOf(command: Request, id: string): RequestInput {
   const source = { note: command.reason ?? '' }
