@@ -5,6 +5,7 @@ import type { Caller, Core } from '../../../core/core.ts'
 import type { Deploy } from '../../../core/deploy.ts'
 import { UserError } from '../../../errors.ts'
 import type { Call } from '../deps.ts'
+import { shownHash } from '../messages/buttons.ts'
 
 export type Click = {
   readonly value: string
@@ -15,6 +16,8 @@ export type Click = {
   /** Null on App Home and in modals. */
   readonly message: ClickedMessage | null
   readonly view: { readonly id: string; readonly home: boolean } | null
+  /** Hash of what was shown beside the button: an approval binds it. */
+  readonly shown?: string
 }
 
 type ClickedMessage = {
@@ -24,10 +27,14 @@ type ClickedMessage = {
   readonly thread: string | null
 }
 
-export function clickOf(body: BlockAction, action: Pick<ButtonAction, 'value' | 'action_ts'>): Click {
+export function clickOf(
+  body: BlockAction,
+  action: Pick<ButtonAction, 'value' | 'action_ts'> & { readonly block_id?: string },
+): Click {
   const { container, channel, message, view } = body
   const ts = String(container.message_ts ?? message?.ts ?? '')
   const place = channel?.id ?? (container.channel_id as string | undefined)
+  const shown = shownHash(action.block_id)
   const root = String(message?.thread_ts ?? container.thread_ts ?? ts)
   return {
     value: action.value ?? '',
@@ -39,6 +46,7 @@ export function clickOf(body: BlockAction, action: Pick<ButtonAction, 'value' | 
         ? { channel: place, ts, thread: container.is_ephemeral === true ? null : root }
         : null,
     view: view ? { id: view.id, home: view.type === 'home' } : null,
+    ...(shown ? { shown } : {}),
   }
 }
 

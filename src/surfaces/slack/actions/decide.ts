@@ -30,7 +30,11 @@ export async function approve(at: Clicked): Promise<void> {
   // One click is not enough where an approval must give a reason.
   if (deps.environments.get(deploy.environment)?.approvals.reason) return approveWith(at)
   const next = await settleClick(at, click.value, () =>
-    deps.core.vote(caller, click.value, { decision: 'approve', reason: '' }),
+    deps.core.vote(caller, click.value, {
+      decision: 'approve',
+      reason: '',
+      ...(click.shown ? { hash: click.shown } : {}),
+    }),
   )
   await ack()
   await call.tell(votedAnswer(next))

@@ -48,9 +48,11 @@ export const header = (text: string): HeaderBlock => ({ type: 'header', text: pl
 
 export const divider: DividerBlock = { type: 'divider' }
 
-/** A row of buttons; none: no block. */
-export const actions = (buttons: readonly Button[]): ActionsBlock[] =>
-  buttons.length === 0 ? [] : [{ type: 'actions', elements: buttons.slice(0, limits.actions) }]
+/** A row of buttons; none: no block. `id` comes back with each click, and is unique in its message. */
+export const actions = (buttons: readonly Button[], id?: string): ActionsBlock[] =>
+  buttons.length === 0
+    ? []
+    : [{ type: 'actions', ...(id ? { block_id: id } : {}), elements: buttons.slice(0, limits.actions) }]
 
 export type ButtonOptions = {
   readonly text: string

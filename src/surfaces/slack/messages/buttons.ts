@@ -54,6 +54,16 @@ export function buttonsOf(facts: Facts): Button[] {
   }
 }
 
+const shownPrefix = 'shown:'
+
+/** The id of a row of approval buttons: it says what was shown, so that a click cannot approve something newer. */
+export const shownId = ({ id, phase, prepared }: Deploy): string | undefined =>
+  phase === 'awaiting_approval' && prepared ? `${shownPrefix}${id}:${prepared.hash}` : undefined
+
+/** The hash of what was shown beside a button; undefined where its row says nothing. */
+export const shownHash = (blockId: string | undefined): string | undefined =>
+  blockId?.startsWith(shownPrefix) ? blockId.slice(blockId.lastIndexOf(':') + 1) : undefined
+
 /** Approve, approve with a comment, deny, override: also in direct messages, answers and App Home. */
 export function approvalButtons(
   facts: Facts,

@@ -4,7 +4,7 @@ import type { MessageFacts, Rendered } from '../../../core/messages.ts'
 import { actions, context, section } from '../blocks/elements.ts'
 import { fitted } from '../blocks/fit.ts'
 import { md } from '../blocks/mrkdwn.ts'
-import { approvalButtons, diffButtons } from './buttons.ts'
+import { approvalButtons, diffButtons, shownId } from './buttons.ts'
 import { changesLines, type Options, overrideLine, whatLine, whoLine } from './lines.ts'
 import { clockTime, nameOf } from './names.ts'
 import { stateOf, titled } from './state.ts'
@@ -37,6 +37,6 @@ export function directMessage(
     section(lead),
     ...context(whoLine(facts, options), whatLine(facts)),
     ...(changes.mrkdwn === '' ? [] : [section(changes)]),
-    ...actions([...approvalButtons(facts, { override: false }), ...diffButtons(facts)]),
+    ...actions([...approvalButtons(facts, { override: false }), ...diffButtons(facts)], shownId(deploy)),
   ])
 }

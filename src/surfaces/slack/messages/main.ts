@@ -6,7 +6,7 @@ import { actions, type Block, context, section } from '../blocks/elements.ts'
 import { fitted } from '../blocks/fit.ts'
 import { joined, type Mrkdwn, md, nothing, prose } from '../blocks/mrkdwn.ts'
 import { slackCommands } from '../blocks/slack-commands.ts'
-import { buttonsOf } from './buttons.ts'
+import { buttonsOf, shownId } from './buttons.ts'
 import {
   changesLines,
   failureLines,
@@ -26,7 +26,7 @@ export function mainMessage(facts: MessageFacts, options: Options): Rendered {
     section(headline),
     ...said(overrideLine(facts.deploy)),
     ...body(facts, options),
-    ...actions(buttonsOf(facts)),
+    ...actions(buttonsOf(facts), shownId(facts.deploy)),
   ])
 }
 

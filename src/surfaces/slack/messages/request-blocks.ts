@@ -5,7 +5,7 @@ import type { Environment } from '../../../core/environment.ts'
 import { actions, type Block, context, section } from '../blocks/elements.ts'
 import { joined, md, nothing, prose } from '../blocks/mrkdwn.ts'
 import { slackCommands } from '../blocks/slack-commands.ts'
-import { approvalButtons, diffButtons } from './buttons.ts'
+import { approvalButtons, diffButtons, shownId } from './buttons.ts'
 import { whatLine, whoLine } from './lines.ts'
 import { approvalsLeft, titled } from './state.ts'
 
@@ -43,9 +43,9 @@ export function requestBlocks(
       whatLine(facts),
       refusal === null ? nothing : prose(slackCommands(refusal, at.command), 300),
     ),
-    ...actions([
-      ...(refusal === null ? approvalButtons(facts, { override: false }) : []),
-      ...diffButtons(facts),
-    ]),
+    ...actions(
+      [...(refusal === null ? approvalButtons(facts, { override: false }) : []), ...diffButtons(facts)],
+      shownId(deploy),
+    ),
   ]
 }

@@ -199,7 +199,9 @@ describe('approvals', () => {
     expect(
       read(
         approvalsAnswer(
-          Array.from({ length: 200 }, () => request()),
+          Array.from({ length: 200 }, (_, i) =>
+            request({ deploy: deploy({ id: `d${i}`, phase: 'awaiting_approval', approval: approval() }) }),
+          ),
           { ...at, environments },
         ),
       ),

@@ -131,7 +131,7 @@ describe('App Home', () => {
     const many = <T>(of: (i: number) => T): T[] => Array.from({ length: 200 }, (_, i) => of(i))
     const long = { revision: 'r'.repeat(128), app: 'a'.repeat(40) }
     const { view, words } = home({
-      approvals: many(() => ({ ...request, deploy: { ...request.deploy, ...long } })),
+      approvals: many(i => ({ ...request, deploy: { ...request.deploy, ...long, id: `r${i}` } })),
       open: [
         ...many(i => deploy({ ...long, id: `d${i}`, phase: 'running', requestedBy: ben })),
         ...many(() => deploy({ ...long, requestedBy: ana })),

@@ -4,6 +4,7 @@ import type { Deploy, Diagnosis, Phase, Step, StepName } from '../../../../src/c
 import { phases } from '../../../../src/core/deploy.ts'
 import type { MessageFacts, Planned } from '../../../../src/core/messages.ts'
 import { problemsOf } from '../../../../src/sandbox/slack/validate.ts'
+import { shownHash } from '../../../../src/surfaces/slack/messages/buttons.ts'
 import {
   ana,
   approval,
@@ -12,6 +13,7 @@ import {
   cho,
   deploy,
   facts,
+  hash,
   jenkins,
   labels,
   now,
@@ -540,6 +542,15 @@ describe('buttons', () => {
         one => one.style,
       ),
     ).toEqual(['primary', undefined, undefined, 'danger', undefined])
+  })
+
+  it('say beside them what was shown, so that nothing newer is approved by them', () => {
+    const { blocks } = render({ deploy: { phase: 'awaiting_approval', approval: approval() } })
+    const row = blocks.at(-1) as { type: string; block_id?: string }
+    expect(row.type).toBe('actions')
+    expect(shownHash(row.block_id)).toBe(hash)
+    expect(shownHash('bXy1')).toBeUndefined()
+    expect(render({ deploy: { phase: 'ready' } }).blocks.at(-1)).not.toHaveProperty('block_id')
   })
 
   it('treat an environment that is gone with care', () => {
