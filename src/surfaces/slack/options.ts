@@ -6,7 +6,7 @@ import { may } from '../../core/policy.ts'
 import { suggest } from '../../core/suggest.ts'
 import { revision as revisionSchema } from '../../core/units.ts'
 import { optionIds } from './action-ids.ts'
-import { type Found, revisionsOf } from './actions/revisions.ts'
+import { choicesOf, type Found } from './actions/revisions.ts'
 import type { SlackCaller, SlackDeps } from './deps.ts'
 import { type Choice, choiceOf } from './views/deploy-dialog.ts'
 import { fitsOption, type Option, option, viewLimits } from './views/parts.ts'
@@ -52,12 +52,16 @@ async function apps(deps: SlackDeps, { caller, query }: Asked): Promise<Option[]
 
 async function environments(deps: SlackDeps, { caller, query, choice }: Asked): Promise<Option[]> {
   const place = choice.app ? { app: choice.app } : {}
-  const all = [...deps.environments.values()].map(environment => ({
+  const known = choice.app ? await choicesOf(deps, caller, choice.app).catch(() => null) : null
+  const listed = [...deps.environments.values()].filter(
+    ({ name }) => !known?.environments || known.environments.includes(name),
+  )
+  const all = listed.map(environment => ({
     environment,
     able: may(caller, 'deploy', { ...place, environment }),
   }))
   const found = new Map(all.map(one => [one.environment.name, one]))
-  const runs = choice.app ? await revisionsOf(deps, caller, choice.app).catch(() => []) : []
+  const runs = known?.revisions ?? []
   return matching([...found.keys()], query)
     .flatMap(name => found.get(name) ?? [])
     .toSorted((a, b) => Number(b.able) - Number(a.able))
@@ -76,8 +80,8 @@ async function environments(deps: SlackDeps, { caller, query, choice }: Asked): 
 }
 
 async function revisions(deps: SlackDeps, { caller, query, choice }: Asked): Promise<Option[]> {
-  const known = choice.app ? await revisionsOf(deps, caller, choice.app) : []
-  return revisionChoices(known, query)
+  const known = choice.app ? await choicesOf(deps, caller, choice.app) : null
+  return revisionChoices(known?.revisions ?? [], query)
 }
 
 /** What was typed is the first choice, whether it is known or not: a revision may be new. */

@@ -1,5 +1,5 @@
-// Revisions of an app that a person may want to deploy: what runs somewhere, then what was deployed before, the newest
-// first. Builds of Jenkins come in here too once they are known. Kept for some seconds: a select asks at each letter.
+// What of an app a person may want to deploy: revisions that run somewhere, then what was deployed before, the newest
+// first, and where it may run at all. Builds of Jenkins come in here too once they are known. Kept for some seconds: a select asks at each letter.
 import type { Caller, Core } from '../../../core/core.ts'
 import type { Deploy } from '../../../core/deploy.ts'
 import { demand } from '../../../core/policy.ts'
@@ -14,20 +14,26 @@ export type Found = {
   readonly runsIn: readonly string[]
 }
 
+export type Choices = {
+  readonly revisions: readonly Found[]
+  /** Environments that the app lists: it is deployed nowhere else. Null: there is no such app. */
+  readonly environments: readonly string[] | null
+}
+
 const keepMs = 5_000
 const mostKept = 50
 const past = 60
 
-type Kept = { readonly at: number; readonly found: Promise<readonly Found[]> }
+type Kept = { readonly at: number; readonly found: Promise<Choices> }
 /** By core: tests and replicas have their own. */
 const kept = new WeakMap<Core, Map<string, Kept>>()
 
 /** Throws UserError as the core does. */
-export function revisionsOf(
+export function choicesOf(
   deps: Pick<SlackDeps, 'core' | 'clock'>,
   caller: Caller,
   app: string,
-): Promise<readonly Found[]> {
+): Promise<Choices> {
   const { core, clock } = deps
   // What is kept was read for someone else.
   demand(caller, 'view', { app }, [])
@@ -49,13 +55,14 @@ async function read(
   core: Core,
   caller: Caller,
   { app, now }: { app: string; now: number },
-): Promise<readonly Found[]> {
+): Promise<Choices> {
   const [apps, deploys] = await Promise.all([
     core.listApps(caller),
     core.history(caller, { app, limit: past }),
   ])
+  const registered = apps.find(one => one.app.app === app)
   const runs = new Map<string, string[]>()
-  for (const { revision, environment } of apps.find(one => one.app.app === app)?.workloads ?? [])
+  for (const { revision, environment } of registered?.workloads ?? [])
     runs.set(revision, [...(runs.get(revision) ?? []), environment])
   const found = new Map<string, Found>()
   for (const [revision, runsIn] of runs)
@@ -63,7 +70,8 @@ async function read(
   for (const deploy of deploys)
     if (deploy.revision && !found.has(deploy.revision) && shipping.includes(deploy.kind))
       found.set(deploy.revision, { revision: deploy.revision, runsIn: [], about: aboutOf(deploy, now) })
-  return [...found.values()]
+  const environments = registered ? Object.keys(registered.app.environments) : null
+  return { revisions: [...found.values()], environments }
 }
 
 const shipping: readonly Deploy['kind'][] = ['deploy', 'redeploy', 'rollback', 'adopt']
