@@ -25,7 +25,7 @@ export async function boltApp(
   slack: SandboxSlack,
   mode: Mode,
   register: (app: App) => void,
-  secret = slack.signingSecret,
+  options: { readonly secret?: string; readonly pingMs?: number } = {},
 ): Promise<TestApp> {
   const clientOptions = { slackApiUrl: slack.api, retryConfig: { retries: 0 }, timeout: 5000 }
   const quiet = { logger: silent }
@@ -33,7 +33,8 @@ export async function boltApp(
     const receiver = new SocketModeReceiver({
       appToken: slack.appToken,
       installerOptions: { clientOptions },
-      clientPingTimeout: 100,
+      // Also how long it waits before it connects again.
+      clientPingTimeout: options.pingMs ?? 5000,
       ...quiet,
     })
     const app = new App({ token: slack.botToken, receiver, clientOptions, ...quiet })
@@ -42,7 +43,7 @@ export async function boltApp(
     await app.start()
     return { app, url: '', stop: async () => void (await app.stop()) }
   }
-  const receiver = new HTTPReceiver({ signingSecret: secret, ...quiet })
+  const receiver = new HTTPReceiver({ signingSecret: options.secret ?? slack.signingSecret, ...quiet })
   const app = new App({ token: slack.botToken, receiver, clientOptions, ...quiet })
   register(app)
   const server = (await receiver.start({ port: 0, host: '127.0.0.1' })) as Server // no TLS options were given
