@@ -35,6 +35,8 @@ export type Runner = {
 
 /** A deploy of an environment that is not configured here is left to other replicas for this long, then refused. */
 const unknownMs = 10 * 60_000
+/** Prepared at once by one replica, the oldest first: more would only make each slower, and the people who ask too. */
+const mostPreparing = 16
 
 type InHand = {
   readonly cancel: AbortController
@@ -51,6 +53,7 @@ export function createRunner(deps: RunnerDeps): Runner {
   const failures = new Map<string, number>()
   const stopping = new AbortController()
   const strangers = new Set<string>()
+  const preparing = new Set<string>()
   let scheduled = false
   const bases = basisWatch({ kv: deps.kv, keys, view })
   const claimDeps = { keys, ledger: deps.ledger, view, clock, replica: replica.name }
@@ -89,8 +92,10 @@ export function createRunner(deps: RunnerDeps): Runner {
   function lookAt(stored: Stored<Deploy>, lease: Lease): void {
     const { id, phase } = stored.value
     if (inHand.has(id) || view.live.owners.has(id) || leaves(stored.value)) return
-    if (phase === 'requested' || phase === 'preparing')
-      take(id, lease, signals => prepareOne(stored, lease, signals))
+    if ((phase === 'requested' || phase === 'preparing') && preparing.size < mostPreparing) {
+      preparing.add(id)
+      take(id, lease, signals => prepareOne(stored, lease, signals).finally(() => preparing.delete(id)))
+    }
     if (phase === 'running' || phase === 'rolling_back')
       take(id, lease, signals => resume(stored, lease, signals))
   }
