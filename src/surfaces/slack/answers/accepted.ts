@@ -18,11 +18,13 @@ export function acceptedAnswer(
       ? `${phaseText(deploy.phase)}.`
       : 'got it.'
   return fitted(`${what}: ${state}`, [
-    section(md`*${titleOf(deploy)}* → *${deploy.environment}*: ${state}${where(at.channel)}`),
+    section(
+      md`*${titleOf(deploy)}* → *${deploy.environment}*: ${state}${isOver(deploy.phase) ? nothing : where(at.channel)}`,
+    ),
   ])
 }
 
 const where = (channel: string | null): Mrkdwn =>
   channel !== null && /^[CGD][A-Z0-9]{2,}$/.test(channel)
     ? { mrkdwn: ` Follow it in <#${channel}>.` }
-    : nothing
+    : md` No channel shows it: invite gkube to this one. The *Home* tab shows how it goes.`

@@ -3,6 +3,7 @@
 // waiting and failure. Only what ended badly is shown in the channel too, and an override, which must be loud.
 import type { Actor, Deploy } from '../../../core/deploy.ts'
 import type { MessageFacts, Rendered, ThreadEntry } from '../../../core/messages.ts'
+import { redactText } from '../../../core/redact.ts'
 import { timeText } from '../../../core/units.ts'
 import { took } from '../../../core/words.ts'
 import { type Block, section } from '../blocks/elements.ts'
@@ -81,13 +82,15 @@ function request({ deploy, planned, now }: MessageFacts, who: Mrkdwn): ThreadEnt
   const left = approvalsLeft(deploy)
   const until = clockTime(deploy.approval.expiresAt, now)
   const words = md`${who}: it waits for ${left} ${left === 1 ? 'approval' : 'approvals'}, until ${until}.`
-  const diff = planned?.diff.trimEnd() ?? ''
+  // An env value is judged by its name before; this is for what only its shape gives away.
+  const diff = redactText(planned?.diff ?? '').trimEnd()
   const isShort = diff.length <= inlineDiff.letters && diff.split('\n').length <= inlineDiff.lines
   const blocks: Block[] = [
     section(words),
     ...(diff === '' ? [] : [section(isShort ? codeBlock(diff) : md`The full diff is in the file.`)]),
   ]
-  const name = `${deploy.app}-${deploy.environment}.diff`
+  // Names are unique in a thread: a file that may have been uploaded is looked up by its name.
+  const name = `${deploy.app}-${deploy.environment}-${round(deploy)}.diff`
   return [
     entry(
       `request-${round(deploy)}`,
@@ -203,7 +206,7 @@ function logPart(deploy: Deploy, log: Log): { blocks: Block[]; files: File[] } {
     blocks: [section(md`${title}${isShort ? ':' : ', its last lines:'}`), section(codeBlock(shown))],
     files: isShort
       ? []
-      : [{ name: `${deploy.app}-${deploy.environment}.log.txt`, title, content: `${text}\n` }],
+      : [{ name: `${deploy.app}-${deploy.environment}-failure.log.txt`, title, content: `${text}\n` }],
   }
 }
 
@@ -215,7 +218,7 @@ function eventsFile(deploy: Deploy, events: NonNullable<MessageFacts['diagnosis'
   )
   return [
     {
-      name: `${deploy.app}-${deploy.environment}.events.txt`,
+      name: `${deploy.app}-${deploy.environment}-failure.events.txt`,
       title: `Events about ${deploy.app} in ${deploy.environment}`,
       content: `${lines.join('\n')}\n`,
     },

@@ -100,9 +100,14 @@ describe('a request that was taken', () => {
       'asked for before',
       true,
       null,
-      '*web 1.4.1 → 1.4.2* → *production*: that was asked for already; it is requested.',
+      '*web 1.4.1 → 1.4.2* → *production*: that was asked for already; it is requested. No channel shows it: invite gkube to this one. The *Home* tab shows how it goes.',
     ],
-    ['no channel at all', false, '<!here>', '*web 1.4.1 → 1.4.2* → *production*: got it.'],
+    [
+      'no channel at all',
+      false,
+      '<!here>',
+      '*web 1.4.1 → 1.4.2* → *production*: got it. No channel shows it: invite gkube to this one. The *Home* tab shows how it goes.',
+    ],
   ])('%s', (_, repeated, channel, words) =>
     expect(read(acceptedAnswer(deploy(), { repeated, channel }))).toBe(words),
   )

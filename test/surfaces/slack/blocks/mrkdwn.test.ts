@@ -96,7 +96,7 @@ describe('cutting', () => {
 
   it('holds the limit for any markup, and leaves nothing open', () => {
     const piece = fc.oneof(
-      fc.string({ unit: 'binary', maxLength: 12 }).map(text => md`${text}`.mrkdwn),
+      fc.string({ unit: 'grapheme', maxLength: 12 }).map(text => md`${text}`.mrkdwn),
       fc.constantFrom('`a b`', '<https://x.example/|x>', '&amp;', '\n', '```\nabc\n```', '🎉'),
     )
     fc.assert(

@@ -25,11 +25,12 @@ const hostile = fc.oneof(
     '<https://evil.example|ok>',
     ':x: :white_check_mark:',
     '🎉'.repeat(400),
+    '\ud83d half an emoji, \u0000\u0007 controls',
     '',
     ' ',
     'gkube deploy web -E x',
   ),
-  fc.string({ unit: 'binary', maxLength: 40 }),
+  fc.string({ unit: 'grapheme', maxLength: 40 }),
 )
 const text = (most: number) =>
   fc.oneof(

@@ -56,7 +56,7 @@ describe('a request for approval', () => {
     const diff = Array.from({ length: 300 }, (_, i) => `+ line ${i}`).join('\n')
     const entry = only(thread({ deploy: asked, planned: { ...planned, diff } }), 'request')
     expect(entry.files).toEqual([
-      { name: 'web-production.diff', title: 'What web changes in production', content: `${diff}\n` },
+      { name: 'web-production-a1b2c3d4.diff', title: 'What web changes in production', content: `${diff}\n` },
     ])
     expect(wordsOf(entry.message)).toContain('The full diff is in the file.')
   })
@@ -159,7 +159,7 @@ describe('a failure', () => {
     expect(entry.broadcast).toBe(false)
     expect(entry.files).toEqual([
       {
-        name: 'web-production.events.txt',
+        name: 'web-production-failure.events.txt',
         title: 'Events about web in production',
         content: '2025-11-24 14:00:00 UTC  Warning  Failed  Pod web-1  3×  no such image\n',
       },
@@ -178,7 +178,7 @@ describe('a failure', () => {
     )
     expect(wordsOf(entry.message)).toContain(`line ${count - 1} &lt;x&gt;\n\`\`\``)
     expect(wordsOf(entry.message)).toContain('The crashed run of web-1, container web')
-    expect(entry.files.map(file => file.name)).toEqual(isFile ? ['web-production.log.txt'] : [])
+    expect(entry.files.map(file => file.name)).toEqual(isFile ? ['web-production-failure.log.txt'] : [])
     if (isFile) expect(entry.files[0]?.content).toBe(`${lines.join('\n')}\n`)
   })
 
