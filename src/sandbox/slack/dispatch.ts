@@ -3,6 +3,7 @@
 import { createHmac, randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { DispatchKind, Reply, Timing } from './control.ts'
+import { app } from './seed.ts'
 import type { Envelope, Sockets } from './socket-mode.ts'
 
 type Json = Readonly<Record<string, unknown>>
@@ -147,7 +148,7 @@ export function dispatcher(deps: {
         type: 'event_callback',
         event_id: `Ev0${randomUUID().replaceAll('-', '').slice(0, 10).toUpperCase()}`,
         event_time: Math.floor(Date.now() / 1000),
-        authorizations: [{ team_id: team, user_id: 'U0GKUBE', is_bot: true, is_enterprise_install: false }],
+        authorizations: [{ team_id: team, user_id: app.user, is_bot: true, is_enterprise_install: false }],
       }
       const first = await this.send('event', payload)
       if (first.outcome !== 'ok') again(payload, first).catch(() => undefined) // rejects only when it is stopped

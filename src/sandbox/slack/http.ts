@@ -6,6 +6,7 @@ import { argumentsOf, readBody } from './arguments.ts'
 import { uploaded } from './methods/files.ts'
 import { servePage } from './page/serve.ts'
 import type { ResponseUrls } from './response-urls.ts'
+import { SlackError } from './slack-error.ts'
 import type { Sockets } from './socket-mode.ts'
 import type { State } from './state.ts'
 import type { Access, webApi } from './web-api.ts'
@@ -27,6 +28,8 @@ const slackPaths = ['/api/', '/response/', '/upload/', '/files/', '/link/']
 export async function listen(deps: HttpDeps, wanted: number) {
   const server = createServer((request, response) => {
     serve(deps, request, response).catch(error => {
+      if (error instanceof SlackError && !response.headersSent)
+        return void response.writeHead(400).end(error.code)
       deps.log?.error({ err: error, path: request.url }, 'the stand-in Slack failed')
       if (response.headersSent) response.destroy()
       else response.writeHead(500).end()

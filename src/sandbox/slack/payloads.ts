@@ -8,24 +8,33 @@ type Json = Readonly<Record<string, unknown>>
 /** full: `<@U1|ana>`; bare: `<@U1>`, which Slack sends too. */
 export type MentionStyle = 'full' | 'bare'
 
-/** Slack escapes &, < and > always; with should_escape also people, channels, user groups and links. */
+/** What Slack takes for an address though nobody wrote http:// (it knows all top-level domains; these are enough). */
+const bareHost = /^[a-z0-9-]+(\.[a-z0-9-]+)*\.(com|org|net|io|dev|app)(\/\S*)?$/i
+
+/** What arrives of what was typed after a command with should_escape: &, <, >, people, channels, groups, links. */
 export function escaped(state: State, text: string, style: MentionStyle): string {
-  const label = (name: string) => (style === 'full' ? `|${name}` : '')
-  return text
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replace(/https?:\/\/[^\s<>|]+/g, link => `<${link}>`)
-    .replace(/(^|\s)@([\w.-]*\w)/g, (whole, before: string, name: string) => {
-      const person = state.personBy(name)
-      if (person) return `${before}<@${person.id}${label(person.name)}>`
-      const group = [...state.groups.values()].find(one => one.handle === name && !one.disabled)
-      return group ? `${before}<!subteam^${group.id}${label(`@${group.handle}`)}>` : whole
-    })
-    .replace(/(^|\s)#([\w-]+)/g, (whole, before: string, name: string) => {
-      const channel = state.channelBy(name)
-      return channel && !channel.im ? `${before}<#${channel.id}${label(channel.name)}>` : whole
-    })
+  const safe = text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+  return safe
+    .split(/(\s+)/)
+    .map(word => escapedWord(state, word, name => (style === 'full' ? `|${name}` : '')))
+    .join('')
+}
+
+function escapedWord(state: State, word: string, label: (name: string) => string): string {
+  if (/^https?:\/\/./.test(word)) return `<${word}>`
+  if (/^[\w.+-]+@[\w-]+\.[\w.]*\w$/.test(word)) return `<mailto:${word}|${word}>`
+  if (bareHost.test(word)) return `<http://${word}|${word}>`
+  const [, sign, name = '', rest = ''] = /^([@#])([\w.-]*\w)(.*)$/.exec(word) ?? []
+  if (sign === '#') {
+    const channel = state.channelBy(name)
+    return channel && !channel.im ? `<#${channel.id}${label(channel.name)}>${rest}` : word
+  }
+  if (sign !== '@') return word
+  if (['here', 'channel', 'everyone'].includes(name)) return `<!${name}>${rest}`
+  const person = state.personBy(name)
+  if (person) return `<@${person.id}${label(person.name)}>${rest}`
+  const group = [...state.groups.values()].find(one => one.handle === name && !one.disabled)
+  return group ? `<!subteam^${group.id}${label(`@${group.handle}`)}>${rest}` : word
 }
 
 const teamOf = (state: State, person: Person) => (person.foreign ? foreignTeam : state.team.id)

@@ -141,6 +141,22 @@ describe('dispatch', () => {
     expect([await outcome(-400), await outcome(400), await outcome(0)]).toEqual(['failed', 'ok', 'ok'])
   })
 
+  test.each([
+    ['deploy web to production', 'deploy web to production'],
+    ['ask @ana, @ben and @nobody', 'ask <@U0ANA|ana>, <@U0BEN|ben> and @nobody'],
+    ['ask @release-managers', 'ask <!subteam^S0RELEASE|@release-managers>'],
+    ['tell @here @channel @everyone', 'tell <!here> <!channel> <!everyone>'],
+    ['in #general or #nowhere', 'in <#C0GENERAL|general> or #nowhere'],
+    ['ana@example.com', '<mailto:ana@example.com|ana@example.com>'],
+    ['web.io 1.4.2', '<http://web.io|web.io> 1.4.2'],
+    ['https://e.com/?a=1&b=2', '<https://e.com/?a=1&amp;b=2>'],
+    ['a<b>c & <!channel>', 'a&lt;b&gt;c &amp; &lt;!channel&gt;'],
+  ])('typed %s, arrives %s', async (typed, arrives) => {
+    await workspace()
+    const { payload } = await slack.control.as('ana').command('staging', `/gkube ${typed}`)
+    expect(payload.text).toBe(arrives)
+  })
+
   test('mentions can arrive without a name', async () => {
     await workspace()
     slack.control.mentions('bare')
