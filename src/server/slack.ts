@@ -7,8 +7,10 @@ import type { Check, Core } from '../core/core.ts'
 import type { Deploy } from '../core/deploy.ts'
 import type { Keys } from '../core/keys.ts'
 import type { Kv } from '../core/kv.ts'
+import { messagesSchema } from '../core/messages.ts'
 import { newsOf } from '../core/news.ts'
 import { createNotifier } from '../core/notifier.ts'
+import { read } from '../core/records.ts'
 import type { Replica } from '../core/replica.ts'
 import type { createDrain } from '../drain.ts'
 import type { Log } from '../log.ts'
@@ -82,6 +84,7 @@ export function wireSlack({ config, kv, keys, clock, random, replica, drain, log
       claim: slackClaims({ kv, keys, replica: replica.name }),
       names: appNames({ core: core(), now: clock.now }),
       news: newsOf({ kv, keys }),
+      posted: async id => (await read(kv, messagesSchema, keys.message(id)))?.value ?? null,
       bodyLimit: config.limits.bodyBytes,
     })
   return {

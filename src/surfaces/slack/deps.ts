@@ -3,7 +3,7 @@
 import type { SlackConfig } from '../../config.ts'
 import type { Caller, Core } from '../../core/core.ts'
 import type { Environment } from '../../core/environment.ts'
-import type { Rendered, Renderer } from '../../core/messages.ts'
+import type { Messages, Rendered, Renderer } from '../../core/messages.ts'
 import type { Subscribe } from '../../core/news.ts'
 import type { Log } from '../../log.ts'
 import type { AppNames } from './names.ts'
@@ -38,6 +38,8 @@ export type SlackDeps = {
   readonly claim: (id: string) => Promise<boolean>
   /** Names of apps that the caller may see, some seconds old at most; null: not known now. */
   readonly names: AppNames
+  /** What was posted for a deploy: a click on a copy that was lost between posting and recording is told where the real one is. */
+  readonly posted: (deploy: string) => Promise<Messages | null>
   /** Changes of deploys, locks and freezes, for App Home: `newsOf({ kv, keys })` of core/news.ts. */
   readonly news: Subscribe
   /** Wraps a handler: it is tracked, its failure reaches the person and the log, repeats of one envelope run once. */

@@ -26,18 +26,17 @@ export type Clicked = {
 export async function approve(at: Clicked): Promise<void> {
   const { deps, click, call, ack } = at
   const caller = await call.caller()
-  const { deploy } = await deps.core.showDeploy(caller, click.value)
-  // One click is not enough where an approval must give a reason.
-  if (deps.environments.get(deploy.environment)?.approvals.reason) return approveWith(at)
-  const next = await settleClick(at, click.value, () =>
-    deps.core.vote(caller, click.value, {
-      decision: 'approve',
-      reason: '',
-      ...(click.shown ? { hash: click.shown } : {}),
-    }),
-  )
-  await ack()
-  await call.tell(votedAnswer(next))
+  try {
+    const next = await settleClick(at, click.value, () =>
+      deps.core.vote(caller, click.value, { decision: 'approve', reason: '' }),
+    )
+    await ack()
+    await call.tell(votedAnswer(next))
+  } catch (error) {
+    // All was judged but the reason: one click is not enough where an approval must give one.
+    if (!(error instanceof UserError) || error.kind !== 'bad_input') throw error
+    await approveWith(at)
+  }
 }
 
 export const approveWith = (at: Clicked): Promise<void> =>
