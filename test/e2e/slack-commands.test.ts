@@ -10,6 +10,9 @@ beforeAll(async () => {
   await stack.core.applyApp(admin, webApp(), { dryRun: false })
   await ship(stack.core, { revision: '1.4.1' })
   await ship(stack.core, { revision: '1.4.2' })
+  // What is asked for is stored and waits: nobody here waits for rollouts.
+  for (const environment of ['staging', 'production'])
+    await stack.core.lock(admin, { environment, reason: 'tests', expiresIn: '1h', steal: false })
 })
 
 /** What stands in an answer, blocks and all, as one text. */
@@ -43,7 +46,7 @@ describe('each command', () => {
     ['ana', 'history web', /1\.4\.1/],
     ['ana', 'plan web 1.4.3 to staging', /1\.4\.2 → 1\.4\.3/],
     ['ana', 'approvals', /Nothing waits for approval/],
-    ['ana', 'locks', /Nothing is locked/],
+    ['ana', 'locks', /2 locks/],
     ['ana', 'whoami', /You are \*ana\*/],
     ['cho', 'whoami', /operator/],
     ['ben', 'promote web from staging to production', /production.*got it/],
@@ -71,7 +74,7 @@ describe('each command', () => {
 })
 
 describe('what is refused says what to do', () => {
-  it('once all of that is over', idle)
+  it('once all of that is cancelled', idle)
   const refusals: readonly (readonly [string, string, RegExp])[] = [
     ['ana', 'depoly web', /`depoly` is not a command\. Did you mean `deploy`\? All commands: `\/gkube help`/],
     [
@@ -84,7 +87,11 @@ describe('what is refused says what to do', () => {
     ['ana', 'deploy web 1.4.9 to production', /ana may not deploy web in production.*@release-managers/],
     ['ana', 'lock web in staging testing', /ana may not lock web in staging/],
     ['ana', 'cancel web in staging', /Nothing of web runs or waits in staging/],
-    ['ben', 'rollback web to 0.9 in production', /0\.9/],
+    [
+      'ben',
+      'rollback web in production',
+      /web does not run in production\. Deploy it first: `?\/gkube deploy web/,
+    ],
     ['eve', 'status', /eve may not look at anything here yet/],
     ['eve', 'whoami', /You may do nothing here yet/],
     ['ana', 'deploy web <!channel> to staging', /is not a revision/],
@@ -97,8 +104,10 @@ describe('what is refused says what to do', () => {
   })
 })
 
-/** Waits until nothing runs or waits. */
+/** Cancels all that waits. */
 async function idle(): Promise<void> {
+  for (const { id } of await stack.core.openDeploys(admin))
+    await stack.core.cancel(admin, id, { reason: 'test' })
   await expect.poll(() => stack.core.openDeploys(admin), { timeout: 20_000, interval: 100 }).toEqual([])
 }
 
@@ -143,13 +152,6 @@ describe('dialogs', () => {
 describe('cancel', () => {
   it('names the one that is open, and asks which where there are several', async () => {
     await idle()
-    await stack.core.lock(admin, {
-      app: 'web',
-      environment: 'staging',
-      reason: 'hold',
-      expiresIn: '1h',
-      steal: false,
-    })
     await type('ana', 'deploy web 2.0.0 to staging')
     await type('ana', 'restart web in staging')
     const open = await stack.core.openDeploys(admin)
@@ -161,7 +163,6 @@ describe('cancel', () => {
     expect(one.text).toMatch(/is cancelled|is being cancelled/)
     await expect.poll(() => stack.core.openDeploys(admin)).toHaveLength(1)
     expect((await type('ana', 'cancel web in staging')).text).toMatch(/is cancelled|is being cancelled/)
-    await stack.core.unlock(admin, { app: 'web', environment: 'staging', reason: '' })
   })
 })
 
