@@ -145,6 +145,8 @@ async function startAll({
     '--use-service-account-credentials=true',
     '--leader-elect=false',
     '--controllers=*,-node-ipam-controller',
+    // A new autoscaler is first looked at after one period: 15 s, in 1.35 at least.
+    '--horizontal-pod-autoscaler-sync-period=2s',
     // Suites run beside each other, and wait for nothing that a laptop's cluster would not wait for.
     '--kube-api-qps=500',
     '--kube-api-burst=1000',
