@@ -84,7 +84,7 @@ export function changesLines(
     )
     return lines.length > most ? md`${said}; and ${lines.length - most} more` : said
   }
-  const full = diff === '' || !at.inThread ? nothing : md`  (full diff in the thread)`
+  const full = diff === '' || !at.inThread ? nothing : md` (full diff in the thread)`
   return joined(
     [
       changes.length > 0 ? md`*Changes*: ${list(changes, mostChanges)}${full}` : md`*Changes*: none${full}`,
@@ -99,11 +99,14 @@ export function changesLines(
   )
 }
 
+/** One wide space: plain ones in a row become one on some screens. */
+const stepGap = '\u2003'
+
 /** `✓ before 8 s   ✓ apply   ▸ rollout ▰▰▰▰▱▱ 4/6 ready   · after` */
 export function stepsLine({ deploy, progress }: MessageFacts): Mrkdwn {
   return joined(
     deploy.steps.map(step => stepWords(step, step.state === 'running' ? progress : null)),
-    '   ',
+    stepGap,
   )
 }
 
@@ -146,7 +149,7 @@ export function failureLines(facts: MessageFacts, command: string): Mrkdwn {
         1000,
       ),
       serving(facts),
-      joined([tellingLine(diagnosis), diagnosis ? md`  (last lines and events in the thread)` : nothing], ''),
+      joined([tellingLine(diagnosis), diagnosis ? md` (last lines and events in the thread)` : nothing], ''),
     ],
     '\n',
   )

@@ -49,12 +49,13 @@ function body(facts: MessageFacts, options: Options): Block[] {
         ...context(who, whatLine(facts)),
       ]
     case 'running':
-      return [...said(stepsLine(facts)), ...context(progressLine(facts), who)]
+      return [...said(stepsLine(facts)), ...context(progressLine(facts)), ...context(who)]
     case 'rolling_back':
       return [
         ...said(failureLines(facts, options.command)),
         ...said(stepsLine(facts)),
-        ...context(progressLine(facts), who),
+        ...context(progressLine(facts)),
+        ...context(who),
       ]
     case 'succeeded':
       return context(joined([was(facts), who], ' · '))

@@ -108,7 +108,7 @@ const cases: readonly Case[] = [
       text: 'web 1.4.2 → production: waiting for 1 of 1 approval',
       says: [
         'image `registry.example.com/shop/web:1.4.2` `sha256:3fa9c1e27b5d4f…` · cluster eu-1, namespace shop · expires 14:30 UTC',
-        '*Changes*: image 1.4.1 → 1.4.2; env LOG_LEVEL info → debug  (full diff in the thread)',
+        '*Changes*: image 1.4.1 → 1.4.2; env LOG_LEVEL info → debug (full diff in the thread)',
         '*Note*: the Service has no ready pods while it restarts',
         '<https://github.com/acme/web/compare/1.4.1...1.4.2|commits>',
       ],
@@ -193,7 +193,7 @@ const cases: readonly Case[] = [
       head: ':arrows_counterclockwise: *web* `1.4.1` → `1.4.2` · *production* · rolling out, 1 m 12 s',
       text: 'web 1.4.2 → production: rolling out, 1 m 12 s',
       says: [
-        '✓ before 8 s   ✓ apply 8 s   ▸ rollout ▰▰▰▰▱▱ 4/6 ready   · after',
+        '✓ before 8 s\u2003✓ apply 8 s\u2003▸ rollout ▰▰▰▰▱▱ 4/6 ready\u2003· after',
         'web-x is not scheduled',
         'asked by @ana, approved by @ben',
       ],
@@ -273,7 +273,7 @@ const cases: readonly Case[] = [
       says: [
         diagnosis.cause.message,
         '`1.4.1` is serving, 6/6 ready.',
-        '`Error: connect ECONNREFUSED 10.0.0.7:5432`  (last lines and events in the thread)',
+        '`Error: connect ECONNREFUSED 10.0.0.7:5432` (last lines and events in the thread)',
       ],
       buttons: ['Retry…', 'Logs'],
     },
