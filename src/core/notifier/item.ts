@@ -31,6 +31,8 @@ export type Memory = {
   stuck: boolean
   /** Refused, and to be tried again at once. */
   retry: boolean
+  /** Since when an entry of the thread is to be posted. */
+  wantedSince: number | null
 }
 
 export type Item = {
@@ -72,7 +74,7 @@ export function withPost(messages: Messages, slot: Slot, post: Post): Messages {
 export function memoryOf(item: Item, slot: Slot): Memory {
   const known = item.memory.get(slot.name)
   if (known) return known
-  const fresh = {
+  const fresh: Memory = {
     unsent: false,
     unclearSince: null,
     tries: 0,
@@ -80,6 +82,7 @@ export function memoryOf(item: Item, slot: Slot): Memory {
     live: null,
     stuck: false,
     retry: false,
+    wantedSince: null,
   }
   item.memory.set(slot.name, fresh)
   return fresh

@@ -115,16 +115,22 @@ async function threadStep(desk: Desk, item: Item): Promise<Next> {
   const { main } = item.messages.value
   if (main?.state !== 'posted' || main.ts === null) return null
   const now = deps.clock.now()
-  const ended = isTerminal(item.deploy.value.phase)
+  const kept = main.shown === drawMain(deps, item, now)?.shown
   // The message itself says it first; the lane is kicked when it does.
-  if (ended && main.shown !== drawMain(deps, item, now)?.shown) return null
+  if (isTerminal(item.deploy.value.phase) && !kept) return null
   for (const entry of deps.renderer.thread(factsOf(deps, item, now))) {
     const slots = threadSlots(item.messages.value, entry)
     const n = slots.findIndex(slot => {
       const post = postOf(item.messages.value, slot)
       return !post || (post.state === 'posting' && !memoryOf(item, slot).stuck)
     })
-    if (n >= 0) return entryPart(desk, item, { entry, n, channel: main.channel, thread: main.ts })
+    const slot = slots[n]
+    if (!slot) continue
+    const wanted = memoryOf(item, slot)
+    wanted.wantedSince ??= now
+    // It may be gone: an update since then has found it there.
+    if (!kept && memoryOf(item, mainSlot).updatedAt < wanted.wantedSince) return null
+    return entryPart(desk, item, { entry, n, channel: main.channel, thread: main.ts })
   }
   return null
 }
