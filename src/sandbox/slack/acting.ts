@@ -14,23 +14,14 @@ import type {
   View,
 } from './control.ts'
 import type { Dispatch } from './dispatch.ts'
-import {
-  type Found,
-  filled,
-  findElement,
-  incomplete,
-  type Offered,
-  stateWith,
-  type Values,
-  valuesOf,
-} from './form.ts'
+import { type Found, filled, findElement, incomplete, stateWith, type Values, valuesOf } from './form.ts'
 import * as payloads from './payloads.ts'
 import { type Asked, type ResponseUrls, show } from './response-urls.ts'
 import { SlackError } from './slack-error.ts'
 import type { State } from './state.ts'
 import { submissions } from './submissions.ts'
+import { suggestions } from './suggestions.ts'
 import type { Triggers } from './triggers.ts'
-import { problemsOfOptions } from './validate.ts'
 
 type Json = Readonly<Record<string, unknown>>
 type Outcome = Awaited<ReturnType<Dispatch['send']>>
@@ -54,12 +45,10 @@ const codes: Readonly<Record<Outcome['outcome'], string>> = {
   failed: 'dispatch_failed',
   unreachable: 'dispatch_unknown_error',
 }
-/** Slack asks for options from this many characters on, where the element does not say. */
-const queryLength = 3
 
 export function actingAs(deps: ActingDeps, person: Person): Acting {
   const { state, triggers, urls, dispatch } = deps
-  const offeredTo: Offered = actionId => deps.offered.get(`${person.id} ${actionId}`) ?? []
+  const { offered, search } = suggestions({ ...deps, person })
 
   const channelOf = (idOrName: string) => {
     const channel = idOrName.startsWith('@') ? state.imOf(person.id) : state.channelBy(idOrName)
@@ -124,7 +113,7 @@ export function actingAs(deps: ActingDeps, person: Person): Acting {
     if (isButton !== (value === undefined))
       throw new Error(`${String(element.action_id)} is a ${String(element.type)}`)
     if (isButton) return {}
-    const next = stateWith(element, value ?? null, offeredTo)
+    const next = stateWith(element, value ?? null, offered)
     if (element.type !== 'overflow')
       remember(whereOf(place), String(block.block_id), String(element.action_id), next)
     return next
@@ -182,32 +171,6 @@ export function actingAs(deps: ActingDeps, person: Person): Acting {
     return told('slash_commands', payload, outcome, shown, channel.id)
   }
 
-  async function options(place: Place, wanted: Element, query: string): Promise<readonly Option[]> {
-    const where = whereOf(place)
-    const found = findElement(blocksOf(where), wanted)
-    const { element } = found
-    if (!String(element.type).endsWith('external_select'))
-      throw new Error(`${String(element.type)} has its own options`)
-    const least = Number(element.min_query_length ?? queryLength)
-    if (query.length < least) throw new Error(`Slack asks from ${least} characters on`)
-    const payload = payloads.suggestionPayload(state, { person, where, found, query })
-    const outcome = await dispatch.send('block_suggestion', payload)
-    if (outcome.outcome !== 'ok') throw new Error(`the app did not offer options: ${codes[outcome.outcome]}`)
-    const problems = problemsOfOptions(outcome.body)
-    if (problems.length > 0) throw new Error(`Slack shows no options: ${problems.join('; ')}`)
-    const { options: plain = [], option_groups: groups = [] } = outcome.body as {
-      options?: Option[]
-      option_groups?: { label: { text: string }; options: Option[] }[]
-    } // the validator has seen it
-    const all = [
-      ...plain,
-      ...groups.flatMap(group => group.options.map(one => ({ ...one, group: group.label.text }))),
-    ]
-    const key = `${person.id} ${String(element.action_id)}`
-    deps.offered.set(key, [...all, ...(deps.offered.get(key) ?? [])].slice(0, 1000))
-    return all
-  }
-
   async function opened(tab: 'home' | 'messages'): Promise<Reply> {
     const view = tab === 'home' ? state.homes.get(person.id) : undefined
     const at = { user: person.id, channel: state.imOf(person.id).id, tab, event_ts: state.nextTs() }
@@ -218,7 +181,7 @@ export function actingAs(deps: ActingDeps, person: Person): Acting {
 
   const fill = (fields: Fields) => {
     const view = topView()
-    setValues(state, person.id, view, filled(view.blocks, view.state.values as Values, fields, offeredTo))
+    setValues(state, person.id, view, filled(view.blocks, view.state.values as Values, fields, offered))
   }
   const { submit, close } = submissions({ ...deps, person, told, topView })
 
@@ -239,7 +202,10 @@ export function actingAs(deps: ActingDeps, person: Person): Acting {
     },
     click: (place, element) => act(place, element),
     select: (place, element, value) => act(place, element, value),
-    options,
+    async options(place, wanted, query) {
+      const where = whereOf(place)
+      return search(where, findElement(blocksOf(where), wanted), query)
+    },
     fill,
     async submit(fields = {}) {
       fill(fields)

@@ -24,7 +24,7 @@ export type ControlDeps = {
   setMentions(style: MentionStyle): void
 }
 
-const patience = 5000
+const patience = 10_000
 
 export function controlOf(deps: ControlDeps): Control {
   const { state, api, access, faults, sockets, dispatch } = deps
@@ -124,7 +124,7 @@ export function controlOf(deps: ControlDeps): Control {
 function until<T>(
   state: State,
   look: () => T | undefined | null | false,
-  { what = 'something', timeoutMs = patience }: { what?: string; timeoutMs?: number } = {},
+  { what = String(look), timeoutMs = patience }: { what?: string; timeoutMs?: number } = {},
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     let ended = false

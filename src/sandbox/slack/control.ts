@@ -230,7 +230,7 @@ export type Control = {
   forgetCalls(): void
   /**
    * Looks after every change until `look` answers something other than undefined, null or false; rejects after
-   * `timeoutMs` (5000) with `what` was waited for.
+   * `timeoutMs` (10,000) with `what` was waited for.
    */
   until<T>(
     look: () => T | undefined | null | false,
