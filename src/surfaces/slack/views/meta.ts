@@ -11,7 +11,7 @@ const schema = z.strictObject({
   /** `prepared.hash` of what was shown: the vote binds it. */
   hash: z
     .string()
-    .regex(/^[0-9a-f]{64}$/)
+    .regex(/^[0-9a-f]{8,64}$/)
     .optional(),
   app: z.string().min(1).max(40).optional(),
   environment: z.string().min(1).max(30).optional(),
