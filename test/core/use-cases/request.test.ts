@@ -47,6 +47,14 @@ const ship = async (more: object = {}): Promise<Deploy> => {
 }
 
 describe('the message of a deploy', () => {
+  /** Takes requests and runs none: what is written with a request does not wait for what comes of it. */
+  let quiet: Tenant
+  let still: TestReplica
+  beforeAll(async () => {
+    ;[quiet, still] = await setUp()
+    await still.stop()
+  })
+  const asked = (more: object) => ask({ app: quiet.name, ...more })
   const channels: [string, string, string | null | undefined, string[] | null][] = [
     ['from elsewhere: the environment’s channel', 'staging', undefined, ['C0STAGING']],
     [
@@ -61,32 +69,30 @@ describe('the message of a deploy', () => {
   ]
   it.each(channels)('%s', async (_, environment, channel, expected) => {
     const origin = channel === undefined ? undefined : { channel }
-    const { deploy } = await replica.core.request(admin, input({ environment, revision: '1' }), origin)
-    const { kv, keys } = tenant
+    const { deploy } = await still.core.request(admin, asked({ environment, revision: '1' }), origin)
+    const { kv, keys } = quiet
     const message = await read(kv, messagesSchema, keys.message(deploy.id))
     expect(message?.value ?? null).toEqual(
       expected && { schema: 1, deploy: deploy.id, channels: expected, main: null, thread: {}, direct: {} },
     )
     expect((await kv.get(keys.outboxEntry(deploy.id))) !== null).toBe(expected !== null)
-    const asked = await kv.get(keys.askedEntry(admin.actor.id, deploy.id))
+    const mine = await kv.get(keys.askedEntry(admin.actor.id, deploy.id))
     // All in the transaction of the request.
     const record = await kv.get(keys.deploy(deploy.id))
-    expect(asked?.createRevision).toBe(record?.createRevision)
+    expect(mine?.createRevision).toBe(record?.createRevision)
     if (message) expect(message.createRevision).toBe(record?.createRevision)
-    await ended(tenant, deploy.id)
   })
   it('is one for a request that is repeated, at the same moment too', async () => {
-    const again = input({ revision: '1', idempotencyKey: 'trigger-1' })
+    const again = asked({ revision: '1', idempotencyKey: 'trigger-1' })
     const all = await Promise.all(
-      [1, 2, 3, 4].map(() => replica.core.request(admin, again, { channel: 'C0GENERAL' })),
+      [1, 2, 3, 4].map(() => still.core.request(admin, again, { channel: 'C0GENERAL' })),
     )
     const ids = new Set(all.map(({ deploy }) => deploy.id))
     expect(ids.size).toBe(1)
     expect(all.filter(({ repeated }) => !repeated)).toHaveLength(1)
-    const { entries } = await tenant.kv.list(tenant.keys.messages)
+    const { entries } = await quiet.kv.list(quiet.keys.messages)
     const [id = ''] = ids
     expect(entries.filter(entry => entry.value.includes(id))).toHaveLength(1)
-    await ended(tenant, id)
   })
 })
 
