@@ -33,6 +33,8 @@ const actSchema = z.discriminatedUnion('do', [
 ]) satisfies z.ZodType<Act>
 
 const heartbeat = 15_000
+/** The newest of each channel: the page asks for all of it after each change. */
+const messagesShown = 500
 
 export function controlOverHttp(deps: {
   readonly state: State
@@ -58,7 +60,7 @@ export function controlOverHttp(deps: {
       people: control.people(),
       channels: control.channels(),
       groups: control.groups(),
-      messages: Object.fromEntries(state.messages),
+      messages: Object.fromEntries([...state.messages].map(([id, list]) => [id, list.slice(-messagesShown)])),
       ephemerals: byUser(state.ephemerals, one => one.only),
       notices: byUser(state.notices, one => one.user),
       views: Object.fromEntries(state.stacks),

@@ -287,7 +287,7 @@ export type Snapshot = {
   readonly people: readonly Person[]
   readonly channels: readonly Channel[]
   readonly groups: readonly UserGroup[]
-  /** By channel id, oldest first, replies too (thread_ts differs from ts). */
+  /** By channel id, the newest 500 of each, oldest first, replies too (thread_ts differs from ts). */
   readonly messages: Readonly<Record<string, readonly Message[]>>
   /** By user id. */
   readonly ephemerals: Readonly<Record<string, readonly Message[]>>
