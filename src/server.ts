@@ -173,6 +173,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   }
   const metrics = metricsRegistry()
   const surface = slack?.surface()
+  if (slack && surface) slack.measure(metrics, surface)
   const http = httpServer({
     core: { ...core, health },
     config: {

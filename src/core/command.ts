@@ -13,7 +13,7 @@ export type Command =
   | ({ readonly kind: 'plan' } & Parts)
   | ({ readonly kind: 'promote'; readonly app: string; readonly from: string; readonly to: string } & Why)
   | ({ readonly kind: 'rollback'; readonly revision: string | null } & Place & Why)
-  | ({ readonly kind: 'scale'; readonly replicas: number } & Place & Why)
+  | ({ readonly kind: 'scale'; readonly replicas: number | null } & Place & Why)
   | ({ readonly kind: 'restart' } & Place & Why)
   | ({ readonly kind: 'cancel'; readonly id: string | null } & Partial2<Place> & Why)
   | ({ readonly kind: 'delete' } & Place)
@@ -117,7 +117,12 @@ function commandOf(kind: CommandName, values: Filled): Command {
     case 'rollback':
       return { kind, ...place, revision: maybe('revision'), reason }
     case 'scale':
-      return { kind, ...place, replicas: Number(text('replicas')), reason }
+      return {
+        kind,
+        ...place,
+        replicas: values.replicas === undefined ? null : Number(values.replicas),
+        reason,
+      }
     case 'restart':
       return { kind, ...place, reason }
     case 'cancel':

@@ -14,7 +14,8 @@ import { read } from '../core/records.ts'
 import type { Replica } from '../core/replica.ts'
 import type { createDrain } from '../drain.ts'
 import type { Log } from '../log.ts'
-import { slackSurface } from '../surfaces/slack/app.ts'
+import type { Metrics } from '../surfaces/http/metrics.ts'
+import { type SlackSurface, slackSurface } from '../surfaces/slack/app.ts'
 import { slackApprovers } from '../surfaces/slack/approvers.ts'
 import { slackCallers } from '../surfaces/slack/callers.ts'
 import { slackClaims } from '../surfaces/slack/claims.ts'
@@ -92,6 +93,26 @@ export function wireSlack({ config, kv, keys, clock, random, replica, drain, log
     notifier,
     checks: async (): Promise<readonly Check[]> =>
       (await Promise.all([adapter.checks(), notifier.checks()])).flat(),
+    /** `surface`: as made above. */
+    measure(metrics: Pick<Metrics, 'gauge'>, made: SlackSurface): void {
+      const sum = (of: 'limited' | 'waiting') =>
+        Object.values(adapter.counts()).reduce((total, method) => total + method[of], 0)
+      const state = notifier.state
+      if (made.connected() !== null)
+        metrics.gauge('gkube_slack_connected', 'Whether Socket Mode has a connection', () =>
+          Number(made.connected()),
+        )
+      metrics.gauge('gkube_slack_notifier', 'Whether this replica writes the messages', () =>
+        Number(state().elected),
+      )
+      metrics.gauge(
+        'gkube_slack_behind',
+        'Deploys whose messages do not show their state yet',
+        () => state().behind,
+      )
+      metrics.gauge('gkube_slack_limited', 'Calls of Slack that it answered with 429', () => sum('limited'))
+      metrics.gauge('gkube_slack_waiting', 'Calls of Slack that wait for their turn', () => sum('waiting'))
+    },
     close: adapter.close,
   }
 }

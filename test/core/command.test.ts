@@ -134,6 +134,7 @@ const understood: readonly (readonly [string, Command])[] = [
   ['lock production', { kind: 'lock', app: null, environment: 'production', duration: null, reason: null }],
   ['lock all', { kind: 'lock', app: null, environment: null, duration: null, reason: null }],
   ['freeze production for 2h', { kind: 'freeze', environment: 'production', duration: '2h', reason: null }],
+  ['scale web in staging', { kind: 'scale', app: 'web', environment: 'staging', replicas: null, ...why }],
   ['approvals', { kind: 'approvals' }],
   ['locks', { kind: 'locks' }],
   ['whoami', { kind: 'whoami' }],
@@ -169,7 +170,6 @@ const refused: readonly (readonly [string, RegExp])[] = [
   ['frobnicate', /^`frobnicate` is not a command\. All commands/],
   ['restart web', /^Say where: staging, production\. Type: `\/gkube restart web in production`$/],
   ['restart', /^Say which app/],
-  ['scale web in staging', /^Say how many pods/],
   ['scale web 100000 staging', /is not a number of pods/],
   ['promote web to production', /^Say where from/],
   ['promote web from staging', /^Say where to/],
@@ -230,7 +230,7 @@ describe('help', () => {
         .toSorted(),
     ).toEqual([...commandNames].toSorted())
     expect(helpOf('deploy').usage).toBe('deploy [app] [revision] [to environment] [because reason]')
-    expect(helpOf('scale').usage).toBe('scale <app> to <number> in <environment> [because reason]')
+    expect(helpOf('scale').usage).toBe('scale <app> [to number] in <environment> [because reason]')
     expect(helpOf('promote').usage).toBe('promote <app> from <environment> to <environment> [because reason]')
     expect(helpOf('lock').usage).toBe('lock [app] [in environment] [all] [for duration] [reason]')
   })
@@ -300,7 +300,7 @@ const commandArb = knownArb.chain(names => {
     fc.record({ ...is('plan'), ...some, revision: orNull(revisionArb) }),
     fc.record({ ...is('promote'), app, from: environment, to: environment, reason }),
     fc.record({ ...is('rollback'), ...both, revision: orNull(revisionArb), reason }),
-    fc.record({ ...is('scale'), ...both, replicas: fc.nat(10_000), reason }),
+    fc.record({ ...is('scale'), ...both, replicas: orNull(fc.nat(10_000)), reason }),
     fc.record({ ...is('restart'), ...both, reason }),
     fc.record({ ...is('cancel'), ...both, id: fc.constant(null), reason }),
     fc.record({

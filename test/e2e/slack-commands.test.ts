@@ -117,8 +117,9 @@ describe('where it was asked', () => {
     expect(reply.text).toContain('<#C0STAGING>')
     const [deploy] = await stack.core.history(admin, { app: 'web', environment: 'production', limit: 1 })
     expect(deploy?.requestedBy).toEqual({ id: 'slack:U0BEN', name: 'ben', via: 'slack' })
-    await stack.slack.control.until(() =>
-      stack.slack.control.messages('staging').some(one => /1\.5\.0/.test(one.text)),
+    await stack.slack.control.until(
+      () => stack.slack.control.messages('staging').some(one => /1\.5\.0/.test(one.text)),
+      { timeoutMs: 10_000 },
     )
   })
   it('a channel without it: to the channel of the environment', async () => {
@@ -137,6 +138,7 @@ describe('dialogs', () => {
     ['ana', 'deploy web', /Deploy/],
     ['ana', 'plan web', /Deploy/],
     ['cho', 'delete web in staging', /Delete/],
+    ['ana', 'scale web in staging', /Scale/],
     ['cho', 'lock production', /Lock/],
     ['cho', 'freeze production', /Freeze/],
   ]

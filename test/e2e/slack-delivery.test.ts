@@ -282,6 +282,8 @@ describe('Socket Mode', async () => {
     const reply = await control.as('ana').command('staging', '/gkube deploy web 1.4.2 to staging')
     expect(text(reply.body)).toMatch(/got it/)
     expect((await fetch(`${stack.server.url}/slack/events`, { method: 'POST' })).status).toBe(404)
+    const metrics = await (await fetch(`${stack.server.url}/metrics`)).text()
+    expect(metrics).toMatch(/^gkube_slack_connected 1$/m)
   })
 
   it('the same envelope twice, to two replicas, is one deploy', async () => {

@@ -129,9 +129,9 @@ export const grammar: Readonly<Record<CommandName, Entry>> = {
     group: 'look',
   },
   scale: {
-    takes: { app: 'must', replicas: 'must', environment: 'must', reason: 'may' },
+    takes: { app: 'must', replicas: 'may', environment: 'must', reason: 'may' },
     reason: 'marked',
-    summary: 'Run that many pods.',
+    summary: 'Run that many pods. Without a number a dialog asks for it.',
     examples: ['scale web to 3 in staging', 'scale web 3 staging'],
     group: 'run',
   },

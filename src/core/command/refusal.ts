@@ -47,7 +47,6 @@ export function lacking(
     app: `Say which app. ${type}`,
     from: `Say where from: ${where}. ${type}`,
     to: `Say where to: ${where}. ${type}`,
-    replicas: `Say how many pods. ${type}`,
     environment: `Say where: ${where}. ${type}`,
   }
   const lost = slots.find(([slot, need]) => need === 'must' && values[slot] === undefined)

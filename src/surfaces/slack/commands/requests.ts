@@ -3,6 +3,7 @@
 import type { Command } from '../../../core/command.ts'
 import { type RequestInput, requestInput } from '../../../core/core.ts'
 import { openDeployDialog } from '../actions/deploy-dialog.ts'
+import { openScaleDialog } from '../actions/modals.ts'
 import { inTimeFor, settle } from '../actions/settle.ts'
 import { sharedChannel } from '../actions/told.ts'
 import { acceptedAnswer } from '../answers/accepted.ts'
@@ -22,6 +23,11 @@ export async function ask(at: Asked, command: Request): Promise<void> {
       channel: at.channel,
       given: { app, environment, revision },
     })
+    return at.acknowledge()
+  }
+  if (command.kind === 'scale' && command.replicas === null) {
+    const { app, environment } = command
+    await openScaleDialog(deps, { trigger, call, channel: at.channel, app, environment })
     return at.acknowledge()
   }
   const input = inputOf(command, call.id)
@@ -51,7 +57,7 @@ function inputOf(command: Request, id: string): RequestInput {
     }
     case 'scale': {
       const { environment, replicas } = command
-      return requestInput.parse({ ...common, kind: 'scale', environment, replicas })
+      return requestInput.parse({ ...common, kind: 'scale', environment, replicas: replicas ?? undefined })
     }
     case 'restart':
       return requestInput.parse({ ...common, kind: 'restart', environment: command.environment })
