@@ -63,6 +63,8 @@ type Line = {
   entries: Entry[]
   granted: number
   cancelTimer: (() => void) | null
+  /** When the timer comes. */
+  timerAt: number
   readonly counts: Counts
 }
 
@@ -98,6 +100,7 @@ export function createScheduler(timers: Timers = systemTimers): Scheduler {
       entries: [],
       granted: 0,
       cancelTimer: null,
+      timerAt: 0,
       counts: { calls: 0, limited: 0, dropped: 0, waiting: 0 },
     }
     lines.set(method, line)
@@ -120,11 +123,16 @@ export function createScheduler(timers: Timers = systemTimers): Scheduler {
       for (const entry of line.entries) if (entry.until <= now) drop(line, entry, 'late')
       if (line.entries.length === 0) return
       line.bucket = filled(line.bucket, line.limit, now)
-      const pause = Math.max(line.blockedUntil - now, waitFor(line.bucket, line.limit))
+      const pause = pauseOf(line, now)
       const { entry, wait } = pause > 0 ? { entry: null, wait: pause } : choose(line, now)
       if (!entry) {
-        const latest = Math.min(...line.entries.map(one => one.until)) - now
-        line.cancelTimer = timers.after(Math.max(1, Math.min(wait, latest)), () => serve(line))
+        const latest = line.entries.reduce(
+          (least, one) => Math.min(least, one.until),
+          Number.POSITIVE_INFINITY,
+        )
+        const ms = Math.max(1, Math.min(wait, latest - now))
+        line.timerAt = now + ms
+        line.cancelTimer = timers.after(ms, () => serve(line))
         return
       }
       grant(line, entry, now)
@@ -205,7 +213,11 @@ export function createScheduler(timers: Timers = systemTimers): Scheduler {
       const least = line.entries.reduce((worst, one) => (before(worst, one) ? one : worst))
       drop(line, least, 'full')
     }
-    serve(line)
+    // Nobody gets a turn before the timer comes, so there is nothing to look at.
+    const now = timers.now()
+    line.bucket = filled(line.bucket, line.limit, now)
+    const comes = line.cancelTimer !== null && line.timerAt <= Math.min(entry.until, now + pauseOf(line, now))
+    if (!comes) serve(line)
   }
 
   return {
@@ -247,6 +259,9 @@ export function createScheduler(timers: Timers = systemTimers): Scheduler {
     },
   }
 }
+
+const pauseOf = (line: Line, now: number): number =>
+  Math.max(line.blockedUntil - now, waitFor(line.bucket, line.limit))
 
 const find = (line: Line, key: string) => line.entries.find(entry => entry.turn.key === key)
 
