@@ -20,7 +20,7 @@ export const answerView = (title: string, answer: Rendered): ModalView =>
 type Soon = {
   readonly trigger: string
   readonly title: string
-  readonly call: Pick<Call, 'requestId'>
+  readonly call: Pick<Call, 'requestId' | 'caller'>
 }
 
 /**
@@ -45,18 +45,22 @@ export async function openSoon(
   const [opened, view] = await Promise.allSettled([workspace.openView(trigger, loadingView(title)), made])
   if (opened.status === 'rejected') throw opened.reason
   if (view.status === 'fulfilled') return workspace.updateView(opened.value, view.value)
-  await workspace.updateView(opened.value, answerView(title, failureAnswer(deps, call, view.reason)))
+  await workspace.updateView(opened.value, answerView(title, await failureAnswer(deps, call, view.reason)))
   return null
 }
 
 /** What went wrong as an answer; what is not the person's doing is logged with its cause. */
-export function failureAnswer(
+export async function failureAnswer(
   deps: Pick<SlackDeps, 'config' | 'log'>,
-  call: Pick<Call, 'requestId'>,
+  call: Pick<Call, 'requestId' | 'caller'>,
   error: unknown,
-): Rendered {
+): Promise<Rendered> {
   const { requestId } = call
-  if (error instanceof UserError) return refusalAnswer(error, { requestId, command: deps.config.command })
+  if (error instanceof UserError) {
+    // They may be allowed more than Slack told us.
+    const more = error.kind === 'forbidden' ? (await call.caller()).unsure : null
+    return refusalAnswer(error, { requestId, command: deps.config.command, more })
+  }
   deps.log.error({ err: error, requestId }, 'a view could not be filled')
   return faultAnswer(requestId)
 }

@@ -1,6 +1,5 @@
 // A dialog that was submitted: stored first, then the ack, which is the answer. What can be mended stays in the dialog
 // as an error of its field; what cannot replaces it. Beyond the deadline the dialog says so and then tells the truth.
-import { setTimeout as wait } from 'node:timers/promises'
 import type { ViewResponseAction } from '@slack/bolt'
 import type { Rendered } from '../../../core/messages.ts'
 import { UserError, type UserErrorKind } from '../../../errors.ts'
@@ -11,6 +10,7 @@ import type { Call, SlackCaller, SlackDeps } from '../deps.ts'
 import type { Submitted } from '../views/state.ts'
 import { inTimeFor, settle } from './settle.ts'
 import { answerView, failureAnswer } from './soon.ts'
+import { isMemberSoon } from './told.ts'
 
 export type Submission = {
   readonly deps: SlackDeps
@@ -55,7 +55,12 @@ export async function submitted<T>(
 ): Promise<void> {
   const { deps, call, view, ack } = at
   let late = false
-  const replace = (answer: Rendered) => deps.workspace.updateView({ id: view.id }, answerView(title, answer))
+  /** In the dialog's place; where that was closed by then, where it was asked. */
+  const replace = (answer: Rendered) =>
+    deps.workspace.updateView({ id: view.id }, answerView(title, answer)).catch(async error => {
+      if (channel === null) throw error
+      await deps.workspace.ephemeral(channel, at.user, answer)
+    })
   try {
     const caller = await call.caller()
     const result = await settle(() => work(caller), {
@@ -69,35 +74,28 @@ export async function submitted<T>(
     else if (closes) await ack()
     else await finish(at, { title, answer: await done(result), channel })
   } catch (error) {
-    if (late) return void (await replace(failureAnswer(deps, call, error)))
+    if (late) return void (await replace(await failureAnswer(deps, call, error)))
     if (error instanceof FieldErrors) return ack({ response_action: 'errors', errors: { ...error.errors } })
     if (!(error instanceof UserError)) throw error
     if (mendable.includes(error.kind)) {
       const text = cut(oneLine(slackCommands(error.message, deps.config.command)), mostError)
       return ack({ response_action: 'errors', errors: { [blockFor(error)]: text } })
     }
-    await ack({ response_action: 'update', view: answerView(title, failureAnswer(deps, call, error)) })
+    await ack({ response_action: 'update', view: answerView(title, await failureAnswer(deps, call, error)) })
   }
 }
 
 /** Closes the dialog and says it where it was asked; where the bot cannot speak there, the dialog says it. */
 async function finish(
-  { deps, user, ack }: Submission,
+  { deps, call, user, ack }: Submission,
   { title, answer, channel }: { title: string; answer: Rendered; channel: string | null },
 ): Promise<void> {
-  if (channel === null || !(await member(deps, channel)))
+  if (channel === null || !(await isMemberSoon(deps, channel)))
     return ack({ response_action: 'update', view: answerView(title, answer) })
   await ack()
-  await deps.workspace.ephemeral(channel, user, answer)
-}
-
-/** The ack does not wait for Slack to tell. */
-async function member({ workspace }: SlackDeps, channel: string): Promise<boolean> {
-  const stop = new AbortController()
-  const limit = wait(400, false, { signal: stop.signal }).catch(() => false)
-  try {
-    return await Promise.race([workspace.isMember(channel).catch(() => false), limit])
-  } finally {
-    stop.abort()
-  }
+  await deps.workspace.ephemeral(channel, user, answer).catch(async error => {
+    // What it is about is stored and its message follows: only this word was lost.
+    deps.log.warn({ err: error, channel }, 'an answer to a dialog did not reach its person')
+    await call.tell(answer)
+  })
 }

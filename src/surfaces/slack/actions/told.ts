@@ -1,4 +1,5 @@
 // Where the message of a deploy appears that was asked for by a click or in a dialog: the notifier posts it there.
+import { setTimeout as wait } from 'node:timers/promises'
 import type { Deploy } from '../../../core/deploy.ts'
 import type { SlackDeps } from '../deps.ts'
 
@@ -15,5 +16,19 @@ export async function toldIn(
   const own = deps.environments.get(deploy.environment)?.channel ?? null
   const shared = sharedChannel(channel)
   if (shared === null) return own
-  return (await deps.workspace.isMember(shared).catch(() => false)) ? shared : own
+  return (await isMemberSoon(deps, shared)) ? shared : own
+}
+
+/** Whether the bot can speak there, as far as Slack tells at once: an ack does not wait for it. */
+export async function isMemberSoon(
+  { workspace }: Pick<SlackDeps, 'workspace'>,
+  channel: string,
+): Promise<boolean> {
+  const stop = new AbortController()
+  const limit = wait(400, false, { signal: stop.signal }).catch(() => false)
+  try {
+    return await Promise.race([workspace.isMember(channel).catch(() => false), limit])
+  } finally {
+    stop.abort()
+  }
 }

@@ -2,7 +2,6 @@
 // held to Slack's limits. The pure views beside this file use them; actions/ opens them and reads what comes back.
 import type { InputBlock, ModalView, PlainTextOption } from '@slack/types'
 import { type Block, plain, section } from '../blocks/elements.ts'
-import type { Mrkdwn } from '../blocks/mrkdwn.ts'
 import { type Meta, metaText } from './meta.ts'
 
 /** Slack's limits of modals, in characters. */
@@ -131,7 +130,3 @@ export const modal = (view: {
 /** Shown while what belongs there is read: a trigger lives 3 s, so the view is opened first. */
 export const loadingView = (title: string, meta: Meta = {}): ModalView =>
   modal({ title, meta, blocks: [section({ mrkdwn: ':hourglass_flowing_sand: One moment…' })] })
-
-/** Says one thing, such as a refusal after the view was opened. */
-export const noticeView = (title: string, text: Mrkdwn, more: readonly Block[] = []): ModalView =>
-  modal({ title, blocks: [section(text), ...more] })
