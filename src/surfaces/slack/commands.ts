@@ -44,7 +44,9 @@ const messageOf = ({ text, blocks }: Rendered) => ({ text, blocks: [...blocks] a
 async function read(deps: SlackDeps, text: string, caller: Asked['caller']): Promise<Parsed> {
   const environments = [...deps.environments.keys()]
   const say = `${deps.config.command} `
-  const known: Known = { apps: await deps.names.seenBy(caller), environments }
+  // Who may see more than is known just now may name it: the core decides.
+  const seen = caller.unsure === null ? await deps.names.seenBy(caller) : null
+  const known: Known = { apps: seen, environments }
   const parsed = parseCommand(text, known, say)
   if (parsed.kind !== 'refused' || known.apps === null) return parsed
   const apps = await deps.names.seenBy(caller, { fresh: true })

@@ -15,6 +15,7 @@ type Connection = {
   readonly open: Promise<unknown>
   /** Resolves when it is about to end: Slack asks for a new one, or it is gone. */
   readonly ending: Promise<'refresh' | 'gone'>
+  readonly gone: Promise<void>
   close(): void
 }
 
@@ -38,6 +39,7 @@ export function slackSocket(options: {
     for (let failures = 0; !stopping.signal.aborted; ) {
       const connection = connect(options)
       live.add(connection)
+      void connection.gone.then(() => live.delete(connection))
       try {
         await inTime(connection.open, connectMs)
         connected++
@@ -104,15 +106,29 @@ function connect(options: Parameters<typeof slackSocket>[0]): Connection {
   client.on('ws_message', (data: unknown) => {
     if (typeof data === 'string' && isDisconnect(data)) resolve('refresh')
   })
-  client.on('disconnected', () => resolve('gone'))
+  const { promise: gone, resolve: ended } = Promise.withResolvers<void>()
+  client.on('disconnected', () => {
+    resolve('gone')
+    ended()
+  })
+  const disconnect = () =>
+    void client.disconnect().catch(error => log.debug({ err: error }, 'a socket was closed badly'))
+  let closed = false
   const open = client.start()
-  // Whoever waits for it hears of it; nobody may have begun to.
-  open.catch(() => undefined)
+  // One that was closed before it was open would open all the same.
+  open.then(
+    () => closed && disconnect(),
+    // Whoever waits for it hears of it.
+    () => undefined,
+  )
   return {
     open,
     ending,
-    close: () =>
-      void client.disconnect().catch(error => log.debug({ err: error }, 'a socket was closed badly')),
+    gone,
+    close: () => {
+      closed = true
+      disconnect()
+    },
   }
 }
 
