@@ -1,7 +1,6 @@
 // One deploy as people follow it: its record, its progress, why it waits, why it failed. A watcher sees each change
 // once, can come back with the revision it saw last, and is done when the deploy is.
 
-import { whatHolds } from '../claim.ts'
 import type { Core, DeployEvent } from '../core.ts'
 import { type Deploy, deploySchema, diagnosisSchema, isTerminal, progressSchema } from '../deploy.ts'
 import type { Change, Entry, Revision } from '../kv.ts'
@@ -10,8 +9,7 @@ import { demand } from '../policy.ts'
 import { decode, read, type Stored } from '../records.ts'
 import { deployNamed } from './decide.ts'
 import type { Deps } from './deps.ts'
-import { freezeWords } from './freezes.ts'
-import { lockWords } from './locks.ts'
+import { waitingWords } from './waiting-words.ts'
 
 /** Why it waits may change without a change of the deploy itself. */
 const lookAgainMs = 2_000
@@ -140,33 +138,5 @@ function eventOf(deps: Deps, id: string, entry: Entry): DeployEvent | null {
   } catch (error) {
     deps.log(`a change of ${entry.key} was left out`, error)
     return null
-  }
-}
-
-/** What a deploy waits for, in one sentence; null when it does not wait. */
-export function waitingWords(deps: Deps, deploy: Deploy): string | null {
-  if (deploy.phase === 'awaiting_approval' && deploy.approval) {
-    const given = deploy.approval.votes.filter(vote => vote.decision === 'approve').length
-    return `waiting for ${deploy.approval.required - given} of ${deploy.approval.required} approvals`
-  }
-  if (deploy.phase !== 'ready') return null
-  const environment = deps.environments.get(deploy.environment)
-  if (!environment) return `waiting: ${deploy.environment} is not configured on this replica`
-  const held = whatHolds(deps, deploy, environment)
-  switch (held?.kind) {
-    case undefined:
-      return null
-    case 'lock':
-      return lockWords(held.lock)
-    case 'freeze':
-      return freezeWords(held.freeze, { environment, people: deps.people, now: deps.clock.now() })
-    case 'slots':
-      return `waiting: ${deploy.environment} runs as many deploys at once as it may`
-    case 'active': {
-      const ahead = deps.view.live.deploys.get(held.deploy)?.value
-      return ahead
-        ? `waiting behind ${ahead.kind} ${ahead.revision} (${ahead.requestedBy.name}, ${ahead.phase.replaceAll('_', ' ')})`
-        : 'waiting behind another deploy'
-    }
   }
 }
