@@ -1,0 +1,56 @@
+// `npm start` as a person runs it, on free ports and in a folder of its own; it ends with the test file.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import { afterAll } from 'vitest'
+
+const running: (() => Promise<unknown>)[] = []
+const folders = new Set<string>()
+afterAll(async () => {
+  await Promise.all(running.map(stop => stop()))
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+})
+
+export type Sandbox = {
+  /** Of the workspace, with a slash at its end. */
+  readonly page: string
+  /** Ctrl-C; the exit code. */
+  stop(): Promise<number | null>
+  /** The same data, after a stop. */
+  again(): Promise<Sandbox>
+}
+
+export async function startSandbox(folder = mkdtempSync(join(tmpdir(), 'gkube-browser-'))): Promise<Sandbox> {
+  const child = spawn(
+    process.execPath,
+    [
+      '--disable-warning=ExperimentalWarning',
+      resolve('src/main.ts'),
+      'sandbox',
+      '--port',
+      '0',
+      '--slack-port',
+      '0',
+    ],
+    { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] },
+  )
+  const ended = once(child, 'exit') as Promise<[number | null]>
+  const stop = async () => {
+    child.kill('SIGINT')
+    const [code] = await ended
+    return code
+  }
+  running.push(stop)
+  folders.add(folder)
+  const page = await new Promise<string>((found, failed) => {
+    createInterface(child.stdout).on('line', line => {
+      const [, url] = /ready: open (\S+)/.exec(line) ?? []
+      if (url) found(url)
+    })
+    ended.then(([code]) => failed(new Error(`the sandbox ended with ${code}`)), failed)
+  })
+  return { page, stop, again: () => startSandbox(folder) }
+}
