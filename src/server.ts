@@ -18,7 +18,7 @@ import { createReplica } from './core/replica.ts'
 import { createRunner } from './core/runner.ts'
 import { createSweeper } from './core/sweeper.ts'
 import type { Deps } from './core/use-cases/deps.ts'
-import { waitingWords } from './core/use-cases/follow.ts'
+import { waitingWords } from './core/use-cases/waiting-words.ts'
 import { createView } from './core/view.ts'
 import { createDrain } from './drain.ts'
 import { UserError } from './errors.ts'
@@ -192,8 +192,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   async function close(): Promise<void> {
     const patience = config.limits.drainSeconds * 1000
     const left = drain.close(patience)
-    // The notifier's election hangs on the replica's lease, which the runner gives back.
-    const work = Promise.resolve(slack?.notifier.stop()).then(() => runner.stop(patience))
+    const work = slack
+      ? stopNotifier(slack.notifier, clock).then(() => runner.stop(patience))
+      : runner.stop(patience)
     await Promise.all([http.close(), surface?.stop(), work, sweeper.stop(), left])
     slack?.close()
     for (const cluster of clusters.values()) cluster.close()
@@ -226,6 +227,13 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     await close()
     throw error
   }
+}
+
+/** Its election hangs on the lease that the runner gives back, so it goes first; deploys do not wait for a slow Slack. */
+async function stopNotifier(notifier: { stop(): Promise<void> }, clock: Clock): Promise<void> {
+  const stopped = new AbortController()
+  await Promise.race([notifier.stop(), clock.sleep(2_000, stopped.signal)])
+  stopped.abort()
 }
 
 function clusterAdapter(name: string, cluster: Config['clusters'][string], log: Log): KubernetesCluster {

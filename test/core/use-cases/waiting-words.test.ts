@@ -47,7 +47,7 @@ function words({ deploys = [], lock, freeze, parallel = 20 }: World, mine: Deplo
   const active = { schema: 1, epoch: 1, deploy: runs?.id ?? null }
   const live = {
     deploys: new Map(all.map((one, at) => [one.id, stored(one, at + 8)])),
-    active: new Map([[keys.active('staging', 'web'), stored(active, 1)]]),
+    active: new Map([[keys.active('staging', runs?.app ?? 'web'), stored(active, 1)]]),
     slots: new Set(runs ? [keys.slot('staging', 0)] : []),
     locks: new Map(lock ? [['x', stored(lock, 1)]] : []),
     freezes: new Map(freeze ? [[keys.freeze('staging'), stored(freeze, 1)]] : []),
@@ -134,7 +134,12 @@ const cases: [string, World, Deploy, string | null][] = [
     deploy('9', 'ready', { overridden: { by: ana, reason: 'fire', at: now } }),
     null,
   ],
-  ['a free slot', { deploys: [deploy('2', 'running', { app: 'shop' })], parallel: 1 }, mine, null],
+  [
+    'a free slot',
+    { deploys: [deploy('2', 'running', { app: 'shop' })], parallel: 1 },
+    mine,
+    'waiting: staging runs as many deploys at once as it may',
+  ],
   [
     'another environment',
     {},
