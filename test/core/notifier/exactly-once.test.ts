@@ -1,5 +1,5 @@
 // One message for a deploy, whatever is lost on the way: answers, connections, Slack for a while, the process, etcd.
-import { describe, expect, test } from 'vitest'
+import { describe, test } from 'vitest'
 import type { Kv } from '../../../src/core/kv.ts'
 import { allScopes, diagnosis, ended, staging, startWorld, type World } from './world.ts'
 
@@ -18,7 +18,7 @@ describe.each([
   { fault: 'cut', was: 'a connection that was cut before', most: 1 },
   { fault: 'never', was: 'no answer at all', most: 1 },
 ] as const)('$was', { concurrent: true }, ({ fault, most }) => {
-  test('with the history: exactly one message', async () => {
+  test('with the history: exactly one message', async ({ expect }) => {
     const { world, posts, control } = await start()
     control.fault({ method: 'chat.postMessage', connection: fault })
     await world.replica()
@@ -28,7 +28,7 @@ describe.each([
     expect(posts().map(({ text }) => text)).toEqual([expect.stringContaining('succeeded')])
   })
 
-  test(`without it: at most ${most}, and the recorded one is kept up`, async () => {
+  test(`without it: at most ${most}, and the recorded one is kept up`, async ({ expect }) => {
     const { world, posts, control } = await start(blind)
     control.fault({ method: 'chat.postMessage', connection: fault })
     await world.replica()
@@ -44,7 +44,7 @@ describe.each([
 })
 
 describe('one message', { concurrent: true }, () => {
-  test('entries of the thread and files, too: lost answers are looked up there', async () => {
+  test('entries of the thread and files, too: lost answers are looked up there', async ({ expect }) => {
     const { world, posts, control } = await start()
     await world.replica()
     const asked = await world.request()
@@ -58,7 +58,7 @@ describe('one message', { concurrent: true }, () => {
     expect(thread.map(({ text }) => text)).toEqual([main?.text, 'started', 'why: exit code 1', ''])
   })
 
-  test('without the scope a message that stays unclear is not posted a third time', async () => {
+  test('without the scope a message that stays unclear is not posted a third time', async ({ expect }) => {
     const { world, posts, control } = await start(blind)
     control.fault({ method: 'chat.postMessage', connection: 'lost', times: 9 })
     const replica = await world.replica()
@@ -69,7 +69,9 @@ describe('one message', { concurrent: true }, () => {
     expect(replica.log.join('\n')).toContain('may be there twice and cannot be looked up')
   })
 
-  test('a process that dies between posting and recording: the next one finds the message', async () => {
+  test('a process that dies between posting and recording: the next one finds the message', async ({
+    expect,
+  }) => {
     const { world, posts } = await start()
     let dies = false
     const mortal: Kv = {
@@ -93,7 +95,7 @@ describe('one message', { concurrent: true }, () => {
     expect(posts().map(({ text }) => text)).toEqual([expect.stringContaining('succeeded')])
   })
 
-  test('Slack that is down loses nothing but time', async () => {
+  test('Slack that is down loses nothing but time', async ({ expect }) => {
     const { world, posts, control } = await start()
     const replica = await world.replica()
     const early = await world.request({ revision: 'early' })
@@ -112,7 +114,7 @@ describe('one message', { concurrent: true }, () => {
     ])
   })
 
-  test('429 is waited for as Slack says, and the message arrives once', async () => {
+  test('429 is waited for as Slack says, and the message arrives once', async ({ expect }) => {
     const { world, posts, control } = await start()
     control.fault({ method: 'chat.postMessage', status: 429, retryAfter: 3, times: 2 })
     await world.replica()
@@ -123,7 +125,7 @@ describe('one message', { concurrent: true }, () => {
     expect(control.calls('chat.postMessage').map(({ status }) => status)).toEqual([429, 429, 200])
   })
 
-  test('an error of the server is unclear for a post, and repeated for an update', async () => {
+  test('an error of the server is unclear for a post, and repeated for an update', async ({ expect }) => {
     const { world, posts, control } = await start()
     await world.replica()
     control.fault({ method: 'chat.postMessage', status: 500 })
@@ -136,7 +138,7 @@ describe('one message', { concurrent: true }, () => {
     expect(posts().map(({ text }) => text)).toEqual([expect.stringContaining('succeeded')])
   })
 
-  test('blocks that Slack does not take are told as text', async () => {
+  test('blocks that Slack does not take are told as text', async ({ expect }) => {
     const { world, posts, control } = await start()
     control.fault({ method: 'chat.postMessage', error: 'invalid_blocks' })
     const replica = await world.replica()
@@ -146,7 +148,7 @@ describe('one message', { concurrent: true }, () => {
     expect(replica.log.join('\n')).toContain('told as text: invalid_blocks')
   })
 
-  test('without files:write the beginning of a file is a message, escaped', async () => {
+  test('without files:write the beginning of a file is a message, escaped', async ({ expect }) => {
     const { world, posts, control } = await start({
       scopes: allScopes.filter(scope => scope !== 'files:write'),
     })

@@ -123,6 +123,7 @@ export type ReplicaOptions = {
   readonly fetch: typeof globalThis.fetch
   /** How much faster than Slack's the budget runs. */
   readonly speed: number
+  readonly renderer: Renderer
 }
 export type TestReplica = {
   readonly notifier: Notifier
@@ -186,7 +187,7 @@ export async function startWorld(options: SlackOptions = {}): Promise<World> {
       clock: systemClock,
       random: Math.random,
       replica: it,
-      renderer: plainRenderer,
+      renderer: over.renderer ?? plainRenderer,
       messenger: adapter.messenger,
       environment: name => environments.get(name),
       waiting: () => null,

@@ -1,0 +1,135 @@
+// Several replicas, restarts, and many deploys: one notifier at a time, nobody starts over, nothing is read but the outbox.
+import { describe, test } from 'vitest'
+import type { Deploy } from '../../../src/core/deploy.ts'
+import { sha256 } from '../../../src/core/hash.ts'
+import type { Kv } from '../../../src/core/kv.ts'
+import { put } from '../../../src/core/records.ts'
+import { deployOf } from '../sample.ts'
+import { ended, plainRenderer, staging, startWorld } from './world.ts'
+
+/** What a message shows, without the time that passes. */
+const shownOf = (deploy: Deploy): string =>
+  sha256(
+    plainRenderer.main({
+      deploy,
+      environment: null,
+      progress: null,
+      diagnosis: null,
+      planned: null,
+      waiting: null,
+      now: deploy.requestedAt,
+    }),
+  )
+
+describe('replicas', { concurrent: true }, () => {
+  test('one tells; when it dies another one goes on within the lease', async ({ expect }) => {
+    const world = await startWorld()
+    const { control } = world.slack
+    const first = await world.replica({ ttlSeconds: 2 })
+    const second = await world.replica({ ttlSeconds: 2 })
+    const asked = await world.request()
+    await control.until(() => control.messages(staging).length === 1)
+    expect([first, second].filter(({ notifier }) => notifier.state().elected)).toEqual([first])
+    expect(second.notifier.state()).toEqual({ elected: false, open: 0, behind: 0 })
+    // Its lease ends, as after a crash; nothing is handed over.
+    await first.replica.stop()
+    await world.move(asked, ended('succeeded'))
+    await world.told()
+    expect(second.notifier.state().elected).toBe(true)
+    expect(control.messages(staging).map(({ text }) => text)).toEqual([expect.stringContaining('succeeded')])
+  })
+
+  test('one that stops records what it has sent, and the next posts nothing twice', async ({ expect }) => {
+    const world = await startWorld()
+    const { control } = world.slack
+    const first = await world.replica({ timeoutMs: 5_000 })
+    control.fault({ method: 'chat.postMessage', delay: 300 })
+    const asked = await world.request()
+    await expect.poll(async () => (await world.messages(asked.id)).main?.state).toBe('posting')
+    await first.stop()
+    expect((await world.messages(asked.id)).main?.state).toBe('posted')
+    await world.replica()
+    await world.move(asked, ended('succeeded'))
+    await world.told()
+    expect(control.calls('chat.postMessage')).toHaveLength(1)
+  })
+
+  test('an old one that wakes up late writes nothing and posts nothing', async ({ expect }) => {
+    const world = await startWorld()
+    const { control } = world.slack
+    const { promise: awake, resolve: wake } = Promise.withResolvers<void>()
+    let stuck = false
+    const slow: Kv = {
+      ...world.kv,
+      async commit(commit) {
+        const begins = commit.writes.some(write => write.kind === 'put' && write.value.includes('"posting"'))
+        if (begins) {
+          stuck = true
+          await awake
+        }
+        return world.kv.commit(commit)
+      },
+    }
+    const first = await world.replica({ kv: slow })
+    const asked = await world.request()
+    await expect.poll(() => stuck).toBe(true)
+    await first.replica.stop()
+    await world.replica()
+    await control.until(() => control.messages(staging).length === 1)
+    await world.move(asked, ended('succeeded'))
+    await world.told()
+    wake()
+    await first.notifier.stop()
+    expect(control.calls('chat.postMessage')).toHaveLength(1)
+    expect((await world.messages(asked.id)).main?.state).toBe('posted')
+  })
+
+  test('a thousand open deploys: a new notifier reads the outbox, and sends nothing that is shown', async ({
+    expect,
+  }) => {
+    const world = await startWorld()
+    const { keys, kv } = world
+    const count = 1_000
+    const open: Deploy[] = Array.from({ length: count }, (_, n) =>
+      deployOf({ id: `many-${n}`, app: `app-${n}`, phase: 'running', startedAt: 1, requestedAt: Date.now() }),
+    )
+    const post = { state: 'posted', at: 1, channel: staging, shown: null, again: false }
+    for (let at = 0; at < count; at += 30)
+      await kv.commit({
+        compares: [],
+        repeatable: true,
+        writes: open.slice(at, at + 30).flatMap(deploy => [
+          put(keys.deploy(deploy.id), deploy),
+          put(keys.message(deploy.id), {
+            schema: 1,
+            deploy: deploy.id,
+            channels: [staging],
+            main: { ...post, ts: '1.000001', shown: shownOf(deploy) },
+            thread: { started: { ...post, ts: '1.000002' } },
+            direct: {},
+          }),
+          put(keys.outboxEntry(deploy.id), { schema: 1 }),
+        ]),
+      })
+    // A deploy that ended long ago is no burden: it is not in the outbox.
+    await kv.commit({
+      compares: [],
+      repeatable: true,
+      writes: [put(keys.deploy('old'), deployOf({ id: 'old', phase: 'succeeded' }))],
+    })
+    const lists: string[] = []
+    const watched: Kv = {
+      ...kv,
+      list(prefix, options) {
+        lists.push(prefix)
+        return kv.list(prefix, options)
+      },
+    }
+    const began = performance.now()
+    const { notifier } = await world.replica({ kv: watched })
+    await expect.poll(() => notifier.state().open, { timeout: 10_000 }).toBe(count)
+    expect(performance.now() - began).toBeLessThan(8_000)
+    expect(new Set(lists)).toEqual(new Set([keys.outbox]))
+    expect(world.slack.control.calls().map(({ method }) => method)).toEqual([])
+  })
+})
