@@ -372,4 +372,15 @@ describe('starting and stopping', () => {
       await expect.poll(() => control.sockets.count()).toBe(0)
     },
   )
+
+  it('a Slack that hangs does not hold up the end', async () => {
+    const stack = await withApp({ slack: 'http', speed: 40 })
+    const { control } = stack.slack
+    control.fault({ method: 'chat.postMessage', connection: 'never', times: 100 })
+    await control.as('ana').command('staging', '/gkube deploy web 1.4.2 to staging')
+    await expect.poll(() => control.calls('chat.postMessage').length, { timeout: 5000 }).toBeGreaterThan(0)
+    const begun = performance.now()
+    await stack.server.close()
+    expect(performance.now() - begun).toBeLessThan(6_000)
+  })
 })

@@ -1,6 +1,8 @@
 // Durable, then ack; and where that cannot be, the truth afterwards. Nobody is left in silence.
 import { setTimeout as wait } from 'node:timers/promises'
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { commandNames } from '../../../src/core/command/grammar.ts'
 import type { Core } from '../../../src/core/core.ts'
 import type { Deploy } from '../../../src/core/deploy.ts'
 import { OutcomeUnknown } from '../../../src/core/kv.ts'
@@ -150,6 +152,37 @@ describe('an effect without a key of its own', () => {
     })
     expect((await command('lock staging 1h testing')).text).toBe('')
     expect([locked, said]).toEqual([0, []])
+  })
+})
+
+describe('whatever is typed', () => {
+  it('is answered: never a 500, never silence', async () => {
+    const refusing = new Proxy(
+      {},
+      { get: () => () => Promise.reject(new UserError('not_found', 'There is none.')) },
+    )
+    const { command, said, log } = await surfaceWith({ core: refusing as Core, over })
+    const words = fc.constantFrom(
+      ...commandNames, 'web', 'staging', '1.4.2', 'to', 'in', 'from', 'for', '2h', 'because', '--env', '--reason', '3',
+      '<@U1|ana>', '<!channel>', '&amp;', '“x”', '`', '\u0000', '💥', '%s', '__proto__', '<', '>',
+    ) // biome-ignore format: a list
+    const texts = fc.sample(
+      fc.oneof(
+        fc.array(words, { maxLength: 7 }).map(list => list.join(' ')),
+        fc.string({ unit: 'binary', maxLength: 40 }),
+      ),
+      1000,
+    )
+    for (let i = 0; i < texts.length; i += 100)
+      await Promise.all(
+        texts.slice(i, i + 100).map(async text => {
+          const ack = await command(text)
+          expect({ text, status: ack.status }).toEqual({ text, status: 200 })
+          // Without words a dialog was opened.
+          if (ack.text === '') expect(said.some(({ how }) => how === 'view')).toBe(true)
+        }),
+      )
+    expect(log.filter(line => /"level":"error"/.test(line))).toEqual([])
   })
 })
 
