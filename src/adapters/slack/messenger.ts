@@ -3,7 +3,7 @@
 // message is outcome.ts. It keeps nothing.
 import type { Rendered } from '../../core/messages.ts'
 import type { Messenger, Turn } from '../../core/notifier.ts'
-import { badContent, notDone, outcomeOf } from './outcome.ts'
+import { badContent, notDone, ofAnEdit, outcomeOf } from './outcome.ts'
 import type { Dropped, Turn as Queued, Scheduler } from './scheduler.ts'
 import type { Answer, SlackWeb } from './web.ts'
 
@@ -55,7 +55,7 @@ export function slackMessenger(deps: {
         const message = await begin()
         return message ? say('chat.update', { channel: at.channel, ts: at.ts }, message) : notBegun
       })
-      return outcomeOf(answer, () => at)
+      return ofAnEdit(outcomeOf(answer, () => at))
     },
 
     async upload(at, begin) {

@@ -40,6 +40,27 @@ export const badContent: ReadonlySet<string> = new Set([
   'invalid_attachments',
 ])
 
+/** This channel or person takes no messages of gkube's. */
+const ofTheChannel: ReadonlySet<string> = new Set([
+  'channel_not_found',
+  'not_in_channel',
+  'is_archived',
+  'is_inactive',
+  'restricted_action',
+  'restricted_action_read_only_channel',
+  'restricted_action_thread_only_channel',
+  'restricted_action_non_threadable_channel',
+  'team_access_not_granted',
+  'ekm_access_denied',
+  'access_denied',
+])
+
+/** An edit that fails for a reason that is not the channel's may work later: the message is there. */
+export const ofAnEdit = (sent: Sent): Sent =>
+  sent.kind === 'refused' && !ofTheChannel.has(sent.code)
+    ? { kind: 'later', message: sent.message, afterMs: appPauseMs }
+    : sent
+
 const pauseMs = 2_000
 const appPauseMs = 30_000
 

@@ -33,6 +33,8 @@ export type Memory = {
   retry: boolean
   /** Since when an entry of the thread is to be posted. */
   wantedSince: number | null
+  /** A direct message that shows that nothing is asked of the person any more. */
+  decided: boolean
 }
 
 export type Item = {
@@ -83,6 +85,7 @@ export function memoryOf(item: Item, slot: Slot): Memory {
     stuck: false,
     retry: false,
     wantedSince: null,
+    decided: false,
   }
   item.memory.set(slot.name, fresh)
   return fresh
@@ -155,13 +158,14 @@ export function channelsOf(drawing: Drawing, item: Item): readonly string[] {
   return [...new Set([...item.messages.value.channels, ...(configured ? [configured] : [])])]
 }
 
-/** A message that no channel takes is given up this long after the deploy ended. */
-const giveUpMs = 2 * 3_600_000
+/** What the workspace does not take is given up this long after the deploy ended. */
+const giveUpMs = 24 * 3_600_000
 
 /** Whether all that there is to tell of an ended deploy is told, as far as the workspace takes it. */
 export function isTold(drawing: Drawing, item: Item, messages: Messages, now: number): boolean {
   const { phase, endedAt } = item.deploy.value
   if (!isTerminal(phase)) return false
+  if (now - (endedAt ?? now) > giveUpMs) return true
   const { main } = messages
   const settled = (slot: Slot) => {
     const post = postOf(messages, slot)
@@ -180,8 +184,7 @@ export function isTold(drawing: Drawing, item: Item, messages: Messages, now: nu
     return entries.every(entry => threadSlots(messages, entry).every(settled))
   }
   if (main.state === 'gone') return main.again
-  if (main.state === 'posting') return memoryOf(item, mainSlot).stuck
-  return now - (endedAt ?? now) > giveUpMs
+  return main.state === 'posting' && memoryOf(item, mainSlot).stuck
 }
 
 /** An entry and then its files; files only where the entry was posted. */

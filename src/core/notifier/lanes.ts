@@ -1,7 +1,7 @@
 // What is next for each of the three parts of a deploy's messages: the one message, its thread, direct messages to those
 // who approve. Each step does one thing and says when to look again; posting.ts has the protocol.
 import { isTerminal } from '../deploy.ts'
-import type { ThreadEntry } from '../messages.ts'
+import type { Post, ThreadEntry } from '../messages.ts'
 import type { Urgency } from '../notifier.ts'
 import { seconds } from '../units.ts'
 import {
@@ -190,18 +190,30 @@ async function directStep(desk: Desk, item: Item): Promise<Next> {
       if (next === null || next === 'again' || 'notBefore' in next) return next
       due.push(next.at)
     }
-    if (post.state !== 'posted') continue
-    const drawn = drawDirect(deps, item, key, now)
-    if (!drawn || drawn.shown === post.shown) continue
-    const soonest = memoryOf(item, slot).updatedAt + desk.times.betweenUpdates
+    if (post.state !== 'posted' || !isBehind(desk, item, key, post)) continue
+    const memory = memoryOf(item, slot)
+    const soonest = memory.updatedAt + desk.times.betweenUpdates
     if (now < soonest) due.push(soonest)
-    else
+    else {
+      const asks = item.deploy.value.phase === 'awaiting_approval'
+      const decides = !asks && !memory.decided
+      memory.decided = !asks
       return update(desk, item, slot, {
-        urgency: () => (item.deploy.value.phase === 'awaiting_approval' ? 'running' : 'waiting'),
+        urgency: () => (decides ? 'waiting' : 'running'),
         draw: () => drawDirect(deps, item, key, deps.clock.now()),
       })
+    }
   }
   return due.length > 0 ? { at: Math.min(...due) } : null
+}
+
+/** What was decided is shown, and how it ended; not all that happens between. */
+function isBehind(desk: Desk, item: Item, key: string, post: Post): boolean {
+  const { phase } = item.deploy.value
+  const between = phase !== 'awaiting_approval' && !isTerminal(phase)
+  if (between && memoryOf(item, directSlot(key)).decided) return false
+  const drawn = drawDirect(desk.deps, item, key, desk.deps.clock.now())
+  return drawn !== null && drawn.shown !== post.shown
 }
 
 /** Tells the next of those who may approve, or reminds one; `due`: when there is more to do. */

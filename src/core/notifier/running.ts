@@ -55,6 +55,7 @@ export function laneRunner(
       if (next === 'again') wakeOthers(item, name)
       else if (next && 'notBefore' in next) {
         lane.notBefore = next.notBefore
+        await finish(item)
         arm(item, name, next.notBefore)
         return
       } else if (!lane.again) {
@@ -71,7 +72,7 @@ export function laneRunner(
   }
 
   function rest(item: Item, name: LaneName, at: number): void {
-    const looksAgain = name === 'main' && item.deploy.value.phase === 'ready'
+    const looksAgain = name !== 'direct' && item.deploy.value.phase === 'ready'
     const due = looksAgain ? Math.min(at, clock.now() + waitingMs) : at
     if (Number.isFinite(due)) arm(item, name, due)
   }
