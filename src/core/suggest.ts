@@ -1,9 +1,11 @@
 // Near misses: "did you mean `web`?". Pure.
 import { closest, distance } from 'fastest-levenshtein'
 
-/** The name nearest to what was typed, if it is near enough to be a slip; else null. */
+/** The name nearest to what was typed, if it is near enough to be a slip, or the one that begins so; else null. */
 export function suggest(typed: string, names: readonly string[]): string | null {
   if (names.length === 0) return null
+  const [begun, another] = typed.length < 3 ? [] : names.filter(name => name.startsWith(typed))
+  if (begun !== undefined && another === undefined) return begun
   const best = closest(typed, [...names])
   return distance(typed, best) <= (typed.length < 3 ? 1 : Math.max(2, Math.floor(typed.length / 3)))
     ? best

@@ -152,6 +152,9 @@ const refused: readonly (readonly [string, RegExp])[] = [
   ['deploy wbe 1.4.2 to production', /^`wbe` is not an app\. Did you mean `web`\? All apps: `\/gkube list`$/],
   ['deploy web 1.4.2 to prodution', /^`prodution` is not an environment\. Did you mean `production`\?$/],
   ['deploy web prodution', /Did you mean `production`/],
+  ['deploy web 1.4.2 to prod', /^`prod` is not an environment\. Did you mean `production`\?$/],
+  ['status prod', /Did you mean `production`/],
+  ['hist web', /Did you mean `history`/],
   ['deploy shop 1.4.2 to production', /^`shop` is not an app\. There is: web, api, web-admin, worker\.$/],
   ['deploy web 1.4.2 to moon', /^`moon` is not an environment\. There is: staging, production\.$/],
   [
