@@ -23,7 +23,7 @@ export function recorder(options: {
   async function write(item: Item, change: (messages: Messages) => Messages): Promise<void> {
     const before = item.messages
     const value = change(before.value)
-    const told = isTold(deps, item, value, clock.now())
+    const told = safelyTold(item, value)
     const commit = {
       compares: [term.fence, unchanged(before.key, before)],
       writes: [put(before.key, value), ...(told ? [remove(keys.outboxEntry(item.id))] : [])],
@@ -40,6 +40,16 @@ export function recorder(options: {
     const seen = result.seen.get(before.key)
     if (seen) keepMessages(item, decode(messagesSchema, seen))
     throw new LostRace([before.key])
+  }
+
+  /** What was posted is recorded even where another part of the deploy cannot be drawn. */
+  function safelyTold(item: Item, value: Messages): boolean {
+    try {
+      return isTold(deps, item, value, clock.now())
+    } catch (error) {
+      deps.log(`what there is to tell of deploy ${item.id} cannot be drawn`, error)
+      return false
+    }
   }
 
   /** etcd may not answer for a while; the same commit is given again, so it is applied once. */

@@ -79,9 +79,12 @@ export function laneRunner(
 
   /** All is told without a further message: only the outbox does not know yet. */
   async function finish(item: Item): Promise<void> {
-    const told = isTold(deps, item, item.messages.value, clock.now())
-    if (told && !item.gone)
-      await desk.record(item, messages => messages).catch(error => void failed(item, error))
+    try {
+      const told = isTold(deps, item, item.messages.value, clock.now())
+      if (told && !item.gone) await desk.record(item, messages => messages)
+    } catch (error) {
+      failed(item, error)
+    }
   }
 
   function failed(item: Item, error: unknown): Next {

@@ -1,7 +1,8 @@
 // One message for a deploy, whatever is lost on the way: answers, connections, Slack for a while, the process, etcd.
 import { describe, test } from 'vitest'
 import type { Kv } from '../../../src/core/kv.ts'
-import { allScopes, diagnosis, ended, staging, startWorld, type World } from './world.ts'
+import type { Renderer } from '../../../src/core/messages.ts'
+import { allScopes, diagnosis, ended, plainRenderer, staging, startWorld, type World } from './world.ts'
 
 const postsIn = (world: World) => () =>
   world.slack.control.messages(staging).filter(({ text }) => text.startsWith('web '))
@@ -159,5 +160,29 @@ describe('one message', { concurrent: true }, () => {
     const thread = control.thread(staging, posts()[0]?.ts ?? '')
     expect(thread.at(-1)?.text).toMatch(/^\*Last lines\*\n```\nError: &lt;no&gt; &amp; `nothing`/)
     expect(thread.at(-1)?.text).toMatch(/… \d+ characters more$/)
+  })
+
+  test('a part that cannot be drawn harms nothing else: the message is there once, others are told', async ({
+    expect,
+  }) => {
+    const { world, posts } = await start()
+    const renderer: Renderer = {
+      ...plainRenderer,
+      thread(facts) {
+        if (facts.deploy.revision === 'odd') throw new Error('no such thread')
+        return plainRenderer.thread(facts)
+      },
+    }
+    const first = await world.replica({ renderer })
+    const odd = await world.request({ revision: 'odd' })
+    await world.move(odd, { ...ended('succeeded'), startedAt: 1 })
+    const fine = await world.request({ revision: 'fine' })
+    await world.move(fine, { ...ended('succeeded'), startedAt: 1 })
+    await expect.poll(world.inOutbox).toBe(1)
+    expect(first.log.join('\n')).toContain('no such thread')
+    await first.stop()
+    await world.replica()
+    await world.told()
+    expect(posts()).toHaveLength(2)
   })
 })
