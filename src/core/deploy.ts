@@ -200,6 +200,8 @@ export const deploySchema = z.object({
     spec: z.string().nullable(),
     replace: z.boolean(),
     force: z.boolean(),
+    /** Promote only: the image that runs there, by its digest. */
+    image: z.string().max(1000).optional(),
     /** Adopt only. */
     adopt: adoptParams.optional(),
   }),

@@ -99,14 +99,16 @@ export async function freeze(
   }
 }
 
-/** A redeploy runs the same bytes as before, even if the tag was moved. */
+/** A redeploy and a promotion run the same bytes as before, even if the tag was moved. */
 function pinnedBefore(
   reference: string,
   deploy: Wanted,
   base: Frozen | null,
-): Pick<Frozen, 'image' | 'digest'> | null {
-  if (deploy.kind !== 'redeploy' || !base?.digest) return null
-  return base.image.startsWith(`${reference}@`) ? { image: base.image, digest: base.digest } : null
+): { readonly image: string; readonly digest: string } | null {
+  const image = deploy.kind === 'redeploy' && base?.digest ? base.image : deploy.params.image
+  // Another environment may take its images from elsewhere: then the tag is looked up there.
+  if (deploy.kind === 'adopt' || !image?.startsWith(`${reference}@`)) return null
+  return { image, digest: image.slice(reference.length + 1) }
 }
 
 /** What ran before: the snapshot of a rollback, or what runs now. */

@@ -15,13 +15,13 @@ import { type Deps, environmentNamed } from './deps.ts'
 type Asked = Pick<RequestInput, 'from' | 'revision' | 'basedOn'> & { readonly kind: string }
 type Place = { readonly app: string; readonly environment: Environment }
 
-/** The revision that runs in `from`, and worked there. */
+/** What runs in `from`, and worked there: its revision, and its image where that is pinned to a digest. */
 export async function promoted(
   deps: Deps,
   caller: Caller,
   { kind, from, revision }: Asked & { from: string },
   { app, environment }: Place,
-): Promise<string> {
+): Promise<{ readonly revision: string; readonly image: string | null }> {
   const source = environmentNamed(deps, from)
   if (kind !== 'deploy')
     throw new UserError('bad_input', `Only a deploy is promoted from ${from}, not a ${kind}.`)
@@ -42,14 +42,14 @@ export async function promoted(
       'not_found',
       `${app} does not run in ${from}, so there is nothing to promote. Deploy it there first, or name a revision.`,
     )
-  const { good, spec, state, revision: running } = stored.value
+  const { good, spec, state, revision: running, image, digest } = stored.value
   if (state === 'creating' || good?.spec !== spec)
     throw new UserError(
       'conflict',
       `${app} ${running} has not succeeded in ${from} (yet), so it is not promoted.${good ? ` The last that did is ${good.revision}.` : ''} To deploy one anyway, name its revision.`,
       { details: { running, good: good?.revision ?? null } },
     )
-  return running
+  return { revision: running, image: digest === null ? null : image }
 }
 
 /**

@@ -188,7 +188,7 @@ function newDeploy(
   id: string,
   now: number,
   caller: Caller,
-  at: { input: Asked; app: string; revision: string; snapshot: string | null },
+  at: { input: Asked; app: string; revision: string; snapshot: string | null; image: string | null },
 ): Deploy {
   const { input } = at
   const kind: Kind = input.kind
@@ -219,6 +219,7 @@ function newDeploy(
       spec: at.snapshot,
       replace: input.replace,
       force: input.force,
+      ...(at.image === null ? {} : { image: at.image }),
       ...(input.adopt ? { adopt: input.adopt } : {}),
     },
     prepared: null,

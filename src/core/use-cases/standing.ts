@@ -30,14 +30,18 @@ type At = {
 }
 
 /** What it needs, and what it stands on besides: another environment, or a deploy that a person was shown. */
-export async function standing(deps: Deps, caller: Caller, at: At): Promise<Facts> {
+export async function standing(
+  deps: Deps,
+  caller: Caller,
+  at: At,
+): Promise<Facts & { readonly image: string | null }> {
   const { input, app, environment, found } = at
   const { from, basedOn } = input
-  const revision =
-    from === undefined
-      ? input.revision
-      : await promoted(deps, caller, { ...input, from }, { app, environment })
-  const facts = await check(deps, caller, { ...at, input: { ...input, revision } })
+  const source =
+    from === undefined ? null : await promoted(deps, caller, { ...input, from }, { app, environment })
+  const revision = source?.revision ?? input.revision
+  const checked = await check(deps, caller, { ...at, input: { ...input, revision } })
+  const facts = { ...checked, image: source?.image ?? null }
   if (basedOn === undefined) return facts
   const workload = found.get(deps.keys.workload(environment.name, app))
   const compares = await basis(deps, basedOn, { app, environment }, workload)

@@ -96,6 +96,29 @@ describe('the message of a deploy', () => {
   })
 })
 
+it('a promotion runs the same bytes, even where the tag was moved since', async () => {
+  const own = world.tenant()
+  own.environments.set('production', {
+    ...environmentSchema.parse({ createNamespace: true }),
+    name: 'production',
+  })
+  let pushed = 'a'
+  const { core } = await own.replica({
+    registry: { resolve: async () => ({ kind: 'digest', digest: `sha256:${pushed.repeat(64)}` }) },
+  })
+  await core.applyApp(admin, own.app({ environments: { staging: {}, production: {} } }), { dryRun: false })
+  const send = async (more: object) =>
+    ended(own, (await core.request(admin, ask({ app: own.name, ...more }))).deploy.id)
+  await send({ revision: '1' })
+  pushed = 'b'
+  const promoted = await send({ environment: 'production', from: 'staging' })
+  expect(promoted).toMatchObject({ phase: 'succeeded', revision: '1' })
+  expect(promoted.prepared?.digest).toBe(`sha256:${'a'.repeat(64)}`)
+  expect((await send({ environment: 'production', revision: '1' })).prepared?.digest).toBe(
+    `sha256:${'b'.repeat(64)}`,
+  )
+})
+
 describe('promote', () => {
   const to = { environment: 'production', from: 'staging' }
   it('takes what runs there, and says so', async () => {
