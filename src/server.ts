@@ -23,7 +23,6 @@ import { createView } from './core/view.ts'
 import { createDrain } from './drain.ts'
 import { UserError } from './errors.ts'
 import type { Log } from './log.ts'
-import { wireSlack } from './server/slack.ts'
 import { metricsRegistry } from './surfaces/http/metrics.ts'
 import { httpServer } from './surfaces/http/server.ts'
 import { version } from './version.ts'
@@ -130,9 +129,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
         .catch(error => report('history was not pruned', error)),
   })
   const people = Object.values(config.people)
+  // Only then: what it brings along is a third of all that is loaded.
   const slack =
     config.slack &&
-    wireSlack({
+    (await import('./server/slack.ts')).wireSlack({
       config: { ...config, slack: config.slack },
       kv,
       keys,
