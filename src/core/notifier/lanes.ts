@@ -146,7 +146,8 @@ type EntryPart = {
 async function entryPart(desk: Desk, item: Item, { entry, n, channel, thread }: EntryPart): Promise<Next> {
   const file = n === 0 ? null : (entry.files[n - 1] ?? null)
   const slot = threadSlot(file ? `${entry.key}/file-${n}` : entry.key)
-  const urgency = (): Urgency => (entry.broadcast ? 'waiting' : 'running')
+  const loud = (): boolean => entry.broadcast || isTerminal(item.deploy.value.phase)
+  const urgency = (): Urgency => (loud() ? 'waiting' : 'running')
   const begin = (at: { readonly channel: string; readonly again: boolean }): Promise<Next> => {
     const how = { slot, thread, urgency, ...at }
     if (file) return uploadOnce(desk, item, how, file)

@@ -124,6 +124,8 @@ export type ReplicaOptions = {
   /** How much faster than Slack's the budget runs. */
   readonly speed: number
   readonly renderer: Renderer
+  /** Another workspace than the stand-in. */
+  readonly workspace: { readonly api: string; readonly botToken: string }
 }
 export type TestReplica = {
   readonly notifier: Notifier
@@ -170,10 +172,10 @@ export async function startWorld(options: SlackOptions = {}): Promise<World> {
     })
     await it.start()
     const adapter = slackAdapter({
-      botToken: slack.botToken,
+      botToken: (over.workspace ?? slack).botToken,
       appToken: null,
       signingSecret: slack.signingSecret,
-      api: slack.api,
+      api: (over.workspace ?? slack).api,
       channels: [],
       groups: [],
       log: note,
