@@ -40,7 +40,7 @@ export function registerCommands(bolt: App, deps: SlackDeps): void {
 /** The ack wants Bolt's types of blocks; the renderers answer just those. */
 const messageOf = ({ text, blocks }: Rendered) => ({ text, blocks: [...blocks] as never[] })
 
-/** Names that are older than a moment may lack the app that was just registered: then they are read again. */
+/** Names that were kept may lack the app that was just registered: then they are read again. */
 async function read(deps: SlackDeps, text: string, caller: Asked['caller']): Promise<Parsed> {
   const environments = [...deps.environments.keys()]
   const say = `${deps.config.command} `
@@ -50,7 +50,7 @@ async function read(deps: SlackDeps, text: string, caller: Asked['caller']): Pro
   const parsed = parseCommand(text, known, say)
   if (parsed.kind !== 'refused' || known.apps === null) return parsed
   const apps = await deps.names.seenBy(caller, { fresh: true })
-  return apps?.length === known.apps.length ? parsed : parseCommand(text, { apps, environments }, say)
+  return apps === null ? parsed : parseCommand(text, { apps, environments }, say)
 }
 
 function handle(at: Asked, command: Command): Promise<void> {

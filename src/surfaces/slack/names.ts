@@ -14,7 +14,7 @@ const freshMs = 5_000
 const withinMs = 300
 
 export type AppNames = {
-  /** Those the caller may see; null: not known now. `fresh`: read again where they are older than a moment. */
+  /** Those the caller may see; null: not known now. `fresh`: read again first. */
   seenBy(caller: Caller, options?: { readonly fresh?: boolean }): Promise<readonly string[] | null>
 }
 
@@ -45,7 +45,7 @@ export function appNames(options: {
   return {
     async seenBy(caller, { fresh = false } = {}) {
       const age = last ? now() - last.at : Number.POSITIVE_INFINITY
-      if (age > (fresh ? 500 : freshMs)) {
+      if (fresh || age > freshMs) {
         const reading = read()
         // Old names do for now, unless fresh ones are wanted.
         if (!last || fresh) await soon(reading)
