@@ -1,5 +1,5 @@
 // What `doctor` says of the Slack app: each thing that is set there or in gkube.yaml, tried now, and how to mend it.
-// The list of scopes is app-manifest.yml's; test/app-manifest.test.ts compares.
+// The scopes are app-manifest.yml's: a test compares.
 import type { Check } from '../../core/core.ts'
 import type { Directory } from './directory.ts'
 import type { Scheduler } from './scheduler.ts'

@@ -1,14 +1,12 @@
-// What is next for each of the three parts of a deploy's messages: the one message, its thread, direct messages to those
-// who approve. Each step does one thing and says when to look again; posting.ts has the protocol.
+// What is next for the one message of a deploy and for its thread; direct messages are direct-lane.ts. Each step does one
+// thing and says when to look again; posting.ts has the protocol.
 import { isTerminal } from '../deploy.ts'
-import type { Post, ThreadEntry } from '../messages.ts'
+import type { ThreadEntry } from '../messages.ts'
 import type { Urgency } from '../notifier.ts'
-import { seconds } from '../units.ts'
+import { directStep } from './direct-lane.ts'
 import {
   channelsOf,
-  directSlot,
   draw,
-  drawDirect,
   drawMain,
   factsOf,
   type Item,
@@ -17,18 +15,13 @@ import {
   memoryOf,
   type Next,
   postOf,
-  reminderKey,
   threadSlot,
   threadSlots,
   urgencyOf,
-  withPost,
 } from './item.ts'
 import { type Desk, postOnce, resolve, update, uploadOnce } from './posting.ts'
 
 const hourMs = 3_600_000
-/** More are not told: it is a list of people, not of a company. */
-const mostTold = 50
-const approversMs = 60_000
 
 async function mainStep(desk: Desk, item: Item): Promise<Next> {
   const { main } = item.messages.value
@@ -173,129 +166,6 @@ async function goneWithParent(
     const { [slot.key]: _, ...thread } = messages.thread
     return { ...messages, main: { ...main, state: 'gone', at: desk.deps.clock.now() }, thread }
   })
-  return 'again'
-}
-
-async function directStep(desk: Desk, item: Item): Promise<Next> {
-  const { deps } = desk
-  const now = deps.clock.now()
-  const due: number[] = []
-  const told = await tell(desk, item, now)
-  if (told.next) return told.next
-  if (told.due) due.push(told.due)
-  for (const [key, post] of Object.entries(item.messages.value.direct)) {
-    const slot = directSlot(key)
-    if (post.state === 'posting' && !memoryOf(item, slot).stuck) {
-      const how = { slot, thread: null, urgency: () => 'waiting' as const, file: null }
-      const next = await resolve(desk, item, how, at => postDirect(desk, item, key, at))
-      if (next === null || next === 'again' || 'notBefore' in next) return next
-      due.push(next.at)
-    }
-    if (post.state !== 'posted' || !isBehind(desk, item, key, post)) continue
-    const memory = memoryOf(item, slot)
-    const soonest = memory.updatedAt + desk.times.betweenUpdates
-    if (now < soonest) due.push(soonest)
-    else {
-      const asks = item.deploy.value.phase === 'awaiting_approval'
-      const decides = !asks && !memory.decided
-      memory.decided = !asks
-      return update(desk, item, slot, {
-        urgency: () => (decides ? 'waiting' : 'running'),
-        draw: () => drawDirect(deps, item, key, deps.clock.now()),
-      })
-    }
-  }
-  return due.length > 0 ? { at: Math.min(...due) } : null
-}
-
-/** What was decided is shown, and how it ended; not all that happens between. */
-function isBehind(desk: Desk, item: Item, key: string, post: Post): boolean {
-  const { phase } = item.deploy.value
-  const between = phase !== 'awaiting_approval' && !isTerminal(phase)
-  if (between && memoryOf(item, directSlot(key)).decided) return false
-  const drawn = drawDirect(desk.deps, item, key, desk.deps.clock.now())
-  return drawn !== null && drawn.shown !== post.shown
-}
-
-/** Tells the next of those who may approve, or reminds one; `due`: when there is more to do. */
-async function tell(desk: Desk, item: Item, now: number): Promise<{ next: Next; due: number | null }> {
-  const nothing = { next: null, due: null }
-  const deploy = item.deploy.value
-  const approvals = desk.deps.environment(deploy.environment)?.approvals
-  if (deploy.phase !== 'awaiting_approval' || !deploy.approval || !approvals?.tell) return nothing
-  const { expiresAt, votes } = deploy.approval
-  if (now >= expiresAt || !drawDirect(desk.deps, item, '', now)) return nothing
-  if (!item.approvers || now - item.approvers.at > approversMs)
-    item.approvers = { at: now, users: (await desk.deps.approversOf(deploy)).slice(0, mostTold) }
-  const { direct } = item.messages.value
-  const voted = new Set(votes.map(vote => vote.by.id))
-  const untold = item.approvers.users.find(user => !direct[user])
-  if (untold) return { next: await openAndPost(desk, item, untold, untold), due: null }
-  const remindAt = expiresAt - seconds(approvals.remind) * 1000
-  if (now < remindAt) return { next: null, due: Math.min(remindAt, item.approvers.at + approversMs) }
-  const toRemind = item.approvers.users.find(user => {
-    const first = direct[user]
-    return (
-      first?.state === 'posted' &&
-      first.at < remindAt &&
-      !direct[reminderKey(user)] &&
-      !voted.has(`slack:${user}`)
-    )
-  })
-  return toRemind
-    ? { next: await openAndPost(desk, item, toRemind, reminderKey(toRemind)), due: null }
-    : nothing
-}
-
-async function openAndPost(desk: Desk, item: Item, user: string, key: string): Promise<Next> {
-  const slot = directSlot(key)
-  const memory = memoryOf(item, slot)
-  const { messenger, clock } = desk.deps
-  const known = desk.rooms.get(user)
-  if (known) return postDirect(desk, item, key, { channel: known, again: false })
-  const urgency = () => 'waiting' as const
-  const room = await messenger.direct({ key: `${item.id} ${slot.name}`, urgency, signal: desk.signal, user })
-  switch (room.kind) {
-    case 'done':
-      desk.rooms.set(user, room.channel)
-      return postDirect(desk, item, key, { channel: room.channel, again: false })
-    case 'refused':
-      return notTold(desk, item, key, user)
-    case 'later':
-      memory.tries++
-      return {
-        notBefore: clock.now() + Math.max(room.afterMs, desk.times.retry * 2 ** Math.min(memory.tries, 5)),
-      }
-    case 'dropped':
-      return null
-  }
-}
-
-function postDirect(
-  desk: Desk,
-  item: Item,
-  key: string,
-  { channel, again }: { readonly channel: string; readonly again: boolean },
-): Promise<Next> {
-  const { clock } = desk.deps
-  // Decided before it could be told: there is nothing to do for them any more.
-  if (item.deploy.value.phase !== 'awaiting_approval' || !drawDirect(desk.deps, item, key, clock.now()))
-    return notTold(desk, item, key, channel)
-  return postOnce(desk, item, {
-    slot: directSlot(key),
-    channel,
-    thread: null,
-    broadcast: false,
-    urgency: () => 'waiting',
-    again,
-    draw: () => drawDirect(desk.deps, item, key, clock.now()),
-  })
-}
-
-async function notTold(desk: Desk, item: Item, key: string, channel: string): Promise<Next> {
-  const at = desk.deps.clock.now()
-  const post = { state: 'refused' as const, at, channel, ts: null, shown: null, again: false }
-  await desk.record(item, messages => withPost(messages, directSlot(key), post))
   return 'again'
 }
 

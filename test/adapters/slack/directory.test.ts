@@ -1,5 +1,8 @@
 // Who is who, with Slack failing: what is remembered, what is asked once, and that nobody is taken for somebody.
+import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { neededScopes, optionalScopes } from '../../../src/adapters/slack/checks.ts'
 import { systemTimers } from '../../../src/adapters/slack/scheduler.ts'
 import { slackAdapter } from '../../../src/adapters/slack/slack.ts'
 import type { SandboxSlack } from '../../../src/sandbox/slack/control.ts'
@@ -111,6 +114,12 @@ describe('doctor', () => {
     })
     expect(checks['slack group release']).toMatchObject({ state: 'ok' })
     expect(checks['slack group nobody']).toMatchObject({ state: 'failed' })
+  })
+
+  test('knows the scopes of the manifest, and no others', () => {
+    const manifest = parse(readFileSync('app-manifest.yml', 'utf8'))
+    const known = [...neededScopes, ...Object.keys(optionalScopes)]
+    expect(known.toSorted()).toEqual(manifest.oauth_config.scopes.bot.toSorted())
   })
 
   test('names what is lost without a scope', async () => {
