@@ -1,6 +1,6 @@
 // One deploy on the notifier's desk: its facts as last read, its messages as recorded, and what is known of them beyond
 // the record while this replica is elected. Pure helpers; posting.ts and the three lanes act on it.
-import type { Deploy, Diagnosis, Progress } from '../deploy.ts'
+import type { Deploy, Diagnosis, Phase, Progress } from '../deploy.ts'
 import { isTerminal } from '../deploy.ts'
 import type { Environment } from '../environment.ts'
 import { sha256 } from '../hash.ts'
@@ -31,6 +31,8 @@ export type Memory = {
   stuck: boolean
   /** Refused, and to be tried again at once. */
   retry: boolean
+  /** As it was when it was drawn last; the one message only. */
+  phase: Phase | null
   /** Since when an entry of the thread is to be posted. */
   wantedSince: number | null
   /** A direct message that shows that nothing is asked of the person any more. */
@@ -84,6 +86,7 @@ export function memoryOf(item: Item, slot: Slot): Memory {
     live: null,
     stuck: false,
     retry: false,
+    phase: null,
     wantedSince: null,
     decided: false,
   }

@@ -6,6 +6,7 @@ import type { Urgency } from '../notifier.ts'
 import { directStep } from './direct-lane.ts'
 import {
   channelsOf,
+  type Drawn,
   draw,
   drawMain,
   factsOf,
@@ -34,7 +35,7 @@ async function mainStep(desk: Desk, item: Item): Promise<Next> {
       broadcast: false,
       urgency: () => urgencyOf(item.deploy.value),
       again,
-      draw: () => drawMain(desk.deps, item, desk.deps.clock.now()),
+      draw: () => drawNow(desk, item),
     })
   const [first] = channels
   if (!main) return first ? post({ channel: first, again: false }) : null
@@ -83,10 +84,13 @@ async function keepUp(desk: Desk, item: Item): Promise<Next> {
   const drawn = drawMain(desk.deps, item, now)
   if (!main || !drawn) return null
   const memory = memoryOf(item, mainSlot)
-  const ended = isTerminal(item.deploy.value.phase)
+  const { phase } = item.deploy.value
+  const ended = isTerminal(phase)
   const changed = main.shown !== drawn.shown
+  // Somebody is asked, or it is over: that is not made to wait for the pace of progress.
+  const urgent = ended || (phase === 'awaiting_approval' && memory.phase !== phase)
   if (!changed && ended) return null
-  const pause = changed ? (ended ? 0 : desk.times.betweenUpdates) : refreshMs(desk, item)
+  const pause = changed ? (urgent ? 0 : desk.times.betweenUpdates) : refreshMs(desk, item)
   const due = memory.updatedAt + pause
   if (now < due) return { at: due }
   if (!changed && memory.live === drawn.live) {
@@ -96,8 +100,13 @@ async function keepUp(desk: Desk, item: Item): Promise<Next> {
   return update(desk, item, mainSlot, {
     // That time passes is worth less than anything that happened.
     urgency: () => (changed ? urgencyOf(item.deploy.value) : 'running'),
-    draw: () => drawMain(desk.deps, item, clock.now()),
+    draw: () => drawNow(desk, item),
   })
+}
+
+function drawNow(desk: Desk, item: Item): Drawn | null {
+  memoryOf(item, mainSlot).phase = item.deploy.value.phase
+  return drawMain(desk.deps, item, desk.deps.clock.now())
 }
 
 const refreshMs = (desk: Desk, item: Item): number =>

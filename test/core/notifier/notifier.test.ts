@@ -90,6 +90,20 @@ describe('one deploy', () => {
   })
 })
 
+test('that somebody is asked, and that it is over, does not wait for the pace of progress', async () => {
+  // A workspace of its own: one notifier is elected in each.
+  const slow = await startWorld()
+  await slow.replica({ times: { betweenUpdates: 60_000 } })
+  const text = () => slow.slack.control.messages(staging)[0]?.text
+  const asked = await slow.request({ phase: 'preparing' })
+  await slow.slack.control.until(() => text()?.includes('preparing'))
+  const waits = await slow.move(asked, { phase: 'awaiting_approval' })
+  await slow.slack.control.until(() => text()?.includes('awaiting_approval'))
+  await slow.move(waits, ended('expired'))
+  await slow.told()
+  expect(text()).toContain('expired')
+})
+
 describe('a message that somebody deleted', () => {
   test('is posted again once, and what belongs to it goes on there', async () => {
     const asked = await world.request({ revision: 'gone' })
