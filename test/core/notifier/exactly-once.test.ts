@@ -2,7 +2,16 @@
 import { describe, test } from 'vitest'
 import type { Kv } from '../../../src/core/kv.ts'
 import type { Renderer } from '../../../src/core/messages.ts'
-import { allScopes, diagnosis, ended, plainRenderer, staging, startWorld, type World } from './world.ts'
+import {
+  allScopes,
+  diagnosis,
+  ended,
+  patient,
+  plainRenderer,
+  staging,
+  startWorld,
+  type World,
+} from './world.ts'
 
 const postsIn = (world: World) => () =>
   world.slack.control.messages(staging).filter(({ text }) => text.startsWith('web '))
@@ -22,7 +31,7 @@ describe.each([
   test('with the history: exactly one message', async ({ expect }) => {
     const { world, posts, control } = await start()
     control.fault({ method: 'chat.postMessage', connection: fault })
-    await world.replica()
+    await world.replica({ timeoutMs: fault === 'never' ? 400 : 3_000 })
     const asked = await world.request()
     await world.move(asked, ended('succeeded'))
     await world.told()
@@ -32,14 +41,13 @@ describe.each([
   test(`without it: at most ${most}, and the recorded one is kept up`, async ({ expect }) => {
     const { world, posts, control } = await start(blind)
     control.fault({ method: 'chat.postMessage', connection: fault })
-    await world.replica()
+    await world.replica({ timeoutMs: fault === 'never' ? 400 : 3_000 })
     const asked = await world.request()
-    await expect
-      .poll(async () => (await world.messages(asked.id)).main?.state, { timeout: 5_000 })
-      .toBe('posted')
+    await expect.poll(async () => (await world.messages(asked.id)).main?.state, patient).toBe('posted')
     await world.move(asked, ended('succeeded'))
     await world.told()
-    expect(posts().length).toBe(most)
+    expect(posts().length).toBeGreaterThan(0)
+    expect(posts().length).toBeLessThanOrEqual(most)
     expect(posts().at(-1)?.text).toContain('succeeded')
   })
 })
@@ -88,7 +96,7 @@ describe('one message', { concurrent: true }, () => {
     }
     const first = await world.replica({ kv: mortal, ttlSeconds: 1 })
     const asked = await world.request()
-    await expect.poll(() => dies).toBe(true)
+    await expect.poll(() => dies, patient).toBe(true)
     await first.replica.stop()
     await world.replica()
     await world.move(asked, ended('succeeded'))
@@ -105,7 +113,7 @@ describe('one message', { concurrent: true }, () => {
     const late = await world.request({ revision: 'late' })
     await world.move(early, { ...ended('failed'), startedAt: 1 }, { diagnosis })
     await world.move(late, { phase: 'running' })
-    await expect.poll(() => replica.log.some(line => line.includes('waits'))).toBe(true)
+    await expect.poll(() => replica.log.some(line => line.includes('waits')), patient).toBe(true)
     control.online()
     await world.move(late, ended('succeeded'))
     await world.told(15_000)
@@ -178,7 +186,7 @@ describe('one message', { concurrent: true }, () => {
     await world.move(odd, { ...ended('succeeded'), startedAt: 1 })
     const fine = await world.request({ revision: 'fine' })
     await world.move(fine, { ...ended('succeeded'), startedAt: 1 })
-    await expect.poll(world.inOutbox).toBe(1)
+    await expect.poll(world.inOutbox, patient).toBe(1)
     expect(first.log.join('\n')).toContain('no such thread')
     await first.stop()
     await world.replica()

@@ -3,7 +3,7 @@
 import { WebClient } from '@slack/web-api'
 import { createEmulator } from 'emulate'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { diagnosis, ended, startWorld, type World } from './world.ts'
+import { diagnosis, ended, patient, startWorld, type World } from './world.ts'
 
 let world: World
 let client: WebClient
@@ -31,7 +31,7 @@ test('one message to its end, its thread with a file, and a message that was del
   await world.replica({ workspace })
   const failing = await world.request({ revision: 'bad' }, [channel])
   const deleted = await world.request({ revision: 'deleted' }, [channel])
-  await expect.poll(async () => (await history('deleted')).length).toBe(1)
+  await expect.poll(async () => (await history('deleted')).length, patient).toBe(1)
   const [first] = await history('deleted')
   await client.chat.delete({ channel, ts: first?.ts ?? '' })
   await world.move(failing, { ...ended('failed'), startedAt: 1 }, { diagnosis })

@@ -6,6 +6,7 @@ import {
   diagnosis,
   ended,
   general,
+  patient,
   production,
   staging,
   startWorld,
@@ -134,7 +135,7 @@ describe('a channel that does not take it', () => {
   test('is tried again when gkube was invited; doctor tells it until then', async () => {
     world.environments.delete('staging')
     const asked = await world.request({ revision: 'invited' }, [general])
-    await expect.poll(async () => (await world.messages(asked.id)).main?.state).toBe('refused')
+    await expect.poll(async () => (await world.messages(asked.id)).main?.state, patient).toBe('refused')
     expect(await replica.notifier.checks()).toMatchObject([
       { name: 'slack notifier', state: 'ok' },
       { name: 'slack messages', state: 'failed', message: expect.stringContaining(asked.id) },
@@ -214,7 +215,7 @@ test('a record that cannot be read is left alone, and the others are told', asyn
   await world.move(fine, ended('succeeded'))
   await shows('fine', 'succeeded')
   await expect
-    .poll(() => replica.log.some(line => line.includes(broken.id) || line.includes('schema')))
+    .poll(() => replica.log.some(line => line.includes(broken.id) || line.includes('schema')), patient)
     .toBe(true)
   await kv.commit({
     compares: [],

@@ -5,7 +5,7 @@ import { sha256 } from '../../../src/core/hash.ts'
 import type { Kv } from '../../../src/core/kv.ts'
 import { put } from '../../../src/core/records.ts'
 import { deployOf } from '../sample.ts'
-import { ended, plainRenderer, staging, startWorld } from './world.ts'
+import { ended, patient, plainRenderer, staging, startWorld } from './world.ts'
 
 /** What a message shows, without the time that passes. */
 const shownOf = (deploy: Deploy): string =>
@@ -25,27 +25,29 @@ describe('replicas', { concurrent: true }, () => {
   test('one tells; when it dies another one goes on within the lease', async ({ expect }) => {
     const world = await startWorld()
     const { control } = world.slack
-    const first = await world.replica({ ttlSeconds: 2 })
-    const second = await world.replica({ ttlSeconds: 2 })
+    const both = [await world.replica({ ttlSeconds: 2 }), await world.replica({ ttlSeconds: 2 })]
+    const elected = () => both.filter(({ notifier }) => notifier.state().elected)
     const asked = await world.request()
     await control.until(() => control.messages(staging).length === 1)
-    expect([first, second].filter(({ notifier }) => notifier.state().elected)).toEqual([first])
-    expect(second.notifier.state()).toEqual({ elected: false, open: 0, behind: 0 })
+    await expect.poll(() => elected().length, patient).toBe(1)
+    const [first] = elected()
+    const second = both.find(one => one !== first)
+    expect(second?.notifier.state()).toEqual({ elected: false, open: 0, behind: 0 })
     // Its lease ends, as after a crash; nothing is handed over.
-    await first.replica.stop()
+    await first?.replica.stop()
     await world.move(asked, ended('succeeded'))
     await world.told()
-    expect(second.notifier.state().elected).toBe(true)
+    expect(second?.notifier.state().elected).toBe(true)
     expect(control.messages(staging).map(({ text }) => text)).toEqual([expect.stringContaining('succeeded')])
   })
 
   test('one that stops records what it has sent, and the next posts nothing twice', async ({ expect }) => {
     const world = await startWorld()
     const { control } = world.slack
-    const first = await world.replica({ timeoutMs: 5_000 })
-    control.fault({ method: 'chat.postMessage', delay: 300 })
+    const first = await world.replica({ timeoutMs: 10_000, ttlSeconds: 20 })
+    control.fault({ method: 'chat.postMessage', delay: 500 })
     const asked = await world.request()
-    await expect.poll(async () => (await world.messages(asked.id)).main?.state).toBe('posting')
+    await expect.poll(async () => (await world.messages(asked.id)).main?.state, patient).toBe('posting')
     await first.stop()
     expect((await world.messages(asked.id)).main?.state).toBe('posted')
     await world.replica()
@@ -72,7 +74,7 @@ describe('replicas', { concurrent: true }, () => {
     }
     const first = await world.replica({ kv: slow })
     const asked = await world.request()
-    await expect.poll(() => stuck).toBe(true)
+    await expect.poll(() => stuck, patient).toBe(true)
     await first.replica.stop()
     await world.replica()
     await control.until(() => control.messages(staging).length === 1)
@@ -125,10 +127,8 @@ describe('replicas', { concurrent: true }, () => {
         return kv.list(prefix, options)
       },
     }
-    const began = performance.now()
     const { notifier } = await world.replica({ kv: watched })
-    await expect.poll(() => notifier.state().open, { timeout: 10_000 }).toBe(count)
-    expect(performance.now() - began).toBeLessThan(8_000)
+    await expect.poll(() => notifier.state().open, patient).toBe(count)
     expect(new Set(lists)).toEqual(new Set([keys.outbox]))
     expect(world.slack.control.calls().map(({ method }) => method)).toEqual([])
   })

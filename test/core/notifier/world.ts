@@ -23,6 +23,9 @@ import { startSlack } from '../../../src/sandbox/slack/slack.ts'
 import { testKv } from '../../support/etcd.ts'
 import { deployOf } from '../sample.ts'
 
+/** For `expect.poll` on a machine that is busy. */
+export const patient = { timeout: 10_000 }
+
 export const staging = 'C0STAGING'
 export const production = 'C0PRODUCTION'
 export const general = 'C0GENERAL'
@@ -179,7 +182,7 @@ export async function startWorld(options: SlackOptions = {}): Promise<World> {
       channels: [],
       groups: [],
       log: note,
-      timeoutMs: over.timeoutMs ?? 400,
+      timeoutMs: over.timeoutMs ?? 3_000,
       timers: fastTimers(over.speed ?? 50),
       ...(over.fetch ? { fetch: over.fetch } : {}),
     })
@@ -253,7 +256,7 @@ export async function startWorld(options: SlackOptions = {}): Promise<World> {
       return decode(messagesSchema, entry).value
     },
     inOutbox: async () => (await kv.list(keys.outbox, { keysOnly: true })).entries.length,
-    async told(timeoutMs = 8_000) {
+    async told(timeoutMs = 12_000) {
       const until = Date.now() + timeoutMs
       for (;;) {
         const { entries } = await kv.list(keys.outbox, { keysOnly: true })
