@@ -1,5 +1,6 @@
 // Pairs an etcd entry with its schema. A value that does not parse is reported by key and never overwritten:
 // every commit compares what was read, and nothing is read from it. Keys are built in keys.ts.
+import { randomBytes, randomUUID } from 'node:crypto'
 import { ulid } from 'ulid'
 import type { z } from 'zod'
 import { UserError } from '../errors.ts'
@@ -91,7 +92,7 @@ export async function read<T>(
 export const put = (key: string, value: object, lease?: string): Write => ({
   kind: 'put',
   key,
-  value: JSON.stringify({ ...value, writeId: ulid() }),
+  value: JSON.stringify({ ...value, writeId: randomUUID() }),
   ...(lease ? { lease } : {}),
 })
 
@@ -102,4 +103,15 @@ export const unchanged = (key: string, stored: { readonly modRevision: Revision 
   stored ? { kind: 'unchanged', key, modRevision: stored.modRevision } : { kind: 'absent', key }
 
 /** An id that sorts by time and is safe in object names and URLs. Order is never taken from it. */
-export const newId = (now: number): string => ulid(now).toLowerCase()
+export const newId = (now: number): string => ulid(now, random).toLowerCase()
+
+/** ulid asks for a number a letter: a call of the system each is what most of its time goes to. */
+let pool = Buffer.alloc(0)
+let used = 0
+function random(): number {
+  if (used === pool.length) {
+    pool = randomBytes(1024)
+    used = 0
+  }
+  return (pool[used++] ?? 0) / 256
+}

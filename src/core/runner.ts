@@ -37,6 +37,8 @@ export type Runner = {
 const unknownMs = 10 * 60_000
 /** Prepared at once by one replica, the oldest first: more would only make each slower, and the people who ask too. */
 const mostPreparing = 16
+/** A look goes over all that is live: of so many a millisecond passes between two looks, so that bursts share one. */
+const liveAMillisecond = 20
 
 type InHand = {
   readonly cancel: AbortController
@@ -75,7 +77,9 @@ export function createRunner(deps: RunnerDeps): Runner {
   function wake(): void {
     if (scheduled || stopping.signal.aborted) return
     scheduled = true
-    queueMicrotask(() => {
+    const pause = Math.floor(view.live.deploys.size / liveAMillisecond)
+    const rested = pause > 0 ? clock.sleep(pause, stopping.signal) : Promise.resolve()
+    void rested.then(() => {
       scheduled = false
       look()
     })
