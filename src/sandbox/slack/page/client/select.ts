@@ -79,10 +79,17 @@ function List(props: Props & { readonly choose: (choice: Choice) => void }): VNo
       setActive((at + step + all.length) % all.length)
     } else if (event.key === 'Enter') {
       event.preventDefault()
-      const choice = all[at]
-      if (choice && !waiting) props.choose(choice)
+      if (waiting) hurry.current = true
+      else if (all[at]) props.choose(all[at])
     }
   }
+  // Enter came before the answer: it takes the first that is found.
+  const hurry = useRef(false)
+  useEffect(() => {
+    if (waiting || !hurry.current) return
+    hurry.current = false
+    if (all[0]) props.choose(all[0])
+  }, [waiting])
   useEffect(() => {
     document.getElementById(`${id}-${at}`)?.scrollIntoView({ block: 'nearest' })
   }, [at])
