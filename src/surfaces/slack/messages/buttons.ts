@@ -154,8 +154,10 @@ function rollbacks(facts: Facts): Button[] {
   const before = deploy.prepared?.base
   const shipped = ['deploy', 'redeploy', 'rollback'].includes(deploy.kind)
   if (!shipped || !before?.revision || !before.spec) return []
-  // The same revision with other settings: there is nothing to name.
-  const from = before.revision === deploy.revision ? '' : ` from ${short(deploy.revision)}`
+  const isSame = before.revision === deploy.revision
+  // The same revision with other settings, and it worked: that revision now means these settings.
+  if (isSame && deploy.phase === 'succeeded') return []
+  const from = isSame ? '' : ` from ${short(deploy.revision)}`
   return [
     button({
       text: `Roll back to ${short(before.revision)}…`,

@@ -452,6 +452,13 @@ describe('other kinds', () => {
       ['Roll back to 1.4.1…', 'Logs', 'Restart…'],
     ],
     [
+      'the same revision with other settings',
+      { kind: 'redeploy', revision: '1.4.1' },
+      '*web* redeploy `1.4.1`',
+      '*web* `1.4.1` is live in *production*',
+      ['Logs', 'Restart…'],
+    ],
+    [
       'adopt',
       {
         kind: 'adopt',
