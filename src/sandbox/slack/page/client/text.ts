@@ -4,7 +4,7 @@ import type { Text } from './block-kit.ts'
 import { formatted } from './dates.ts'
 import { emoji } from './emoji.ts'
 import { html } from './html.ts'
-import { pieces, type Span, spans } from './mrkdwn.ts'
+import { pieces, type Span } from './mrkdwn.ts'
 import { useWorkspace, type Workspace } from './workspace.ts'
 
 /** A text object of Block Kit. */
@@ -25,12 +25,6 @@ export function Mrkdwn(props: { readonly text: string }): VNode {
       return piece.kind === 'quote' ? html`<blockquote>${inside}</blockquote>` : html`<p>${inside}</p>`
     })}
   </div>`
-}
-
-/** One line of mrkdwn, inside other text. */
-export function Line(props: { readonly text: string }): VNode {
-  const workspace = useWorkspace()
-  return html`<span>${spans(props.text).map(span => drawn(span, workspace))}</span>`
 }
 
 /** Plain text with its `:names:` as emoji. */
