@@ -191,14 +191,18 @@ function fencedCluster(cluster: Cluster, { lease, stopped }: DriveSignals) {
   return { cluster: fenced, wrote: () => wrote }
 }
 
-/** At most one write every 2 s; a lost one is no loss. */
+/** At most one write every 2 s, and one when all is ready: the message of a deploy ends with it. A lost one is no loss. */
 function progressWriter(deps: DriveDeps, owned: Owned, id: string): StepContext['progress'] {
   let last = 0
   let before = ''
+  let wasAll = false
   return progress => {
     const now = deps.clock.now()
     const text = JSON.stringify(progress)
-    if (text === before || now - last < progressEveryMs) return
+    const isAll = progress.wanted > 0 && progress.ready >= progress.wanted
+    const arrived = isAll && !wasAll
+    wasAll = isAll
+    if (text === before || (!arrived && now - last < progressEveryMs)) return
     before = text
     last = now
     const value: Progress = { ...progress, message: progress.message.slice(0, 500), at: now }

@@ -66,7 +66,7 @@ export function wireSlack({ config, kv, keys, clock, random, replica, drain, log
     messenger: adapter.messenger,
     environment: name => environments.get(name),
     waiting,
-    approversOf: slackApprovers({ workspace, people, groups: slack.groups, environments }),
+    approversOf: slackApprovers({ workspace, people, groups: slack.groups, environments, log }),
     log: report,
   })
   /** Made with the core, which needs `checks` first. */

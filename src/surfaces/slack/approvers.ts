@@ -4,32 +4,40 @@ import type { Person, SlackConfig } from '../../config.ts'
 import type { Deploy } from '../../core/deploy.ts'
 import type { Environment } from '../../core/environment.ts'
 import { covers } from '../../core/policy.ts'
+import type { Log } from '../../log.ts'
 import type { Workspace } from './workspace.ts'
 
-/** User ids; never who asked, unless they count there. Throws where Slack does not tell: then it is tried again. */
+/**
+ * User ids; never who asked, unless they count there. Where Slack tells only of some, those: a group that it never tells
+ * of (a plan without groups, a scope that is not granted) keeps nobody else from hearing. Throws where it tells of none.
+ */
 export function slackApprovers(options: {
   readonly workspace: Pick<Workspace, 'groupMembers' | 'personByEmail'>
   readonly people: readonly Person[]
   readonly groups: SlackConfig['groups']
   readonly environments: ReadonlyMap<string, Environment>
+  readonly log: Pick<Log, 'warn'>
 }): (deploy: Deploy) => Promise<readonly string[]> {
-  const { workspace, people, groups, environments } = options
+  const { workspace, people, groups, environments, log } = options
   return async deploy => {
     const environment = environments.get(deploy.environment)
     if (!environment) return []
     const place = { app: deploy.app, environment }
     const may = ({ grants }: Pick<Person, 'grants'>) => grants.some(grant => covers(grant, 'approve', place))
-    const [named, grouped] = await Promise.all([
-      Promise.all(
-        people.filter(may).map(async ({ slack, email }) => {
-          if (slack !== null) return slack
-          return email === null ? null : ((await workspace.personByEmail(email))?.id ?? null)
-        }),
-      ),
-      Promise.all(groups.filter(may).map(group => workspace.groupMembers(group.id))),
+    const asked = await Promise.allSettled([
+      ...people.filter(may).map(async ({ slack, email }) => {
+        if (slack !== null) return [slack]
+        const found = email === null ? null : await workspace.personByEmail(email)
+        return found ? [found.id] : []
+      }),
+      ...groups.filter(may).map(group => workspace.groupMembers(group.id)),
     ])
-    const ids = new Set([...named, ...grouped.flat()].filter(id => id !== null))
+    const ids = new Set(asked.flatMap(one => (one.status === 'fulfilled' ? one.value : [])))
     if (!environment.approvals.requesterCounts) ids.delete(deploy.requestedBy.id.replace(/^slack:/, ''))
+    const untold = asked.find(one => one.status === 'rejected')
+    if (untold && ids.size === 0) throw untold.reason
+    if (untold)
+      log.warn({ err: untold.reason, deploy: deploy.id }, 'not all who may approve can be told of it')
     return [...ids]
   }
 }
