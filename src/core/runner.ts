@@ -1,5 +1,6 @@
 // The loop of a replica: looks at what is live, prepares what was asked, claims what is ready, takes over what lost
 // its owner, and drives it. It decides from its view and commits by compare-and-swap, so a stale view costs a retry.
+import { isAsApproved } from './approved.ts'
 import { basisWatch } from './basis-watch.ts'
 import { claim, frozenNow, type Owned, ownerPut, takeOver, whatHolds } from './claim.ts'
 import { backoff } from './clock.ts'
@@ -228,7 +229,8 @@ export function createRunner(deps: RunnerDeps): Runner {
   async function claimOne(stored: Stored<Deploy>, lease: Lease, cancelled: AbortSignal): Promise<void> {
     const environment = deps.environment(stored.value.environment)
     if (!environment) return
-    const claimed = await claim(claimDeps, stored, environment, lease)
+    const same = await isAsApproved(deps, stored.value, environment)
+    const claimed = same ? await claim(claimDeps, stored, environment, lease) : 'replan'
     if (claimed === 'held') return
     if (claimed === 'replan') return learned(await deps.ledger.advance(stored, { kind: 'replan' }))
     await driveOwned(claimed, lease, cancelled)

@@ -206,6 +206,32 @@ describe('what would run changes while it waits', () => {
   })
 })
 
+it('a replica that would write something else asks again instead', async () => {
+  const at = await setUp()
+  const { tenant, replica } = at
+  const deploy = await asked(at)
+  const lock = { app: tenant.name, environment: 'production', reason: 'not yet' }
+  await replica.core.lock(admin, { ...lock, expiresIn: '1h', steal: false })
+  await until(() => replica.view.live.locks.size === 1)
+  await replica.core.vote(ben, deploy.id, { decision: 'approve', reason: '' })
+  await replica.stop()
+  const environment = tenant.environments.get('production')
+  if (!environment) throw new Error('no production')
+  // As after a new gkube.yaml: the namespace is not among the objects any more.
+  const other = await tenant.replica({
+    people,
+    groups,
+    registry,
+    environments: new Map(tenant.environments).set('production', { ...environment, createNamespace: false }),
+  })
+  await other.core.unlock(admin, lock)
+  const again = await phaseOf(tenant, deploy.id, one => one.phase === 'awaiting_approval')
+  expect(again.prepared?.hash).not.toBe(deploy.prepared?.hash)
+  const planned = await read(tenant.kv, plannedSchema, tenant.keys.planned(deploy.id))
+  expect(planned?.value.voided).toEqual(['ben'])
+  await other.stop()
+})
+
 describe('who may not', () => {
   it('is told who may: people and groups by name', async () => {
     const at = await setUp()
