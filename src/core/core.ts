@@ -269,6 +269,11 @@ export const tokenInput = z.strictObject({
   name: z.string().min(1).max(80),
   grants: z.array(grantSchema).min(1).max(20),
   expiresIn: duration.default('2160h'),
+  person: z
+    .string()
+    .max(60)
+    .optional()
+    .describe('the key in `people` of who uses it: with it, nobody approves what they asked for by a token'),
 })
 /** A token as listed: never its secret, never its hash. */
 export type TokenInfo = {
@@ -279,6 +284,7 @@ export type TokenInfo = {
   readonly createdBy: string
   readonly expiresAt: number
   readonly lastUsedAt: number | null
+  readonly person: string | null
 }
 
 export type ClusterInfo = {

@@ -111,8 +111,14 @@ export const actorSchema = z.object({
   id: z.string().min(1).max(200),
   name: z.string().min(1).max(200),
   via: z.enum(['cli', 'api', 'slack', 'jenkins', 'gkube']),
+  /** The key in `people` of gkube.yaml, where it is known: the same person may come by Slack and by a token. */
+  person: z.string().max(60).optional(),
 })
 export type Actor = z.output<typeof actorSchema>
+
+/** One and the same, as far as is known. */
+export const isSameActor = (a: Pick<Actor, 'id' | 'person'>, b: Pick<Actor, 'id' | 'person'>): boolean =>
+  a.id === b.id || (a.person !== undefined && a.person === b.person)
 
 const time = z.int().nonnegative()
 const causeSchema = z.object({ reason: z.enum(reasons), message: z.string().max(1000) })

@@ -4,6 +4,7 @@ import {
   type Actor,
   type Cause,
   type Deploy,
+  isSameActor,
   isTerminal,
   type Phase,
   type Step,
@@ -183,10 +184,10 @@ function voted(deploy: Deploy, vote: Vote, now: number): Transition {
   if (!approval || !deploy.prepared) return refused('it asks for no approval')
   if (now >= approval.expiresAt) return refused('the request has expired')
   if (vote.hash !== deploy.prepared.hash) return refused('what would run has changed since')
-  if (approval.votes.some(v => v.by.id === vote.by.id && v.decision === vote.decision)) {
+  if (approval.votes.some(v => isSameActor(v.by, vote.by) && v.decision === vote.decision)) {
     return refused(`${vote.by.name} has already decided`)
   }
-  const own = vote.by.id === deploy.requestedBy.id
+  const own = isSameActor(vote.by, deploy.requestedBy)
   if (vote.decision === 'approve' && own && !approval.requesterCounts) {
     return refused('who asks may not approve it here')
   }

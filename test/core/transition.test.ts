@@ -280,6 +280,27 @@ describe('what is not allowed is refused', () => {
       event: vote({ by: ana }),
       why: /who asks/,
     },
+    {
+      name: 'the requester, who asked by a token and approves in Slack',
+      from: { ...waiting, requestedBy: { id: 'token:t1', name: 'ci', via: 'cli', person: 'ana' } },
+      event: vote({ by: { ...ben, person: 'ana' } }),
+      why: /who asks/,
+    },
+    {
+      name: 'a second vote of the same person by a token',
+      from: {
+        ...waiting,
+        approval: {
+          ...approval,
+          required: 2,
+          votes: [
+            { by: { ...ben, person: 'ben' }, decision: 'approve', reason: '', at: 3000, hash: 'hash-1' },
+          ],
+        },
+      },
+      event: vote({ by: { id: 'token:t2', name: 'ben-laptop', via: 'cli', person: 'ben' } }),
+      why: /already/,
+    },
     { name: 'a vote on something else', from: waiting, event: vote({ hash: 'hash-0' }), why: /changed/ },
     {
       name: 'a second vote',

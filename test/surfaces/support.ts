@@ -678,6 +678,7 @@ export function memoryCore(options: { stepMs?: number } = {}): MemoryCore {
         createdBy: caller.actor.name,
         expiresAt: Date.now() + seconds(input.expiresIn) * 1000,
         lastUsedAt: null,
+        person: null,
       }
       made.set(info.id, { info, secret: `gk_${info.id}_secret` })
       return { token: `gk_${info.id}_secret`, info }

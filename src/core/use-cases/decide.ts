@@ -4,7 +4,7 @@ import { UserError } from '../../errors.ts'
 import { auditPut } from '../audit.ts'
 import { type Intent, intentSchema } from '../coordination.ts'
 import type { Caller, Core } from '../core.ts'
-import { type Actor, type Deploy, deploySchema } from '../deploy.ts'
+import { type Actor, type Deploy, deploySchema, isSameActor } from '../deploy.ts'
 import { IllegalEvent, LostRace } from '../ledger.ts'
 import { able, demand } from '../policy.ts'
 import { decode, put, type Stored, unchanged } from '../records.ts'
@@ -28,7 +28,7 @@ export function decisions(deps: Deps): Pick<Core, 'cancel' | 'vote'> {
     async cancel(caller, id, { reason, ifWaiting = false }) {
       const first = await deployNamed(deps, id)
       const { app, environment } = first.value
-      const own = first.value.requestedBy.id === caller.actor.id
+      const own = isSameActor(first.value.requestedBy, caller.actor)
       if (!own)
         demand(caller, 'cancel', { app, environment: environmentNamed(deps, environment) }, deps.people)
       const by = caller.actor

@@ -4,10 +4,12 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { z } from 'zod'
 import { UserError } from '../../errors.ts'
 import { auditPut } from '../audit.ts'
-import type { Core, TokenInfo } from '../core.ts'
+import type { Caller, Core, TokenInfo } from '../core.ts'
+import type { Actor } from '../deploy.ts'
 import { grantSchema } from '../environment.ts'
 import { demand, everywhere } from '../policy.ts'
 import { decode, decodeAll, newId, put, remove, unchanged } from '../records.ts'
+import { unknownName } from '../suggest.ts'
 import { seconds } from '../units.ts'
 import type { Deps } from './deps.ts'
 
@@ -21,6 +23,7 @@ export const tokenSchema = z.object({
   createdBy: z.string(),
   expiresAt: z.int(),
   lastUsedAt: z.int().nullable(),
+  person: z.string().nullable().default(null),
 })
 type TokenRecord = z.output<typeof tokenSchema>
 
@@ -43,6 +46,7 @@ export function newToken(input: {
   createdBy: string
   now: number
   ttlMs: number
+  person?: string
 }): { token: string; record: TokenRecord } {
   const id = newId(input.now)
   const secret = randomBytes(32).toString('base64url')
@@ -56,6 +60,7 @@ export function newToken(input: {
     createdBy: input.createdBy,
     expiresAt: input.now + input.ttlMs,
     lastUsedAt: null,
+    person: input.person ?? null,
   }
   return { token: `gk_${id}_${secret}`, record }
 }
@@ -73,6 +78,10 @@ export function tokens(
           'bad_input',
           `A token may live for ${Math.floor(most / 3600)}h at most here (tokens.maxLifetime in gkube.yaml), not ${input.expiresIn}.`,
         )
+      const { person } = input
+      const known = deps.people.flatMap(({ id }) => id ?? [])
+      if (person !== undefined && !known.includes(person))
+        throw new UserError('bad_input', unknownName('person', person, known))
       const now = clock.now()
       const { token, record } = newToken({
         ...input,
@@ -134,9 +143,15 @@ export function tokens(
           writes: [put(stored.key, { ...value, lastUsedAt: now })],
         }).catch(error => deps.log('the last use of a token was not written', error))
       }
-      return { actor: { id: `token:${value.id}`, name: value.name, via }, grants: value.grants }
+      return callerOf(value, via)
     },
   }
+}
+
+/** Whose token it is, is as good as who they are in Slack: nobody approves what they asked for the other way. */
+function callerOf({ id, name, grants, person }: TokenRecord, via: Actor['via']): Caller {
+  const whose = person === null ? {} : { person }
+  return { actor: { id: `token:${id}`, name, via, ...whose }, grants, ...whose }
 }
 
 const badToken = (why: string): UserError =>

@@ -2,7 +2,7 @@
 // what it does now. decide.ts and override.ts ask before they
 // write; waiting.ts shows it beside each request.
 import { UserError } from '../../errors.ts'
-import { type Actor, type Deploy, isTerminal, type Phase } from '../deploy.ts'
+import { type Actor, type Deploy, isSameActor, isTerminal, type Phase } from '../deploy.ts'
 import { ago } from '../times.ts'
 
 type Asked = {
@@ -66,14 +66,14 @@ function openRefusal({ deploy, by, decision, hash, now, others }: Asked): UserEr
       `What would run has changed since it was shown to you, so nothing was decided. Look at ${app} ${revision} for ${environment} again and decide anew.`,
       { hash: prepared.hash },
     )
-  const mine = approval.votes.find(vote => vote.by.id === by.id && vote.decision === decision)
+  const mine = approval.votes.find(vote => isSameActor(vote.by, by) && vote.decision === decision)
   if (mine) {
     const left = approval.required - approval.votes.filter(vote => vote.decision === 'approve').length
     return conflict(
       `You approved it already, ${ago(mine.at, now)}; it waits for ${left} more ${left === 1 ? 'approval' : 'approvals'}.`,
     )
   }
-  if (decision === 'approve' && by.id === requestedBy.id && !approval.requesterCounts) {
+  if (decision === 'approve' && isSameActor(by, requestedBy) && !approval.requesterCounts) {
     const who = others.length > 0 ? ` Who may: ${others.join(', ')}.` : ''
     return new UserError(
       'forbidden',
@@ -89,7 +89,7 @@ function lateRefusal({ deploy, by, now }: Asked): UserError {
   const denied = approval?.votes.find(vote => vote.decision === 'deny')
   if (denied) {
     const reason = denied.reason ? `: ${denied.reason}` : ''
-    const who = denied.by.id === by.id ? 'You denied it already,' : `Already denied by @${denied.by.name}`
+    const who = isSameActor(denied.by, by) ? 'You denied it already,' : `Already denied by @${denied.by.name}`
     return conflict(`${who} ${ago(denied.at, now)}${reason}. ${askAgain(deploy)}`)
   }
   if (phase === 'expired')
@@ -100,7 +100,7 @@ function lateRefusal({ deploy, by, now }: Asked): UserError {
     return conflict(`A newer deploy of ${deploy.app} took its place ${ago(deploy.endedAt ?? now, now)}.`)
   if (phase === 'cancelled' && deploy.startedAt === null) return conflict(cancelledWords(deploy, by, now))
   const last = approval?.votes.findLast(vote => vote.decision === 'approve')
-  const mine = approval?.votes.find(vote => vote.by.id === by.id)
+  const mine = approval?.votes.find(vote => isSameActor(vote.by, by))
   if (mine) return conflict(`You approved it already, ${ago(mine.at, now)}; ${nowWords(deploy)}.`)
   if (overridden)
     return conflict(
@@ -132,7 +132,9 @@ export function overrideRefusal(
 ): UserError | null {
   const { phase, overridden, approval } = deploy
   if (overridden && phase !== 'preparing') {
-    const who = overridden.by.id === by.id ? 'You overrode it already' : `@${overridden.by.name} overrode it`
+    const who = isSameActor(overridden.by, by)
+      ? 'You overrode it already'
+      : `@${overridden.by.name} overrode it`
     return conflict(`${who}, ${ago(overridden.at, now)}; ${nowWords(deploy)}.`)
   }
   if (isTerminal(phase)) return conflict(`It is over: ${nowWords(deploy)}.`)

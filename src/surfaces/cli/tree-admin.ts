@@ -52,7 +52,8 @@ export function access(root: Command, add: Add, does: Does): void {
     ])
       .requiredOption('--name <name>', 'who uses it')
       .requiredOption('--grant <role[:apps[:environments]]>', 'what it may (repeat it for more)', collect)
-      .option('--expires <duration>', 'valid so long (default: 90d)'),
+      .option('--expires <duration>', 'valid so long (default: 90d)')
+      .option('--person <name>', 'the key in `people` of who uses it'),
     async () => (await import('./commands/access.ts')).createToken,
   )
   does(

@@ -205,6 +205,7 @@ export const token = z.object({
   createdBy: z.string(),
   expiresAt: time,
   lastUsedAt: time.nullable(),
+  person: z.string().nullable(),
 }) satisfies Same<TokenInfo>
 
 const may = z.object({ app: z.string(), actions: z.array(z.string()), by: z.array(grantSchema) })

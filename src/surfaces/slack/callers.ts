@@ -55,7 +55,12 @@ export function slackCallers(options: {
           ]
       const unknown = config.groups.filter((_, i) => members[i] === null).map(group => `@${group.name}`)
       const caller: SlackCaller = {
-        actor: { id: `slack:${userId}`, name: person?.name ?? profile?.name ?? userId, via: 'slack' },
+        actor: {
+          id: `slack:${userId}`,
+          name: person?.name ?? profile?.name ?? userId,
+          via: 'slack',
+          ...(person && !gone ? { person: person.id } : {}),
+        },
         grants,
         unsure: unsure(found === null, unknown),
         ...(person && !gone ? { person: person.id } : {}),

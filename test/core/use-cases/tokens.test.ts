@@ -32,3 +32,22 @@ it('a token may live as long as the operators say, and no longer', async () => {
   )
   expect((await kv.list(deps.keys.tokens)).entries).toHaveLength(1)
 })
+
+it('a token says whose it is, and that person is in gkube.yaml', async () => {
+  const kv = await testKv()
+  const deps = {
+    kv,
+    keys: keysBelow(kv.root),
+    clock: { now: () => 1_000 },
+    people: [{ id: 'ana', name: 'Ana Alves', grants: [] }],
+    bootstrap: null,
+    log: () => undefined,
+  }
+  const { createToken, authenticate } = tokens(deps as unknown as Deps)
+  const { token, info } = await createToken(admin, { ...input, expiresIn: '1h', person: 'ana' })
+  expect(info.person).toBe('ana')
+  expect(await authenticate(token, 'cli')).toMatchObject({ person: 'ana', actor: { person: 'ana' } })
+  await expect(createToken(admin, { ...input, expiresIn: '1h', person: 'anna' })).rejects.toThrow(
+    'Did you mean `ana`?',
+  )
+})

@@ -92,7 +92,7 @@ export async function locks(cli: Cli): Promise<number> {
   return exitCodes.ok
 }
 
-type TokenOptions = { name: string; grant: string[]; expires?: string }
+type TokenOptions = { name: string; grant: string[]; expires?: string; person?: string }
 
 /** The secret goes to stdout alone, so that `gkube token create … > token` holds nothing else. */
 export async function createToken(cli: Cli, _args: Args, options: TokenOptions): Promise<number> {
@@ -100,6 +100,7 @@ export async function createToken(cli: Cli, _args: Args, options: TokenOptions):
     name: options.name,
     grants: options.grant.map(grantOf),
     expiresIn: durationOf(options.expires ?? '90d'),
+    ...(options.person ? { person: options.person } : {}),
   }
   const made = await cli.client().ask<{ token: string; info: TokenInfo }>('POST', '/v1/tokens', { body })
   if (cli.out.json) cli.out.data(made)
