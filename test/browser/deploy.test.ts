@@ -1,5 +1,6 @@
 // The story that the sandbox is for: a developer asks, a release manager approves, one message tells all of it, and a
 // click goes back. Pictures of each stage are kept.
+import type { Locator } from 'playwright-core'
 import { beforeAll, expect, it } from 'vitest'
 import { audit } from './audit.ts'
 import { type Seat, shows, sit } from './browser.ts'
@@ -22,14 +23,14 @@ it('a request waits for approval, and the requester cannot give it', async () =>
   await ana.picture('request')
   expect(await audit(ana.page)).toEqual([])
 
-  await request.getByRole('button', { name: 'Approve', exact: true }).click()
+  await approve(ana, request)
   await shows(ana.only.last(), /may not approve/)
 })
 
 it('the release manager approves, and the one message moves to done by itself', async () => {
   const request = await ben.newest(/waiting for 1 of 1 approval/)
   const ts = await request.getAttribute('data-ts')
-  await request.getByRole('button', { name: 'Approve', exact: true }).click()
+  await approve(ben, request)
   await shows(ben.only.last(), /You approved/)
   await shows(request, /rolling out|apply/)
   await ana.picture('running')
@@ -45,7 +46,7 @@ it('the release manager approves, and the one message moves to done by itself', 
 it('a click rolls back', async () => {
   await ana.say('/gkube deploy web 1.1.0 to production')
   const request = await ben.newest(/1\.1\.0.*waiting for 1 of 1 approval/s)
-  await request.getByRole('button', { name: 'Approve', exact: true }).click()
+  await approve(ben, request)
   await shows(ben.only.last(), /You approved/)
   await shows(request, /1\.1\.0 is live in\s+production/)
   await request.getByRole('button', { name: /^Roll back/ }).click()
@@ -66,7 +67,7 @@ it('App Home shows what runs where, and what waits', async () => {
   await shows(home, /1\.2\.0/)
   await ben.picture('app-home')
   expect(await audit(ben.page)).toEqual([])
-  await home.getByRole('button', { name: 'Approve', exact: true }).first().click()
+  await approve(ben, home)
   // There is no channel to answer in: it is said in a dialog.
   await shows(ben.dialog, /You approved/)
   await ben.page.keyboard.press('Escape')
@@ -104,3 +105,10 @@ it('what was said is there after a restart', async () => {
   await shows(seat.only.last(), /web[\s\S]*1\.2\.0/)
   await seat.close()
 })
+
+/** The button, and the confirmation that repeats what it is about. */
+async function approve(seat: Seat, where: Locator): Promise<void> {
+  await where.getByRole('button', { name: 'Approve', exact: true }).first().click()
+  await shows(seat.dialog, /production/)
+  await seat.dialog.getByRole('button', { name: 'Approve', exact: true }).click()
+}
