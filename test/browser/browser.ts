@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { type Browser, chromium, type Locator, type Page } from 'playwright-core'
 import { afterAll, afterEach, expect } from 'vitest'
 
-/** Pictures for people to look at; docs/images where that is asked for. */
+/** Pictures for people to look at, kept where that is asked for. */
 const pictures = process.env.IMAGES ?? mkdtempSync(join(tmpdir(), 'gkube-pictures-'))
 mkdirSync(pictures, { recursive: true })
 

@@ -1,6 +1,6 @@
 // People in a browser: headless Chromium on what `npm start` starts. Run by .ci/run, after the fast suite:
 //   npx vitest run --config test/browser/vitest.config.ts
-// CHROMIUM names another browser; IMAGES=docs/images writes the pictures of the documentation anew.
+// CHROMIUM names another browser; IMAGES names a folder that keeps the pictures (docs/images/ has some of them).
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
