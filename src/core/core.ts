@@ -364,8 +364,8 @@ export type Core = {
     id: string,
     input: { decision: 'approve' | 'deny'; reason: string; hash?: string },
   ): Promise<Deploy>
-  /** Break-glass: a named person starts what waits for approval or is held by a freeze. Loud, audited. */
-  override(caller: Caller, id: string, input: { reason: string }): Promise<Deploy>
+  /** Break-glass: a named person starts what waits for approval or is held by a freeze. Loud, audited. `hash` as for votes. */
+  override(caller: Caller, id: string, input: { reason: string; hash?: string }): Promise<Deploy>
   /** What waits for approval where the caller may look, the oldest first. */
   approvals(caller: Caller): Promise<readonly ApprovalRequest[]>
   /** What the caller asked for, newest first. */

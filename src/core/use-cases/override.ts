@@ -3,14 +3,15 @@
 import { UserError } from '../../errors.ts'
 import { frozenNow } from '../claim.ts'
 import type { Caller, Core } from '../core.ts'
+import type { Deploy } from '../deploy.ts'
 import type { Environment } from '../environment.ts'
 import { advance, deployNamed, racing } from './decide.ts'
 import { type Deps, environmentNamed } from './deps.ts'
 import { namesOf } from './freezes.ts'
-import { overrideRefusal } from './why-not.ts'
+import { changedSinceShown, overrideRefusal } from './why-not.ts'
 
 export function override(deps: Deps): Core['override'] {
-  return async (caller, id, { reason }) => {
+  return async (caller, id, { reason, hash }) => {
     const { value: first } = await deployNamed(deps, id)
     const environment = environmentNamed(deps, first.environment)
     demandNamed(deps, caller, environment)
@@ -25,6 +26,8 @@ export function override(deps: Deps): Core['override'] {
       const at = { by: caller.actor, frozen, now: deps.clock.now() }
       const refusal = overrideRefusal(stored.value, at)
       if (refusal) throw refusal
+      const changed = changedSinceShown(stored.value, hash)
+      if (changed) throw changed
       return advance(deps, stored, {
         event: { kind: 'override', by: caller.actor, reason: why.slice(0, 500) },
         by: caller.actor,
@@ -34,9 +37,17 @@ export function override(deps: Deps): Core['override'] {
   }
 }
 
+/** Whoever is named may override there, and so look at what they would override, without any role. */
+export const isNamed = (
+  { environments }: Pick<Deps, 'environments'>,
+  { person }: Caller,
+  { environment }: Pick<Deploy, 'environment'>,
+): boolean => person !== undefined && (environments.get(environment)?.breakGlass.includes(person) ?? false)
+
 /** Being an admin is not enough: the operators name those who may. */
-function demandNamed({ people }: Deps, caller: Caller, environment: Environment): void {
-  if (caller.person !== undefined && environment.breakGlass.includes(caller.person)) return
+function demandNamed(deps: Deps, caller: Caller, environment: Environment): void {
+  const { people } = deps
+  if (isNamed(deps, caller, { environment: environment.name })) return
   const able = namesOf(environment, people)
   const who =
     able.length > 0

@@ -57,15 +57,12 @@ const conflict = (message: string, details: Record<string, unknown> = {}) =>
 
 /** While it asks. */
 function openRefusal({ deploy, by, decision, hash, now, others }: Asked): UserError | null {
-  const { approval, prepared, requestedBy, app, revision, environment } = deploy
+  const { approval, prepared, requestedBy, environment } = deploy
   if (!approval || !prepared) return conflict('It asks for no approval.')
   if (now >= approval.expiresAt)
     return conflict(`The request expired ${ago(approval.expiresAt, now)}. ${askAgain(deploy)}`)
-  if (hash !== undefined && hash !== prepared.hash)
-    return conflict(
-      `What would run has changed since it was shown to you, so nothing was decided. Look at ${app} ${revision} for ${environment} again and decide anew.`,
-      { hash: prepared.hash },
-    )
+  const changed = changedSinceShown(deploy, hash)
+  if (changed) return changed
   const mine = approval.votes.find(vote => isSameActor(vote.by, by) && vote.decision === decision)
   if (mine) {
     const left = approval.required - approval.votes.filter(vote => vote.decision === 'approve').length
@@ -81,6 +78,18 @@ function openRefusal({ deploy, by, decision, hash, now, others }: Asked): UserEr
     )
   }
   return null
+}
+
+/** Why something that was decided by what was shown (`hash`) does not count; null: that is what would run now. */
+export function changedSinceShown(
+  { prepared, app, revision, environment }: Deploy,
+  hash: string | undefined,
+): UserError | null {
+  if (hash === undefined || hash === prepared?.hash) return null
+  return conflict(
+    `What would run has changed since it was shown to you, so nothing was decided. Look at ${app} ${revision} for ${environment} again and decide anew.`,
+    { hash: prepared?.hash },
+  )
 }
 
 /** When it does not ask any more: what came of it, and by whom. */

@@ -1,12 +1,13 @@
 // Around every handler: it is tracked for the drain, it knows who called, and whatever it throws reaches the person by
 // the way that is still open (the ack, a response_url, a message only they see, a small view) and, where it is our
 // fault, the log. Nobody is left in silence.
+import { setTimeout as wait } from 'node:timers/promises'
 import { OutcomeUnknown } from '../../core/kv.ts'
 import type { Rendered } from '../../core/messages.ts'
 import { UserError } from '../../errors.ts'
 import { errorId } from '../../log.ts'
 import { answerView } from './actions/soon.ts'
-import { faultAnswer, refusalAnswer, unconfirmedAnswer } from './answers/refusal.ts'
+import { faultAnswer, refusalAnswer } from './answers/refusal.ts'
 import { ackWithinMs, type Delivery, idOf, kindOf } from './deliver.ts'
 import type { Call, Guarded, SlackCaller, SlackDeps } from './deps.ts'
 
@@ -67,7 +68,7 @@ function callOf(deps: Given, { body, context }: Args): SeenCall {
     channel: channelOf(payload),
     acked: () => delivery?.acked() ?? true,
     left: () => delivery?.left() ?? begun + ackWithinMs - performance.now(),
-    tell: message => tell(deps, payload, user, message),
+    tell: telling(deps, payload, user),
   }
 }
 
@@ -77,41 +78,55 @@ const userOf = ({ user_id, user, event }: Payload): string =>
 const channelOf = ({ channel_id, channel, container }: Payload): string | null =>
   channel_id ?? channel?.id ?? container?.channel_id ?? null
 
-/** By the first way that the payload offers and Slack takes. Throws when none does. */
-async function tell(
-  { workspace, log }: Given,
-  payload: Payload,
-  user: string,
-  message: Rendered,
-): Promise<void> {
-  const { response_url: url, trigger_id: trigger, container } = payload
-  const channel = channelOf(payload)
-  const ways: (() => Promise<unknown>)[] = [
-    ...(url ? [() => workspace.respond(url, message)] : []),
-    ...(channel
-      ? [
-          () =>
-            workspace.ephemeral(
-              channel,
-              user,
-              message,
-              container?.thread_ts ? { thread: container.thread_ts } : {},
-            ),
-        ]
-      : []),
-    ...(trigger && !url ? [() => workspace.openView(trigger, answerView('gkube', message))] : []),
-  ]
-  let last: unknown = new Error('the payload offers no way to answer')
+/** What was to be told could not be: whatever it is about was done or refused by then. */
+class Untold extends Error {}
+
+type Way = (message: Rendered) => Promise<unknown>
+
+/** By the first way that the payload offers and Slack takes; once more after a moment. Throws Untold when none does. */
+function telling(deps: Given, payload: Payload, user: string): Call['tell'] {
+  const ways = waysOf(deps, payload, user)
+  return async message => {
+    if (ways.length === 0) throw new Untold('the payload offers no way to answer')
+    if (await toldBy(deps, ways, message)) return
+    await wait(againMs)
+    if (!(await toldBy(deps, ways, message))) throw new Untold('no way to answer is open')
+  }
+}
+
+const againMs = 1_000
+
+async function toldBy({ log }: Given, ways: readonly Way[], message: Rendered): Promise<boolean> {
   for (const way of ways) {
     try {
-      await way()
-      return
+      await way(message)
+      return true
     } catch (error) {
       log.warn({ err: error }, 'an answer did not reach its person; trying another way')
-      last = error
     }
   }
-  throw last
+  return false
+}
+
+function waysOf({ workspace }: Given, payload: Payload, user: string): Way[] {
+  const { response_url: url, trigger_id: trigger, container } = payload
+  const channel = channelOf(payload)
+  const thread = container?.thread_ts ? { thread: container.thread_ts } : {}
+  return [
+    ...(url ? [(message: Rendered) => workspace.respond(url, message)] : []),
+    ...(channel ? [(message: Rendered) => workspace.ephemeral(channel, user, message, thread)] : []),
+    ...(trigger && !url ? [oneView(workspace, trigger)] : []),
+  ]
+}
+
+/** A trigger opens one view, once: what is told later stands in the same one. */
+function oneView(workspace: Given['workspace'], trigger: string): Way {
+  let opened: { readonly id: string } | null = null
+  return async message => {
+    const view = answerView('gkube', message)
+    if (opened) await workspace.updateView({ id: opened.id }, view)
+    else opened = await workspace.openView(trigger, view)
+  }
 }
 
 type Failed = { readonly name: string; readonly args: Args; readonly call: SeenCall; readonly error: unknown }
@@ -119,6 +134,11 @@ type Failed = { readonly name: string; readonly args: Args; readonly call: SeenC
 async function tellFailure(deps: Given, { name, args, call, error }: Failed): Promise<void> {
   const { requestId } = call
   const { log } = deps
+  if (error instanceof Untold) {
+    // It was done: to say now that it failed would be wrong.
+    log.error({ requestId, name, user: call.user, err: error }, 'an answer did not reach its person')
+    return
+  }
   const expected = error instanceof UserError && error.kind !== 'unavailable'
   const facts = { requestId, name, user: call.user, err: error }
   if (expected)
@@ -139,7 +159,9 @@ export function failureWords(
   error: unknown,
 ): Rendered {
   const { requestId } = call
-  if (error instanceof OutcomeUnknown) return unconfirmedAnswer(null)
+  // Nobody looks any more: what could be looked for was (actions/settle.ts).
+  if (error instanceof OutcomeUnknown)
+    return refusalAnswer(neverKnown, { requestId, command: config.command })
   if (!(error instanceof UserError)) return faultAnswer(requestId)
   if (isDown(error)) return refusalAnswer(etcdDown, { requestId, command: config.command })
   const more = error.kind === 'forbidden' ? (call.asked()?.unsure ?? null) : null
@@ -149,6 +171,10 @@ export function failureWords(
 /** What may have happened all the same is an OutcomeUnknown; addresses are in the log. */
 const isDown = ({ kind, details }: UserError): boolean =>
   kind === 'unavailable' && details.dependency === 'etcd' && details.why === 'down'
+const neverKnown = new UserError(
+  'unavailable',
+  'etcd did not say whether that was stored, so it may have been or not. Look before you ask again: `gkube history <app>`, `gkube locks`.',
+)
 const etcdDown = new UserError(
   'unavailable',
   'etcd does not answer, so nothing was started. Try again in a minute; `gkube doctor` shows more.',

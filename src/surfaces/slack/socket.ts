@@ -31,6 +31,7 @@ export function slackSocket(options: {
 }) {
   const { clock, random, log } = options
   const stopping = new AbortController()
+  const stopped = aborted(stopping.signal)
   const live = new Set<Connection>()
   let connected = 0
   let loop: Promise<void> | undefined
@@ -41,11 +42,11 @@ export function slackSocket(options: {
       live.add(connection)
       void connection.gone.then(() => live.delete(connection))
       try {
-        await inTime(connection.open, connectMs)
+        if ((await Promise.race([inTime(connection.open, connectMs), stopped])) === 'stop') return
         connected++
         failures = 0
         log.info({}, 'connected to Slack (Socket Mode)')
-        const why = await Promise.race([connection.ending, aborted(stopping.signal)])
+        const why = await Promise.race([connection.ending, stopped])
         connected--
         // The old one goes on to take acks until it is closed by Slack.
         if (why === 'refresh') {

@@ -1,4 +1,7 @@
 // Durable, then ack; and where that cannot be, the truth afterwards. Nobody is left in silence.
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -7,7 +10,7 @@ import type { Core } from '../../../src/core/core.ts'
 import type { Deploy } from '../../../src/core/deploy.ts'
 import { OutcomeUnknown } from '../../../src/core/kv.ts'
 import { UserError } from '../../../src/errors.ts'
-import { surfaceWith } from './surface.ts'
+import { config, surfaceWith } from './surface.ts'
 
 // Only what an answer reads of it.
 const deploy = {
@@ -96,6 +99,16 @@ describe('a failure', () => {
     expect(ack.text).toContain('req-1')
     expect(ack.text).not.toContain('of ours')
     expect(log.join()).toMatch(/of ours/)
+  })
+
+  it('that leaves it open whether it was stored says so, and not that somebody looks', async () => {
+    const { command } = await surfaceWith({
+      core: { history: () => Promise.reject(new OutcomeUnknown(['k'], null)) },
+      over,
+    })
+    const { text } = await command('history web')
+    expect(text).toMatch(/may have been or not\. Look before you ask again: `\/gkube history/)
+    expect(text).not.toMatch(/checking/)
   })
 
   it('of rights says what was not certain', async () => {
@@ -202,4 +215,26 @@ describe('stopping', () => {
     await stopping
     expect((await running).text).toMatch(/got it/)
   })
+})
+
+it('ends at once while Slack takes the socket and says nothing', async () => {
+  const silent = createServer(() => undefined)
+  await new Promise<void>(resolve => silent.listen(0, '127.0.0.1', resolve))
+  const { port } = silent.address() as AddressInfo
+  try {
+    const { surface } = await surfaceWith({
+      core: {},
+      over: {
+        config: { ...config, appToken: 'xapp-1', api: `http://127.0.0.1:${port}/api/` },
+      },
+    })
+    surface.start()
+    await once(silent, 'request')
+    const begun = performance.now()
+    await surface.stop()
+    expect(performance.now() - begun).toBeLessThan(1_000)
+  } finally {
+    silent.closeAllConnections()
+    silent.close()
+  }
 })

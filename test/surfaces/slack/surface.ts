@@ -15,7 +15,7 @@ import { slackMention } from '../../../src/surfaces/slack/messages/names.ts'
 import { slackRenderer } from '../../../src/surfaces/slack/messages/renderer.ts'
 import type { Workspace } from '../../../src/surfaces/slack/workspace.ts'
 
-const config: SlackConfig = {
+export const config: SlackConfig = {
   botToken: 'xoxb-test',
   signingSecret: 's3cret',
   appToken: null,

@@ -3,7 +3,12 @@
 import type { ModalView } from '@slack/types'
 import type { Deploy } from '../../../core/deploy.ts'
 import type { Rendered } from '../../../core/messages.ts'
-import { cancelRefusal, voteRefusal } from '../../../core/use-cases/why-not.ts'
+import {
+  cancelRefusal,
+  changedSinceShown,
+  overrideRefusal,
+  voteRefusal,
+} from '../../../core/use-cases/why-not.ts'
 import { phaseText, titleOf } from '../../../core/words.ts'
 import { UserError } from '../../../errors.ts'
 import { section } from '../blocks/elements.ts'
@@ -28,7 +33,7 @@ export async function approve(at: Clicked): Promise<void> {
   const caller = await call.caller()
   try {
     const next = await settleClick(at, click.value, () =>
-      deps.core.vote(caller, click.value, { decision: 'approve', reason: '' }),
+      deps.core.vote(caller, click.value, { decision: 'approve', reason: '', ...shownTo(click) }),
     )
     await ack()
     await call.tell(votedAnswer(next))
@@ -42,6 +47,8 @@ export async function approve(at: Clicked): Promise<void> {
 export const approveWith = (at: Clicked): Promise<void> =>
   dialog(at, 'Approve', async (caller, deploy) => {
     await mayDecide(at, caller, { deploy, decision: 'approve' })
+    // The dialog binds what is prepared when it opens, so that must be what stood beside the button.
+    demandShown(at, deploy)
     const reasonNeeded = at.deps.environments.get(deploy.environment)?.approvals.reason ?? false
     return approveDialog(deploy, { reasonNeeded })
   })
@@ -59,6 +66,10 @@ export const override = (at: Clicked): Promise<void> =>
     const named = environments.find(one => one.environment === deploy.environment)?.breakGlass
     // Nobody should type a reason for nothing: without one, from someone not named, the core says who may.
     if (!named) await core.override(caller, deploy.id, { reason: '' })
+    // Whether a freeze holds it is asked when it is submitted.
+    const refusal = overrideRefusal(deploy, { by: caller.actor, frozen: true, now: at.deps.clock.now() })
+    if (refusal) throw refusal
+    demandShown(at, deploy)
     return overrideDialog(deploy)
   })
 
@@ -110,6 +121,15 @@ async function mayDecide(
   const ownDenial = decision === 'deny' && deploy.requestedBy.id === caller.actor.id
   if (found?.refusal && !ownDenial) throw new UserError('forbidden', found.refusal)
   if (late) throw late
+}
+
+/** What the voter was shown, where the button says it. */
+const shownTo = ({ shown }: Click): { readonly hash?: string } => (shown ? { hash: shown } : {})
+
+/** Refuses where something else than what was shown beside the button would run now. */
+function demandShown({ click }: Clicked, deploy: Deploy): void {
+  const refusal = changedSinceShown(deploy, click.shown)
+  if (refusal) throw refusal
 }
 
 const said = (deploy: Deploy, text: string, marked: Mrkdwn): Rendered =>

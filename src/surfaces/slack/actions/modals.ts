@@ -70,7 +70,7 @@ export const approveSubmitted = (at: Submission): Promise<void> =>
       at.deps.core.vote(caller, id, {
         decision: 'approve',
         reason,
-        ...(meta.hash ? { hash: meta.hash } : {}),
+        ...shownTo(meta),
       }),
     votedAnswer,
   )
@@ -87,7 +87,8 @@ export const overrideSubmitted = (at: Submission): Promise<void> =>
   decision(
     at,
     'Override',
-    ({ id, reason }, caller) => at.deps.core.override(caller, id, { reason: needed(reason) }),
+    ({ id, reason, meta }, caller) =>
+      at.deps.core.override(caller, id, { reason: needed(reason), ...shownTo(meta) }),
     overriddenAnswer,
   )
 
@@ -100,6 +101,9 @@ export const cancelSubmitted = (at: Submission): Promise<void> =>
   )
 
 type Decided = { readonly id: string; readonly reason: string; readonly meta: Meta }
+
+/** What the dialog was opened for: nothing else is decided by it. */
+const shownTo = ({ hash }: Meta): { readonly hash?: string } => (hash ? { hash } : {})
 
 function needed(reason: string): string {
   if (reason) return reason

@@ -14,7 +14,7 @@ const lookForMs = 10 * 60_000
 
 /**
  * Runs `work` to its end. `late` is called once when the deadline passed or etcd did not say how it ended: it acks and
- * says so. `work` is run again while its outcome is unknown, so it must be idempotent: a request with a key, a vote.
+ * says so; that it could not is no reason to stop. `work` is run again while its outcome is unknown, so it must be idempotent: a request with a key, a vote.
  * Answers or throws what it came to.
  */
 export async function settle<T>(
@@ -33,7 +33,8 @@ export async function settle<T>(
   const tellOnce = async (): Promise<void> => {
     if (told) return
     told = true
-    await late()
+    // Whoever cannot be told now (late has logged why) is told how it ended all the same.
+    await late().catch(() => undefined)
   }
   for (let attempt = 0; ; attempt++) {
     try {

@@ -6,6 +6,7 @@ import { titleOf } from '../../../core/words.ts'
 import { viewIds } from '../action-ids.ts'
 import { context, section } from '../blocks/elements.ts'
 import { joined, md, nothing } from '../blocks/mrkdwn.ts'
+import type { Meta } from './meta.ts'
 import { modal, textField } from './parts.ts'
 
 /** The one field of these dialogs; also the block its errors are told at. */
@@ -26,12 +27,18 @@ const pinned = (deploy: Deploy) => {
     : md`Image ${image}: the tag is not pinned to a digest.`
 }
 
+/** Which deploy, and what of it would run: the decision binds it. */
+const shownIn = ({ id, prepared }: Deploy): Meta => ({
+  deploy: id,
+  ...(prepared ? { hash: prepared.hash } : {}),
+})
+
 export const approveDialog = (deploy: Deploy, options: { readonly reasonNeeded: boolean }): ModalView =>
   modal({
     title: 'Approve',
     callback: viewIds.approve,
     submit: 'Approve',
-    meta: { deploy: deploy.id, ...(deploy.prepared ? { hash: deploy.prepared.hash } : {}) },
+    meta: shownIn(deploy),
     blocks: [
       section(aboutOf(deploy)),
       ...context(pinned(deploy)),
@@ -69,7 +76,7 @@ export const overrideDialog = (deploy: Deploy): ModalView =>
     title: 'Override',
     callback: viewIds.override,
     submit: 'Override and start',
-    meta: { deploy: deploy.id },
+    meta: shownIn(deploy),
     blocks: [
       section(
         joined(

@@ -128,6 +128,15 @@ describe('durable, then the answer', () => {
     expect(outcome).toBe('done')
     expect(told).toEqual(['late'])
   })
+  it('late, and that cannot be told: the truth all the same', async () => {
+    const { promise, resolve } = Promise.withResolvers<string>()
+    const waiting = settle(() => promise, {
+      late: () => Promise.reject(new Error('Slack is down')),
+      deadline: 1,
+    })
+    setTimeout(resolve, 20, 'done')
+    expect(await waiting).toBe('done')
+  })
   it('a refusal is a refusal, late or not', async () => {
     told.length = 0
     const { promise, reject } = Promise.withResolvers<string>()
