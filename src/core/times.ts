@@ -1,9 +1,23 @@
 // Pure: times as people say them, in words of the core: how long ago, until when. Surfaces that know the reader's
 // time zone say it their way (Slack dates, the command line's words.ts).
 
+import { UserError } from '../errors.ts'
+import { seconds } from './units.ts'
+
 const minute = 60_000
 const hour = 60 * minute
 const day = 24 * hour
+const mostDays = 366
+
+/** When something that was asked for by a duration ends; UserError where that is more than a year away. */
+export function endOf(now: number, duration: string): number {
+  const ms = seconds(duration) * 1000
+  if (ms <= mostDays * day) return now + ms
+  throw new UserError(
+    'bad_input',
+    `${duration.slice(0, 40)} is too long: a year (${mostDays * 24}h) at most.`,
+  )
+}
 
 /** `a moment ago`, `a minute ago`, `12 minutes ago`, `3 hours ago`, `2 days ago`; clocks differ, so the future is now. */
 export function ago(at: number, now: number): string {

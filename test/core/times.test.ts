@@ -1,6 +1,6 @@
 // Times in the words of the core.
 import { expect, it } from 'vitest'
-import { ago, until } from '../../src/core/times.ts'
+import { ago, endOf, until } from '../../src/core/times.ts'
 
 const minute = 60_000
 const cases: [string, number, string][] = [
@@ -23,4 +23,12 @@ it('says a weekday while it is one, then the date too', () => {
   const now = Date.UTC(2026, 10, 23, 20, 50)
   expect(until(Date.UTC(2026, 10, 24, 8), now)).toBe('Tue 08:00 UTC')
   expect(until(Date.UTC(2026, 10, 30, 8), now)).toBe('Mon 2026-11-30 08:00 UTC')
+})
+
+it.each(['8785h', '9999999999h', `${'9'.repeat(400)}h`])('nothing lasts for %s', duration => {
+  expect(() => endOf(0, duration)).toThrow(/too long: a year \(8784h\) at most/)
+})
+
+it('a year is fine', () => {
+  expect(endOf(1, '8784h')).toBe(1 + 366 * 24 * 3_600_000)
 })

@@ -12,6 +12,7 @@ import { decode, decodeAll, put, remove, type Stored, unchanged } from '../recor
 import { unknownName } from '../suggest.ts'
 import { workloadSchema } from '../workload.ts'
 import { type Deps, environmentNamed } from './deps.ts'
+import { mayLook } from './sight.ts'
 
 /** The registered app; UserError `not_found` with a near miss. */
 export async function appNamed(deps: Pick<Deps, 'kv' | 'keys'>, name: string): Promise<Stored<App>> {
@@ -108,7 +109,10 @@ export function apps(deps: Deps): Omit<Apps, 'renderApp'> {
       const workloads = decodeAll(workloadSchema, running.entries, report).map(stored => stored.value)
       return decodeAll(appSchema, found.entries, report)
         .filter(({ value }) => may(caller, 'view', { app: value.app }))
-        .map(({ value: app }) => ({ app, workloads: workloads.filter(workload => workload.app === app.app) }))
+        .map(({ value: app }) => ({
+          app,
+          workloads: workloads.filter(one => one.app === app.app && mayLook(deps, caller, one)),
+        }))
     },
     async showApp(caller, name) {
       demand(caller, 'view', { app: name }, deps.people)

@@ -5,10 +5,11 @@ import type { Core, DeployEvent } from '../core.ts'
 import { type Deploy, deploySchema, diagnosisSchema, isTerminal, progressSchema } from '../deploy.ts'
 import type { Change, Entry, Revision } from '../kv.ts'
 import { plannedSchema } from '../messages.ts'
-import { demand } from '../policy.ts'
 import { decode, read, type Stored } from '../records.ts'
 import { deployNamed } from './decide.ts'
 import type { Deps } from './deps.ts'
+import { isNamed } from './override.ts'
+import { demandLook } from './sight.ts'
 import { waitingWords } from './waiting-words.ts'
 
 /** Why it waits may change without a change of the deploy itself. */
@@ -19,7 +20,7 @@ export function follow(deps: Deps): Pick<Core, 'showDeploy' | 'watchDeploy'> {
   return {
     async showDeploy(caller, id) {
       const { value: deploy } = await deployNamed(deps, id)
-      demand(caller, 'view', { app: deploy.app }, deps.people)
+      if (!isNamed(deps, caller, deploy)) demandLook(deps, caller, deploy)
       const [progress, diagnosis, planned] = await Promise.all([
         read(kv, progressSchema, keys.progress(id)),
         read(kv, diagnosisSchema, keys.diagnosis(id)),
@@ -35,7 +36,7 @@ export function follow(deps: Deps): Pick<Core, 'showDeploy' | 'watchDeploy'> {
     },
     async *watchDeploy(caller, id, { after, signal }) {
       const first = await deployNamed(deps, id)
-      demand(caller, 'view', { app: first.value.app }, deps.people)
+      demandLook(deps, caller, first.value)
       const box = inbox(deps, id, after ?? first.modRevision)
       // Who comes back gets what is new, and the end in any case.
       if (!after || isTerminal(first.value.phase)) box.add(deployEvent(first))

@@ -8,7 +8,7 @@ import type { Environment } from '../environment.ts'
 import { demand, may, type Person } from '../policy.ts'
 import { holdsNow } from '../queue.ts'
 import { decode, decodeAll, put, remove, unchanged } from '../records.ts'
-import { until } from '../times.ts'
+import { endOf, until } from '../times.ts'
 import { seconds } from '../units.ts'
 import { type Deps, environmentNamed } from './deps.ts'
 
@@ -51,10 +51,11 @@ export function freezes(deps: Deps): Pick<Core, 'freeze' | 'unfreeze' | 'freezes
       if (!reason.trim()) throw new UserError('bad_input', `Say why ${name} is frozen: a reason is needed.`)
       if (seconds(endsIn) === 0)
         throw new UserError('bad_input', 'Say how long it is frozen, for example 24h.')
+      const now = clock.now()
+      const endsAt = endOf(now, endsIn)
       const key = keys.freeze(name)
       const entry = await kv.get(key)
       const before = entry ? decode(freezeSchema, entry) : null
-      const now = clock.now()
       const others = before && before.value.by.id !== caller.actor.id && holdsNow(before.value, now)
       if (others)
         throw new UserError(
@@ -68,7 +69,7 @@ export function freezes(deps: Deps): Pick<Core, 'freeze' | 'unfreeze' | 'freezes
         by: caller.actor,
         reason,
         at: now,
-        endsAt: now + seconds(endsIn) * 1000,
+        endsAt,
       }
       const audit = auditPut(keys, now, {
         by: caller.actor,

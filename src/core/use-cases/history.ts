@@ -3,16 +3,17 @@ import { UserError } from '../../errors.ts'
 import type { Core } from '../core.ts'
 import { type Deploy, deploySchema } from '../deploy.ts'
 import { newer } from '../kv.ts'
-import { demand } from '../policy.ts'
 import { decodeAll } from '../records.ts'
 import type { Workload } from '../workload.ts'
 import { type Deps, environmentNamed } from './deps.ts'
+import { demandLook, mayLook } from './sight.ts'
 
 export function history(deps: Deps): Core['history'] {
   return async (caller, { app, environment, limit }) => {
     const places = environment ? [environmentNamed(deps, environment)] : [...deps.environments.values()]
-    demand(caller, 'view', { app }, deps.people)
-    const lists = await Promise.all(places.map(place => deploysOf(deps, place.name, app, limit)))
+    demandLook(deps, caller, { app, environment: environment ?? null })
+    const seen = places.filter(place => mayLook(deps, caller, { app, environment: place.name }))
+    const lists = await Promise.all(seen.map(place => deploysOf(deps, place.name, app, limit)))
     return lists
       .flat()
       .toSorted((a, b) => b.requestedAt - a.requestedAt)

@@ -6,8 +6,9 @@ import { type Caller, type Core, type Lock, lockSchema } from '../core.ts'
 import type { Keys } from '../keys.ts'
 import { demand } from '../policy.ts'
 import { decode, decodeAll, put, remove, unchanged } from '../records.ts'
-import { seconds } from '../units.ts'
+import { endOf } from '../times.ts'
 import { type Deps, environmentNamed } from './deps.ts'
+import { mayLook } from './sight.ts'
 
 /** One sentence: what is locked, by whom, why, until when, and how it ends. */
 export function lockWords(lock: Lock): string {
@@ -34,9 +35,10 @@ export function locks(deps: Deps): Pick<Core, 'lock' | 'unlock' | 'locks'> {
     async lock(caller, input) {
       const key = lockKey(keys, input)
       demandLock(caller, input)
+      const now = clock.now()
+      const expiresAt = endOf(now, input.expiresIn)
       const entry = await kv.get(key)
       const before = entry ? decode(lockSchema, entry) : null
-      const now = clock.now()
       if (before && before.value.expiresAt > now && before.value.by.id !== caller.actor.id && !input.steal) {
         throw new UserError('held', `${lockWords(before.value)} To take it over: --steal.`, {
           details: { lock: before.value },
@@ -50,7 +52,7 @@ export function locks(deps: Deps): Pick<Core, 'lock' | 'unlock' | 'locks'> {
         by: { id: caller.actor.id, name: caller.actor.name },
         reason: input.reason,
         at: now,
-        expiresAt: now + seconds(input.expiresIn) * 1000,
+        expiresAt,
       }
       const audit = auditPut(keys, now, {
         by: caller.actor,
@@ -94,7 +96,7 @@ export function locks(deps: Deps): Pick<Core, 'lock' | 'unlock' | 'locks'> {
       const now = clock.now()
       return decodeAll(lockSchema, entries, error => deps.log('a lock was left out of the list', error))
         .map(stored => stored.value)
-        .filter(lock => lock.expiresAt > now)
+        .filter(lock => lock.expiresAt > now && mayLook(deps, caller, lock))
     },
   }
 }

@@ -5,7 +5,7 @@ import { auditPut } from '../audit.ts'
 import { type Cluster, ClusterError, type KubeObject, type Observed, type PodFacts } from '../cluster.ts'
 import type { Caller, ClusterInfo, Core, LogsInput, Status } from '../core.ts'
 import { watchedOf } from '../inventory.ts'
-import { demand, may } from '../policy.ts'
+import { demand } from '../policy.ts'
 import { heldBy } from '../queue.ts'
 import { decode, decodeAll } from '../records.ts'
 import { redactText as redact } from '../redact.ts'
@@ -15,6 +15,7 @@ import { appNamed } from './apps.ts'
 import { clusterOf, type Deps, environmentNamed } from './deps.ts'
 import { type Drifts, driftIfKnown, drifts } from './drift.ts'
 import { freezeOf } from './freezes.ts'
+import { demandLook, mayLook } from './sight.ts'
 
 /** A first list of a watch takes this long at most; then what is known is shown. */
 const firstLookMs = 3_000
@@ -26,7 +27,7 @@ export async function workloadNamed(
   place: { app: string; environment: string },
 ): Promise<{ workload: Workload; cluster: Cluster }> {
   const environment = environmentNamed(deps, place.environment)
-  demand(caller, 'view', { app: place.app, environment: { ...environment, protected: false } }, deps.people)
+  demandLook(deps, caller, place)
   const entry = await deps.kv.get(deps.keys.workload(place.environment, place.app))
   if (!entry) {
     await appNamed(deps, place.app)
@@ -68,13 +69,13 @@ export function look(
   return {
     async status(caller, { app, environment }) {
       if (environment) environmentNamed(deps, environment)
-      if (app) demand(caller, 'view', { app }, deps.people)
+      if (app) demandLook(deps, caller, { app, environment: environment ?? null })
       const { entries } = await kv.list(environment ? keys.workloadsIn(environment) : keys.workloads)
       const found = decodeAll(workloadSchema, entries, error =>
         deps.log('a workload was left out of the status', error),
       )
         .map(stored => stored.value)
-        .filter(workload => (!app || workload.app === app) && may(caller, 'view', { app: workload.app }))
+        .filter(workload => (!app || workload.app === app) && mayLook(deps, caller, workload))
       if (app && found.length === 0) await appNamed(deps, app)
       const order = [...deps.environments.keys()]
       const rank = (workload: Workload) => order.indexOf(workload.environment)

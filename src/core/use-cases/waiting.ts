@@ -4,10 +4,11 @@ import type { ApprovalRequest, Caller, Core } from '../core.ts'
 import { type Deploy, deploySchema } from '../deploy.ts'
 import { newer } from '../kv.ts'
 import { type Planned, plannedSchema } from '../messages.ts'
-import { demand, may } from '../policy.ts'
+import { demand } from '../policy.ts'
 import { decodeAll, type Stored } from '../records.ts'
 import { voteRefusalFor } from './decide.ts'
 import type { Deps } from './deps.ts'
+import { mayLook } from './sight.ts'
 
 export function waiting(deps: Deps): Pick<Core, 'approvals' | 'asked' | 'openDeploys'> {
   const { kv, keys } = deps
@@ -34,7 +35,7 @@ export function waiting(deps: Deps): Pick<Core, 'approvals' | 'asked' | 'openDep
         const report = (error: Error) => deps.log('a record was left out of what was asked for', error)
         for (const { value } of decodeAll(deploySchema, records.values(), report)) found.set(value.id, value)
       }
-      return ids.flatMap(id => found.get(id) ?? []).filter(({ app }) => may(caller, 'view', { app }))
+      return ids.flatMap(id => found.get(id) ?? []).filter(deploy => mayLook(deps, caller, deploy))
     },
     async openDeploys(caller) {
       demand(caller, 'view', {}, deps.people)
@@ -44,11 +45,11 @@ export function waiting(deps: Deps): Pick<Core, 'approvals' | 'asked' | 'openDep
 }
 
 /** What has not ended and the caller may see, the oldest first. */
-function openOf({ view }: Deps, caller: Caller): Deploy[] {
+function openOf(deps: Deps, caller: Caller): Deploy[] {
   const inOrder = (a: Stored<Deploy>, b: Stored<Deploy>) =>
     newer(a.createRevision, b.createRevision) ? 1 : -1
-  return [...view.live.deploys.values()]
-    .filter(({ value }) => may(caller, 'view', { app: value.app }))
+  return [...deps.view.live.deploys.values()]
+    .filter(({ value }) => mayLook(deps, caller, value))
     .toSorted(inOrder)
     .map(stored => stored.value)
 }

@@ -54,7 +54,9 @@ async function environments(deps: SlackDeps, { caller, query, choice }: Asked): 
   const place = choice.app ? { app: choice.app } : {}
   const known = choice.app ? await choicesOf(deps, caller, choice.app).catch(() => null) : null
   const listed = [...deps.environments.values()].filter(
-    ({ name }) => !known?.environments || known.environments.includes(name),
+    environment =>
+      may(caller, 'view', { ...place, environment: { ...environment, protected: false } }) &&
+      (!known?.environments || known.environments.includes(environment.name)),
   )
   const all = listed.map(environment => ({
     environment,

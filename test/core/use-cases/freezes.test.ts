@@ -70,6 +70,14 @@ const words =
   /^staging is frozen until [A-Z][a-z]{2} \d\d:\d\d UTC: end-of-year freeze, by @cho\. Named people may override: @Dan, @Cho\./
 
 describe('a freeze', () => {
+  it('has an end that can be told, and so has a lock: else nobody could read or lift it', async () => {
+    const long = '9999999999h'
+    await expect(freeze(cho, { endsIn: long })).rejects.toMatchObject({ kind: 'bad_input' })
+    const lock = { environment: 'staging', reason: 'x', expiresIn: long, steal: false }
+    await expect(replica.core.lock(cho, lock)).rejects.toMatchObject({ kind: 'bad_input' })
+    expect(await replica.core.locks(cho)).toEqual([])
+    expect(await replica.core.freezes(cho)).toEqual([])
+  })
   it('holds what waits, in words, until it is lifted', async () => {
     await freeze()
     const { id } = await ship({ revision: '1' })

@@ -2,6 +2,7 @@
 // first, and where it may run at all. Builds of Jenkins come in here too once they are known. Kept for some seconds: a select asks at each letter.
 import type { Caller, Core } from '../../../core/core.ts'
 import type { Deploy } from '../../../core/deploy.ts'
+import { canonical } from '../../../core/hash.ts'
 import { demand } from '../../../core/policy.ts'
 import { ago, phaseText } from '../../../core/words.ts'
 import type { SlackDeps } from '../deps.ts'
@@ -25,7 +26,7 @@ const mostKept = 50
 const past = 60
 
 type Kept = { readonly at: number; readonly found: Promise<Choices> }
-/** By core: tests and replicas have their own. */
+/** By core: tests and replicas have their own. In it by app and by what the caller may see: not all see the same. */
 const kept = new WeakMap<Core, Map<string, Kept>>()
 
 /** Throws UserError as the core does. */
@@ -35,19 +36,19 @@ export function choicesOf(
   app: string,
 ): Promise<Choices> {
   const { core, clock } = deps
-  // What is kept was read for someone else.
   demand(caller, 'view', { app }, [])
-  const byApp = kept.get(core) ?? new Map<string, Kept>()
-  kept.set(core, byApp)
+  const known = kept.get(core) ?? new Map<string, Kept>()
+  kept.set(core, known)
+  const key = canonical([app, caller.grants])
   const now = clock.now()
-  const last = byApp.get(app)
+  const last = known.get(key)
   if (last && now - last.at < keepMs) return last.found
   const found = read(core, caller, { app, now })
-  byApp.delete(app)
-  byApp.set(app, { at: now, found })
-  const [oldest] = byApp.keys()
-  if (byApp.size > mostKept && oldest !== undefined) byApp.delete(oldest)
-  found.catch(() => byApp.delete(app))
+  known.delete(key)
+  known.set(key, { at: now, found })
+  const [oldest] = known.keys()
+  if (known.size > mostKept && oldest !== undefined) known.delete(oldest)
+  found.catch(() => known.delete(key))
   return found
 }
 
