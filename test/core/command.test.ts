@@ -213,6 +213,16 @@ describe('understood', () => {
       command: deploy('shop', '1.4.2', 'production'),
     })
   })
+
+  it.each(['We_b!', '../x', 'a/b', 'x'.repeat(60)])('but not %s: no app is called that', name => {
+    const blind = { apps: null, environments: ['production'] }
+    for (const command of ['deploy --app NAME 1 to production', 'pods in production --app NAME']) {
+      const parsed = parseCommand(command.replace('NAME', name), blind)
+      expect(parsed.kind === 'refused' ? parsed.message : parsed).toMatch(
+        /is not an app: names are of lower-case/,
+      )
+    }
+  })
 })
 
 describe('refused with what to type', () => {

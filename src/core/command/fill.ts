@@ -69,7 +69,11 @@ function fillingOf(name: CommandName, words: readonly Word[], { text, known, say
     const lower = value.toLowerCase()
     switch (slot) {
       case 'app':
-        return known.apps === null || isApp(lower) ? lower : refuse(unknownName('app', value, known.apps))
+        if (known.apps !== null) return isApp(lower) ? lower : refuse(unknownName('app', value, known.apps))
+        if (label(40).safeParse(lower).success) return lower
+        return refuse(
+          `\`${value.slice(0, 80)}\` is not an app: names are of lower-case letters, digits and dashes. ${example(name, say)}`,
+        )
       case 'environment':
       case 'from':
       case 'to':

@@ -63,7 +63,7 @@ async function tell(desk: Desk, item: Item, now: number): Promise<{ next: Next; 
     item.approvers = { at: now, users: (await desk.deps.approversOf(deploy)).slice(0, mostTold) }
   const { direct } = item.messages.value
   const voted = new Set(votes.map(vote => vote.by.id))
-  const untold = item.approvers.users.find(user => !direct[user])
+  const untold = item.approvers.users.find(user => !direct[user] && !voted.has(`slack:${user}`))
   if (untold) return { next: await openAndPost(desk, item, untold, untold), due: null }
   const remindAt = expiresAt - seconds(approvals.remind) * 1000
   if (now < remindAt) return { next: null, due: Math.min(remindAt, item.approvers.at + approversMs) }

@@ -60,7 +60,7 @@ export function request(
       put(keys.openEntry(id), { schema: 1 }),
       put(keys.historyEntry(environment.name, app, id), { schema: 1 }),
       put(keys.askedEntry(caller.actor.id, id), { schema: 1 }),
-      ...messageWrites(keys, id, [origin.channel, environment.channel]),
+      ...messageWrites(keys, id, environment, origin),
       auditPut(keys, now, {
         by: caller.actor,
         action: `request_${input.kind}`,
@@ -129,9 +129,11 @@ async function appOf(deps: Deps, caller: Caller, input: Asked): Promise<string> 
 }
 
 /** Where the message of a deploy goes and that there is one: written with the request, so that none is forgotten. */
-function messageWrites(keys: Keys, id: string, wanted: readonly (string | null | undefined)[]): Write[] {
-  const channels = [...new Set(wanted.filter((channel): channel is string => Boolean(channel)))]
-  if (channels.length === 0) return []
+function messageWrites(keys: Keys, id: string, environment: Environment, { channel }: Origin): Write[] {
+  const wanted = [channel, environment.channel]
+  const channels = [...new Set(wanted.filter((one): one is string => Boolean(one)))]
+  // Those who approve are told by direct message, also where no channel is.
+  if (channels.length === 0 && !environment.approvals.tell) return []
   const messages: Messages = { schema: 1, deploy: id, channels, main: null, thread: {}, direct: {} }
   return [put(keys.message(id), messages), put(keys.outboxEntry(id), { schema: 1 })]
 }

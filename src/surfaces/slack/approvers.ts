@@ -28,7 +28,8 @@ export function slackApprovers(options: {
       ...people.filter(may).map(async ({ slack, email }) => {
         if (slack !== null) return [slack]
         const found = email === null ? null : await workspace.personByEmail(email)
-        return found ? [found.id] : []
+        // As callers.ts: an e-mail counts where our own workspace vouches for it.
+        return found && !found.foreign && !found.deleted && !found.bot ? [found.id] : []
       }),
       ...groups.filter(may).map(group => workspace.groupMembers(group.id)),
     ])

@@ -50,7 +50,7 @@ export function slackCallers(options: {
             ...(person?.grants ?? []),
             ...(isMember(profile) ? config.members : []),
             ...config.groups.flatMap((group, i) =>
-              members[i]?.value.includes(userId) && !profile?.foreign ? group.grants : [],
+              members[i]?.value.includes(userId) && isOurs(profile) ? group.grants : [],
             ),
           ]
       const unknown = config.groups.filter((_, i) => members[i] === null).map(group => `@${group.name}`)
@@ -79,8 +79,12 @@ function personOf(people: readonly Person[], userId: string, profile: SlackPerso
   return people.find(person => person.slack === null && person.email?.toLowerCase() === email) ?? null
 }
 
+/** Not as long as Slack does not tell who it is. */
+const isOurs = (profile: SlackPerson | null): boolean =>
+  profile !== null && !profile.foreign && !profile.deleted && !profile.bot
+
 const isMember = (profile: SlackPerson | null): boolean =>
-  profile !== null && !profile.guest && !profile.foreign && !profile.deleted && !profile.bot
+  profile !== null && isOurs(profile) && !profile.guest
 
 function unsure(noProfile: boolean, groups: readonly string[]): string | null {
   if (!noProfile && groups.length === 0) return null

@@ -192,6 +192,22 @@ describe('those who may approve', () => {
     expect(dm('cho')).toEqual(['web ask denied', 'reminder: web ask denied'])
   })
 
+  test('are not asked for what they have approved already', async () => {
+    world.approvers = ['U0BEN', 'U0CHO']
+    const by = { ...ana, id: 'slack:U0BEN' }
+    const votes = [{ by, decision: 'approve' as const, reason: '', at: 1, hash: '' }]
+    const before = dm('ben').length
+    const asked = await world.request({
+      revision: 'half',
+      ...waits(60_000),
+      approval: { ...approval(60_000), required: 2, votes },
+    })
+    await world.slack.control.until(() => dm('cho').at(-1) === 'web half awaiting_approval')
+    await world.move(asked, ended('cancelled'))
+    await world.told()
+    expect(dm('ben')).toHaveLength(before)
+  })
+
   test('who cannot be told do not hold up the rest', async () => {
     world.approvers = ['U0NOBODY', 'U0CHO']
     const asked = await world.request({ revision: 'leaver', ...waits(60_000) })

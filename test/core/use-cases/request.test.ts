@@ -32,8 +32,9 @@ async function setUp(kv: (kv: Kv) => Kv = same => same): Promise<[Tenant, TestRe
     one.environments.set(name, { ...environmentSchema.parse({ createNamespace: true, ...over }), name })
   environment('production', { protected: true })
   environment('careful', { onFailure: 'hold' })
+  environment('asks', { approvals: { required: 1, tell: true } })
   const own = await one.replica({ kv })
-  const environments = { staging: {}, production: {}, careful: {} }
+  const environments = { staging: {}, production: {}, careful: {}, asks: {} }
   await own.core.applyApp(admin, one.app({ environments }), { dryRun: false })
   return [one, own]
 }
@@ -66,6 +67,7 @@ describe('the message of a deploy', () => {
     ['asked in the environment’s own channel: once', 'staging', 'C0STAGING', ['C0STAGING']],
     ['an environment without one, from Slack', 'production', 'C0GENERAL', ['C0GENERAL']],
     ['an environment without one, from elsewhere: none', 'production', null, null],
+    ['nor there, but those who approve are told by direct message', 'asks', null, []],
   ]
   it.each(channels)('%s', async (_, environment, channel, expected) => {
     const origin = channel === undefined ? undefined : { channel }

@@ -130,5 +130,7 @@ describe('Slack does not tell', () => {
     expect(cho.grants.map(({ role }) => role)).toEqual(['operator'])
     expect(cho.unsure).toMatch(/who you are/)
     expect((await callersWith({ person: ask }).of('U1')).grants).toEqual([])
+    // They may be of another workspace.
+    expect((await callersWith({ person: ask, members: async () => ['U1'] }).of('U1')).grants).toEqual([])
   })
 })

@@ -23,6 +23,7 @@ describe('approvers', () => {
     person('cho', 'U0CHO', null, [approver(['production'])]),
     person('dan', null, 'dan@example.com', [approver(['production'])]),
     person('eli', null, 'gone@example.com', [approver(['production'])]),
+    person('far', null, 'far@example.com', [approver(['production'])]),
     person('fay', 'U0FAY', null, [approver(['staging'])]),
     person('gus', 'U0GUS', null, [{ role: 'deployer', apps: ['*'], environments: ['production'] }]),
   ]
@@ -36,9 +37,17 @@ describe('approvers', () => {
       workspace: {
         groupMembers,
         personByEmail: async email =>
-          email === 'dan@example.com'
-            ? { id: 'U0DAN', name: 'dan', email, guest: false, foreign: false, deleted: false, bot: false }
-            : null,
+          email === 'gone@example.com'
+            ? null
+            : {
+                id: `U0${email.split('@')[0]?.toUpperCase()}`,
+                name: 'dan',
+                email,
+                guest: false,
+                foreign: email === 'far@example.com',
+                deleted: false,
+                bot: false,
+              },
       },
       people: known,
       groups: [

@@ -89,6 +89,9 @@ function safeUrl(url: string): string | null {
   if (!URL.canParse(url)) return null
   const parsed = new URL(url)
   if (parsed.protocol !== 'https:' && parsed.protocol !== 'http:') return null
+  // A build's address may hold the password that Jenkins was asked with.
+  parsed.username = ''
+  parsed.password = ''
   // What URL leaves as it is and Slack reads as the end of the link.
   const href = parsed.href.replaceAll('|', '%7C').replaceAll('<', '%3C').replaceAll('>', '%3E')
   return href.length > 2000 ? null : href.replaceAll('&', '&amp;')

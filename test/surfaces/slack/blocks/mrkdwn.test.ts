@@ -70,6 +70,7 @@ describe('links', () => {
     ['a query', 'https://x.example/?a=1&b=2', 'x', '<https://x.example/?a=1&amp;b=2|x>'],
     ['an address that ends the link', 'https://x.example/a|b>c', 'x', '<https://x.example/a%7Cb%3Ec|x>'],
     ['words that end the link', 'https://x.example/', 'a>b|c', '<https://x.example/|a&gt;b/c>'],
+    ['a password', 'https://ci:s3cret@ci.example.com/1', '#1', '<https://ci.example.com/1|#1>'],
     ['a script', 'javascript:alert(1)', 'x', 'x'],
     ['no address', 'not one', 'x <y>', 'x &lt;y&gt;'],
     ['an endless address', `https://x.example/${'a'.repeat(3000)}`, 'x', 'x'],
