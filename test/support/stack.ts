@@ -61,6 +61,8 @@ type Options = {
   /** A stand-in workspace and how gkube is reached from it. */
   readonly slack?: 'http' | 'socket'
   readonly slackOptions?: SlackOptions
+  /** Variables of the replicas' environment: the secrets of a workspace that the test has started itself. */
+  readonly env?: Readonly<Record<string, string>>
   /** A cluster that asks for no token: kubectl sends none over plain http. */
   readonly open?: boolean
 }
@@ -112,7 +114,7 @@ export async function startStack(options: Options = {}): Promise<Stack> {
   writeFileSync(configFile, stringify(content))
   const log: string[] = []
   const launch = async () => {
-    const env = slack ? slackEnv(slack, options.slack) : {}
+    const env = { ...(slack ? slackEnv(slack, options.slack) : {}), ...options.env }
     const config = loadConfig({ file: configFile, env, read: path => readFileSync(path, 'utf8') })
     const server = await startServer({
       config,
