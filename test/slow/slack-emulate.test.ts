@@ -300,7 +300,9 @@ describe.concurrent.each([
   })
 
   test('with the fewest scopes: cut short instead of a file, nobody is taken for somebody, and the flow goes on', async () => {
-    await poor.folk.command('ana', 'web', 'deploy web 1-crash to staging')
+    const begun = await poor.folk.command('ana', 'web', 'deploy web 1-crash to staging')
+    // Not known whether gkube is in that channel: it is, as its message shows below.
+    expect(begun.text).toContain(`<#${poor.side.channels.web}>`)
     const { deploy, shown } = await asked(poor, 'api', '1.0.0')
     // Known by an e-mail, which this token may not see.
     const at = { channel: channelOf(poor.side, deploy), action: actionIds.approve }

@@ -56,7 +56,8 @@ export function slackWorkspace(deps: {
     person: directory.person,
     personByEmail: directory.personByEmail,
     groupMembers: directory.groupMembers,
-    isMember: async channel => (await directory.membership(channel)) === 'member',
+    // Where the token may not look it is tried first, so it is named first.
+    isMember: async channel => (await directory.membership(channel)) !== 'not_member',
 
     openView: async (triggerId, view) =>
       viewOf(await ask('views.open', { trigger_id: triggerId, view }, { within: triggerMs })),

@@ -29,7 +29,7 @@ export type Workspace = {
   groupMembers(groupId: string): Promise<readonly string[]>
   /** Null: nobody has that e-mail. */
   personByEmail(email: string): Promise<SlackPerson | null>
-  /** Whether the bot is in the channel and may post there; false where that is not known. */
+  /** Whether the bot is in the channel, as far as the token may look: true where it may not. */
   isMember(channel: string): Promise<boolean>
   /** Within 3 s of the trigger, once. */
   openView(triggerId: string, view: View): Promise<{ readonly id: string; readonly hash: string }>
