@@ -75,6 +75,8 @@ export type ThreadEntry = {
   readonly message: Rendered
   /** Shown in the channel too: failures only. */
   readonly broadcast: boolean
+  /** Must be seen in the environment's channel, wherever it was asked for: break-glass. */
+  readonly loud?: boolean
   readonly files: readonly { readonly name: string; readonly title: string; readonly content: string }[]
 }
 

@@ -4,7 +4,7 @@ import type { Deploy, Diagnosis, Phase, Progress } from '../deploy.ts'
 import { isTerminal } from '../deploy.ts'
 import type { Environment } from '../environment.ts'
 import { sha256 } from '../hash.ts'
-import type { MessageFacts, Messages, Planned, Post, Rendered, Renderer } from '../messages.ts'
+import type { MessageFacts, Messages, Planned, Post, Rendered, Renderer, ThreadEntry } from '../messages.ts'
 import type { Urgency } from '../notifier.ts'
 import type { Stored } from '../records.ts'
 
@@ -183,11 +183,29 @@ export function isTold(drawing: Drawing, item: Item, messages: Messages, now: nu
   if (!main) return channelsOf(drawing, item).length === 0
   if (main.state === 'posted') {
     if (main.shown !== drawMain(drawing, item, now)?.shown) return false
-    const entries = drawing.renderer.thread(factsOf(drawing, item, now))
-    return entries.every(entry => threadSlots(messages, entry).every(settled))
+    return entriesOf(drawing, item, main, now).every(entry => threadSlots(messages, entry).every(settled))
   }
   if (main.state === 'gone') return main.again
   return main.state === 'posting' && memoryOf(item, mainSlot).stuck
+}
+
+/** `room`: a channel where it is said by itself; null: in the thread. */
+export type Entry = ThreadEntry & { readonly room: string | null }
+
+/** What the thread holds; what is loud is said in the environment's channel too, where the message is elsewhere. */
+export function entriesOf(
+  drawing: Drawing,
+  item: Item,
+  main: Pick<Post, 'channel'>,
+  now: number,
+): readonly Entry[] {
+  const facts = factsOf(drawing, item, now)
+  const channel = facts.environment?.channel
+  return drawing.renderer.thread(facts).flatMap(entry => {
+    const own: Entry = { ...entry, room: null }
+    if (!entry.loud || !channel || channel === main.channel) return [own]
+    return [own, { ...own, key: `${entry.key}-channel`, broadcast: false, files: [], room: channel }]
+  })
 }
 
 /** An entry and then its files; files only where the entry was posted. */

@@ -1,7 +1,6 @@
 // What is next for the one message of a deploy and for its thread; direct messages are direct-lane.ts. Each step does one
 // thing and says when to look again; posting.ts has the protocol.
 import { isTerminal } from '../deploy.ts'
-import type { ThreadEntry } from '../messages.ts'
 import type { Urgency } from '../notifier.ts'
 import { directStep } from './direct-lane.ts'
 import {
@@ -9,7 +8,8 @@ import {
   type Drawn,
   draw,
   drawMain,
-  factsOf,
+  type Entry,
+  entriesOf,
   type Item,
   type LaneName,
   mainSlot,
@@ -120,7 +120,7 @@ async function threadStep(desk: Desk, item: Item): Promise<Next> {
   const kept = main.shown === drawMain(deps, item, now)?.shown
   // The message itself says it first; the lane is kicked when it does.
   if (isTerminal(item.deploy.value.phase) && !kept) return null
-  for (const entry of deps.renderer.thread(factsOf(deps, item, now))) {
+  for (const entry of entriesOf(deps, item, main, now)) {
     const slots = threadSlots(item.messages.value, entry)
     const n = slots.findIndex(slot => {
       const post = postOf(item.messages.value, slot)
@@ -132,17 +132,20 @@ async function threadStep(desk: Desk, item: Item): Promise<Next> {
     wanted.wantedSince ??= now
     // It may be gone: an update since then has found it there.
     if (!kept && memoryOf(item, mainSlot).updatedAt < wanted.wantedSince) return null
-    return entryPart(desk, item, { entry, n, channel: main.channel, thread: main.ts })
+    const where = entry.room
+      ? { channel: entry.room, thread: null }
+      : { channel: main.channel, thread: main.ts }
+    return entryPart(desk, item, { entry, n, ...where })
   }
   return null
 }
 
 type EntryPart = {
-  readonly entry: ThreadEntry
+  readonly entry: Entry
   /** 0: the entry; then its files. */
   readonly n: number
   readonly channel: string
-  readonly thread: string
+  readonly thread: string | null
 }
 
 async function entryPart(desk: Desk, item: Item, { entry, n, channel, thread }: EntryPart): Promise<Next> {
@@ -152,7 +155,7 @@ async function entryPart(desk: Desk, item: Item, { entry, n, channel, thread }: 
   const urgency = (): Urgency => (loud() ? 'waiting' : 'running')
   const begin = (at: { readonly channel: string; readonly again: boolean }): Promise<Next> => {
     const how = { slot, thread, urgency, ...at }
-    if (file) return uploadOnce(desk, item, how, file)
+    if (file && thread !== null) return uploadOnce(desk, item, { ...how, thread }, file)
     const message = () => draw(desk.deps, item, desk.deps.clock.now(), () => entry.message)
     return postOnce(desk, item, { ...how, broadcast: entry.broadcast, draw: message })
   }

@@ -1,12 +1,14 @@
 // The notifier end to end on a real etcd and the stand-in workspace: what people see for each story of a deploy.
 import { beforeAll, describe, expect, test } from 'vitest'
 import { environmentSchema } from '../../../src/core/environment.ts'
+import type { Renderer } from '../../../src/core/messages.ts'
 import { ana } from '../sample.ts'
 import {
   diagnosis,
   ended,
   general,
   patient,
+  plainRenderer,
   production,
   staging,
   startWorld,
@@ -216,6 +218,39 @@ describe('those who may approve', () => {
     await world.told()
     expect((await world.messages(asked.id)).direct).toMatchObject({ U0NOBODY: { state: 'refused' } })
   })
+})
+
+test('what must be loud is said in the channel of the environment too, once', async () => {
+  const loud: Renderer = {
+    ...plainRenderer,
+    thread: ({ deploy }) =>
+      deploy.overridden
+        ? [
+            {
+              key: 'override',
+              message: { text: 'OVERRIDDEN', blocks: [] },
+              broadcast: true,
+              loud: true,
+              files: [],
+            },
+          ]
+        : [],
+  }
+  const own = await startWorld()
+  own.environments.set('live', { ...environmentSchema.parse({ channel: production }), name: 'live' })
+  await own.replica({ renderer: loud })
+  const overridden = { by: ana, reason: 'fire', at: 1, hash: 'h' }
+  const inQuiet = await own.request({ environment: 'live', overridden }, [staging, production])
+  const said = (channel: string) =>
+    own.slack.control.messages(channel).filter(({ text }) => text === 'OVERRIDDEN')
+  await own.slack.control.until(() => said(production).length === 1)
+  await own.move(inQuiet, ended('succeeded'))
+  const inOwn = await own.request({ environment: 'live', overridden, ...ended('succeeded') }, [production])
+  await own.told()
+  expect((await own.messages(inQuiet.id)).thread['override-channel']?.state).toBe('posted')
+  expect(Object.keys((await own.messages(inOwn.id)).thread)).toEqual(['override'])
+  // In the quiet channel the thread's own, shown there too; here the notice, then the thread's own of the other.
+  expect([said(staging).length, said(production).length]).toEqual([1, 2])
 })
 
 test('a record that cannot be read is left alone, and the others are told', async () => {

@@ -136,7 +136,8 @@ function override({ deploy }: MessageFacts): ThreadEntry[] {
     [overrideLine(deploy), md`*${deploy.app}* ${revisionOf(deploy.revision)} → *${deploy.environment}*`],
     '\n',
   )
-  return [entry('override', line(text, words), { broadcast: true })]
+  // Asked for in a quiet corner, it is heard where the others are all the same.
+  return [{ ...entry('override', line(text, words), { broadcast: true }), loud: true }]
 }
 
 /** A person holds it: somebody can do something about that. */
