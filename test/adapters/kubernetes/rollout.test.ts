@@ -200,7 +200,11 @@ describe.skipIf(noPlay).concurrent('a rollout', () => {
     )
     const { verdict, explain } = await follow(cluster, expectation(object), 'not_ready')
     expect(verdict).toMatchObject({ cause: { reason: 'deadline' }, probable: { reason: 'not_ready' } })
-    expect((await explain()).log?.lines.join()).toContain('waiting for the message broker')
+    // The pod may have begun to run only just now.
+    const log = async () => (await explain()).log?.lines.join() ?? ''
+    await vi.waitUntil(async () => (await log()).includes('waiting for the message broker'), {
+      timeout: 10_000,
+    })
   })
 })
 

@@ -1,11 +1,10 @@
 // Whatever fails once, at whatever point, a deploy ends once: for each commit to etcd and each write to the cluster of
 // a create, an update and a rollback, that call fails before or after it happened, or the replica dies there.
 import { beforeAll, describe, expect, it } from 'vitest'
-import { type Cluster, ClusterError } from '../../../src/core/cluster.ts'
-import type { Core, RequestInput } from '../../../src/core/core.ts'
-import { type Kv, OutcomeUnknown } from '../../../src/core/kv.ts'
-import { UserError } from '../../../src/errors.ts'
-import { admin, ask } from '../../support/stack.ts'
+import { type Cluster, ClusterError } from '../../src/core/cluster.ts'
+import type { Core, RequestInput } from '../../src/core/core.ts'
+import { type Kv, OutcomeUnknown } from '../../src/core/kv.ts'
+import { UserError } from '../../src/errors.ts'
 import {
   ended,
   imageOf,
@@ -19,7 +18,8 @@ import {
   type TestReplica,
   type World,
   workloadOf,
-} from './world.ts'
+} from '../core/runner/world.ts'
+import { admin, ask } from '../support/stack.ts'
 
 let world: World
 beforeAll(async () => {
