@@ -31,6 +31,8 @@ const keepMs = 60_000
 const failedMs = 2_000
 /** A person waits for these: their command is answered within 2.5 s. */
 const withinMs = 1_500
+/** Groups have few turns (tier 2): who asks first is told that it is not known yet, who asks again hears it. */
+const groupWithinMs = 30_000
 
 export function slackDirectory(deps: {
   readonly web: Pick<SlackWeb, 'call'>
@@ -40,8 +42,8 @@ export function slackDirectory(deps: {
 }): Directory {
   const { web, scheduler, now } = deps
 
-  async function ask(method: string, args: Record<string, unknown>) {
-    const answer = await scheduler.run({ method, priority: 'interactive', within: withinMs }, () =>
+  async function ask(method: string, args: Record<string, unknown>, within = withinMs) {
+    const answer = await scheduler.run({ method, priority: 'interactive', within }, () =>
       web.call(method, args, { timeoutMs: withinMs }),
     )
     if (answer.kind === 'ok' || answer.kind === 'error') return answer
@@ -72,7 +74,7 @@ export function slackDirectory(deps: {
     person: keep(keepMs, user => lookUp('users.info', { user })),
     personByEmail: keep(keepMs, email => lookUp('users.lookupByEmail', { email })),
     groupMembers: keep(keepMs, async usergroup => {
-      const answer = await ask('usergroups.users.list', { usergroup, include_disabled: false })
+      const answer = await ask('usergroups.users.list', { usergroup, include_disabled: false }, groupWithinMs)
       const users = answer.kind === 'ok' ? answer.data.users : null
       // Also a group that is not there: a name that is wrong in gkube.yaml must be heard of.
       if (!Array.isArray(users)) throw unavailable(`user group ${usergroup}`, answer)

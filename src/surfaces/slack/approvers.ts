@@ -24,17 +24,21 @@ export function slackApprovers(options: {
     if (!environment) return []
     const place = { app: deploy.app, environment }
     const may = ({ grants }: Pick<Person, 'grants'>) => grants.some(grant => covers(grant, 'approve', place))
+    const { id: requester, person: asking } = deploy.requestedBy
+    const counts = ({ id }: Person) => environment.approvals.requesterCounts || id !== asking
     const asked = await Promise.allSettled([
-      ...people.filter(may).map(async ({ slack, email }) => {
-        if (slack !== null) return [slack]
-        const found = email === null ? null : await workspace.personByEmail(email)
-        // As callers.ts: an e-mail counts where our own workspace vouches for it.
-        return found && !found.foreign && !found.deleted && !found.bot ? [found.id] : []
-      }),
+      ...people
+        .filter(one => may(one) && counts(one))
+        .map(async ({ slack, email }) => {
+          if (slack !== null) return [slack]
+          const found = email === null ? null : await workspace.personByEmail(email)
+          // As callers.ts: an e-mail counts where our own workspace vouches for it.
+          return found && !found.foreign && !found.deleted && !found.bot ? [found.id] : []
+        }),
       ...groups.filter(may).map(group => workspace.groupMembers(group.id)),
     ])
     const ids = new Set(asked.flatMap(one => (one.status === 'fulfilled' ? one.value : [])))
-    if (!environment.approvals.requesterCounts) ids.delete(deploy.requestedBy.id.replace(/^slack:/, ''))
+    if (!environment.approvals.requesterCounts) ids.delete(requester.replace(/^slack:/, ''))
     const untold = asked.find(one => one.status === 'rejected')
     if (untold && ids.size === 0) throw untold.reason
     if (untold)

@@ -76,6 +76,19 @@ describe('a person', () => {
 })
 
 describe('a user group', () => {
+  test('of many is known by the time they ask again: groups have few turns, and the last is not forgotten', async () => {
+    // As fast as ten times Slack's budget.
+    const timers = {
+      now: () => performance.now() * 10,
+      after: (ms: number, work: () => void) => systemTimers.after(ms / 10, work),
+    }
+    const { workspace } = make({ timers })
+    // Eight turns are there at once; this is one too many.
+    const ids = Array.from({ length: 9 }, (_, n) => `S0NOBODY${n}`)
+    await Promise.allSettled(ids.map(id => workspace.groupMembers(id)))
+    expect(asked('usergroups.users.list')).toBe(9)
+  })
+
   test('has its members', async () => {
     expect(await adapter.workspace.groupMembers('S0RELEASE')).toEqual(['U0BEN'])
   })

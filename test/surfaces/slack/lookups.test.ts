@@ -73,6 +73,13 @@ describe('approvers', () => {
   it('not who asked, unless they count', async () => {
     expect(await approversWith(false)(deploy('slack:U0BEN'))).not.toContain('U0BEN')
     expect(await approversWith(true)(deploy('slack:U0BEN'))).toContain('U0BEN')
+    // By a token of theirs.
+    const byToken = {
+      ...deploy('token:1'),
+      requestedBy: { id: 'token:1', name: 'dan', via: 'cli', person: 'dan' },
+    }
+    expect(await approversWith(false)(byToken as Deploy)).toEqual(['U0CHO', 'U0BEN'])
+    expect(await approversWith(true)(byToken as Deploy)).toContain('U0DAN')
   })
   it('nobody where the environment is not configured any more', async () => {
     expect(await approversWith(false)(deploy('slack:U1', 'gone'))).toEqual([])

@@ -1,7 +1,7 @@
 // Clicks of people who decide about a deploy: approve, deny, override, cancel. The core judges each; a dialog is
 // opened where words are needed. The message itself is changed by the notifier alone; who clicked is answered here.
 import type { ModalView } from '@slack/types'
-import type { Deploy } from '../../../core/deploy.ts'
+import { type Deploy, isSameActor } from '../../../core/deploy.ts'
 import type { Rendered } from '../../../core/messages.ts'
 import {
   cancelRefusal,
@@ -118,7 +118,7 @@ async function mayDecide(
   const late = voteRefusal({ deploy, by: caller.actor, decision, now: deps.clock.now(), others: [] })
   const found = (await deps.core.approvals(caller)).find(one => one.deploy.id === deploy.id)
   // The core's words are about an approval: who asked for it may deny what they may not approve.
-  const ownDenial = decision === 'deny' && deploy.requestedBy.id === caller.actor.id
+  const ownDenial = decision === 'deny' && isSameActor(deploy.requestedBy, caller.actor)
   if (found?.refusal && !ownDenial) throw new UserError('forbidden', found.refusal)
   if (late) throw late
 }
