@@ -2,7 +2,6 @@
 // the way that is still open (the ack, a response_url, a message only they see, a small view) and, where it is our
 // fault, the log. Nobody is left in silence.
 import { setTimeout as wait } from 'node:timers/promises'
-import { OutcomeUnknown } from '../../core/kv.ts'
 import type { Rendered } from '../../core/messages.ts'
 import { UserError } from '../../errors.ts'
 import { errorId } from '../../log.ts'
@@ -10,6 +9,7 @@ import { answerView } from './actions/soon.ts'
 import { faultAnswer, refusalAnswer } from './answers/refusal.ts'
 import { ackWithinMs, type Delivery, idOf, kindOf } from './deliver.ts'
 import type { Call, Guarded, SlackCaller, SlackDeps } from './deps.ts'
+import { toldError } from './told-errors.ts'
 
 type Given = Pick<SlackDeps, 'callers' | 'workspace' | 'config' | 'log' | 'track'>
 
@@ -159,26 +159,11 @@ export function failureWords(
   error: unknown,
 ): Rendered {
   const { requestId } = call
-  // Nobody looks any more: what could be looked for was (actions/settle.ts).
-  if (error instanceof OutcomeUnknown)
-    return refusalAnswer(neverKnown, { requestId, command: config.command })
-  if (!(error instanceof UserError)) return faultAnswer(requestId)
-  if (isDown(error)) return refusalAnswer(etcdDown, { requestId, command: config.command })
-  const more = error.kind === 'forbidden' ? (call.asked()?.unsure ?? null) : null
-  return refusalAnswer(error, { requestId, command: config.command, more })
+  const told = toldError(error)
+  if (!(told instanceof UserError)) return faultAnswer(requestId)
+  const more = told.kind === 'forbidden' ? (call.asked()?.unsure ?? null) : null
+  return refusalAnswer(told, { requestId, command: config.command, more })
 }
-
-/** What may have happened all the same is an OutcomeUnknown; addresses are in the log. */
-const isDown = ({ kind, details }: UserError): boolean =>
-  kind === 'unavailable' && details.dependency === 'etcd' && details.why === 'down'
-const neverKnown = new UserError(
-  'unavailable',
-  'etcd did not say whether that was stored, so it may have been or not. Look before you ask again: `gkube history <app>`, `gkube locks`.',
-)
-const etcdDown = new UserError(
-  'unavailable',
-  'etcd does not answer, so nothing was started. Try again in a minute; `gkube doctor` shows more.',
-)
 
 /** True where the ack itself is the answer. */
 async function toldByAck({ body, ack }: Args, call: Call, message: Rendered): Promise<boolean> {

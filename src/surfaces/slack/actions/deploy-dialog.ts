@@ -13,6 +13,7 @@ import { optionIds } from '../action-ids.ts'
 import { acceptedAnswer } from '../answers/accepted.ts'
 import { slackCommands } from '../blocks/slack-commands.ts'
 import type { Call, SlackCaller, SlackDeps } from '../deps.ts'
+import { toldError } from '../told-errors.ts'
 import { type Choice, choiceOf, deployDialog, revisionBlock } from '../views/deploy-dialog.ts'
 import { type Meta, metaOf } from '../views/meta.ts'
 import { type Preview, previewBlocks } from '../views/preview.ts'
@@ -135,8 +136,9 @@ async function previewOf(deps: SlackDeps, caller: SlackCaller, choice: Complete)
       const [plan, held] = await Promise.all([deps.core.plan(caller, choice), holds(deps, caller, choice)])
       return { kind: 'plan', plan, environment, held }
     } catch (error) {
-      if (error instanceof UserError)
-        return { kind: 'none', text: slackCommands(error.message, deps.config.command) }
+      const told = toldError(error)
+      if (told instanceof UserError)
+        return { kind: 'none', text: slackCommands(told.message, deps.config.command) }
       deps.log.error({ err: error, ...choice }, 'a preview could not be made')
       return {
         kind: 'none',

@@ -7,6 +7,7 @@ import { UserError } from '../../../errors.ts'
 import { faultAnswer, refusalAnswer } from '../answers/refusal.ts'
 import type { Block } from '../blocks/elements.ts'
 import type { Call, SlackDeps } from '../deps.ts'
+import { toldError } from '../told-errors.ts'
 import { loadingView, modal } from '../views/parts.ts'
 
 /** Quick enough to go without a loading view. */
@@ -56,11 +57,11 @@ export async function failureAnswer(
   error: unknown,
 ): Promise<Rendered> {
   const { requestId } = call
-  if (error instanceof UserError) {
-    // They may be allowed more than Slack told us.
-    const more = error.kind === 'forbidden' ? (await call.caller()).unsure : null
-    return refusalAnswer(error, { requestId, command: deps.config.command, more })
-  }
-  deps.log.error({ err: error, requestId }, 'a view could not be filled')
-  return faultAnswer(requestId)
+  const told = toldError(error)
+  if (told !== error || !(told instanceof UserError))
+    deps.log.error({ err: error, requestId }, 'a view could not be filled')
+  if (!(told instanceof UserError)) return faultAnswer(requestId)
+  // They may be allowed more than Slack told us.
+  const more = told.kind === 'forbidden' ? (await call.caller()).unsure : null
+  return refusalAnswer(told, { requestId, command: deps.config.command, more })
 }

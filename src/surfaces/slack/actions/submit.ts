@@ -7,6 +7,7 @@ import { unconfirmedAnswer } from '../answers/refusal.ts'
 import { cut, oneLine } from '../blocks/mrkdwn.ts'
 import { slackCommands } from '../blocks/slack-commands.ts'
 import type { Call, SlackCaller, SlackDeps } from '../deps.ts'
+import { toldError } from '../told-errors.ts'
 import type { Submitted } from '../views/state.ts'
 import { inTimeFor, settle } from './settle.ts'
 import { answerView, failureAnswer } from './soon.ts'
@@ -58,31 +59,43 @@ export async function submitted<T>(
   /** In the dialog's place; where that was closed by then, where it was asked. */
   const replace = (answer: Rendered) =>
     deps.workspace.updateView({ id: view.id }, answerView(title, answer)).catch(async error => {
-      if (channel === null) throw error
-      await deps.workspace.ephemeral(channel, at.user, answer)
+      deps.log.warn({ err: error }, 'a dialog could not say how it ended; trying another way')
+      if (channel === null) return call.tell(answer)
+      await deps.workspace.ephemeral(channel, at.user, answer).catch(() => call.tell(answer))
     })
+  let result: T
   try {
     const caller = await call.caller()
-    const result = await settle(() => work(caller), {
+    result = await settle(() => work(caller), {
       deadline: inTimeFor(call),
       late: async () => {
         late = true
         await ack({ response_action: 'update', view: answerView(title, unconfirmedAnswer(null)) })
       },
     })
-    if (late) await replace(await done(result))
-    else if (closes) await ack()
-    else await finish(at, { title, answer: await done(result), channel })
   } catch (error) {
     if (late) return void (await replace(await failureAnswer(deps, call, error)))
-    if (error instanceof FieldErrors) return ack({ response_action: 'errors', errors: { ...error.errors } })
-    if (!(error instanceof UserError)) throw error
-    if (mendable.includes(error.kind)) {
-      const text = cut(oneLine(slackCommands(error.message, deps.config.command)), mostError)
-      return ack({ response_action: 'errors', errors: { [blockFor(error)]: text } })
-    }
-    await ack({ response_action: 'update', view: answerView(title, await failureAnswer(deps, call, error)) })
+    return refuse(at, { title, blockFor, error })
   }
+  // It is done: that its answer is lost is no refusal.
+  if (late) await replace(await done(result))
+  else if (closes) await ack()
+  else await finish(at, { title, answer: await done(result), channel })
+}
+
+/** What can be mended is told at its field, the rest in the dialog's place. */
+async function refuse(
+  { deps, call, ack }: Submission,
+  { title, blockFor, error }: Pick<Work<unknown>, 'title' | 'blockFor'> & { readonly error: unknown },
+): Promise<void> {
+  if (error instanceof FieldErrors) return ack({ response_action: 'errors', errors: { ...error.errors } })
+  const told = toldError(error)
+  if (!(told instanceof UserError)) throw error
+  if (!mendable.includes(told.kind))
+    return ack({ response_action: 'update', view: answerView(title, await failureAnswer(deps, call, error)) })
+  if (told !== error) deps.log.error({ err: error, requestId: call.requestId }, 'a dialog was not taken')
+  const text = cut(oneLine(slackCommands(told.message, deps.config.command)), mostError)
+  await ack({ response_action: 'errors', errors: { [blockFor(told)]: text } })
 }
 
 /** Closes the dialog and says it where it was asked; where the bot cannot speak there, the dialog says it. */

@@ -194,3 +194,65 @@ describe('where no message is to answer at', () => {
     await expect.poll(() => shownIn[1]).toMatch(/^V7 .*You approved/)
   })
 })
+
+describe('a dialog', () => {
+  const submit = async (given: Parameters<typeof surfaceWith>[0]) => {
+    const surface = await surfaceWith(given)
+    const ack = await surface.send({
+      payload: JSON.stringify({
+        type: 'view_submission',
+        user: { id: 'U0CHO' },
+        trigger_id: 'T.2',
+        view: {
+          id: 'V1',
+          hash: 'h',
+          callback_id: viewIds.approve,
+          private_metadata: JSON.stringify({ deploy: id }),
+          state: { values: { reason: { reason: { value: 'fine' } } } },
+        },
+      }),
+    })
+    return { ...surface, ack: ack.text }
+  }
+  const down = new UserError('unavailable', 'etcd does not answer at http://10.0.0.1:2379: no answer.', {
+    details: { dependency: 'etcd', why: 'down' },
+  })
+
+  it('tells no address of ours, in time or late', async () => {
+    const { ack, log } = await submit({ core: { vote: () => Promise.reject(down) } })
+    expect(ack).toMatch(/"response_action":"errors".*etcd does not answer, so nothing was started/)
+    expect(ack).not.toContain('10.0.0.1')
+    expect(log.join()).toContain('10.0.0.1')
+    const { promise, reject } = Promise.withResolvers<Deploy>()
+    const views: string[] = []
+    const updateView = async (_target: object, view: object) => {
+      views.push(JSON.stringify(view))
+      return { id: 'V1', hash: 'h' }
+    }
+    const late = await submit({ core: { vote: () => promise }, workspace: { updateView } })
+    expect(late.ack).toMatch(/Not confirmed, checking/)
+    reject(down)
+    await expect.poll(() => views.join()).toMatch(/etcd does not answer, so nothing was started/)
+    expect(views.join()).not.toContain('10.0.0.1')
+  })
+
+  it('says how it ended by another way where it cannot be changed any more, and never that it failed', async () => {
+    const { promise, resolve } = Promise.withResolvers<Deploy>()
+    let updates = 0
+    const views: string[] = []
+    const { said, ack } = await submit({
+      core: { vote: () => promise },
+      workspace: {
+        updateView: async (_target, view) => {
+          if (updates++ === 0) throw new UserError('unavailable', 'Slack did not tell (views.update: 500).')
+          views.push(JSON.stringify(view))
+          return { id: 'V1', hash: 'h' }
+        },
+      },
+    })
+    expect(ack).toMatch(/Not confirmed, checking/)
+    resolve({ ...asks(shown), phase: 'ready' })
+    await expect.poll(() => said.map(({ text }) => text).join()).toMatch(/You approved/)
+    expect(views.join()).not.toMatch(/Slack did not tell/)
+  })
+})
