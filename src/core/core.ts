@@ -325,6 +325,8 @@ export type Core = {
     app: App,
     options: { dryRun: boolean },
   ): Promise<{ app: App; outcome: 'created' | 'changed' | 'unchanged' }>
+  /** Names only: cheap, for suggestions and selects. */
+  listNames(caller: Caller): Promise<readonly string[]>
   listApps(caller: Caller): Promise<readonly { app: App; workloads: readonly Workload[] }[]>
   showApp(caller: Caller, app: string): Promise<App>
   renderApp(caller: Caller, input: PlanInput): Promise<{ spec: AppSpec; objects: readonly KubeObject[] }>

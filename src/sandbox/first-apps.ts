@@ -18,7 +18,7 @@ const sandbox: Caller = {
 export async function registerExamples(core: Core, data: string): Promise<readonly string[]> {
   const done = join(data, 'examples-registered')
   if (existsSync(done) || !existsSync(folder)) return []
-  const there = new Set((await core.listApps(sandbox)).map(({ app }) => app.app))
+  const there = new Set(await core.listNames(sandbox))
   const names: string[] = []
   for (const file of readdirSync(folder).filter(name => name.endsWith('.yaml'))) {
     const app = parseApp(parse(readFileSync(join(folder, file), 'utf8')))

@@ -437,6 +437,7 @@ export function memoryCore(options: { stepMs?: number } = {}): MemoryCore {
       const same = before && JSON.stringify(before) === JSON.stringify(app)
       return { app, outcome: before ? (same ? 'unchanged' : 'changed') : 'created' }
     },
+    listNames: async () => [...apps.keys()],
     listApps: async () =>
       [...apps.values()].map(app => ({
         app,

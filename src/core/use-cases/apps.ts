@@ -79,7 +79,7 @@ export function demandRegister(
 /** etcd takes 128 operations a transaction. */
 const mostPlaces = 100
 
-type Apps = Pick<Core, 'applyApp' | 'listApps' | 'showApp' | 'renderApp' | 'deleteApp'>
+type Apps = Pick<Core, 'applyApp' | 'listNames' | 'listApps' | 'showApp' | 'renderApp' | 'deleteApp'>
 
 export function apps(deps: Deps): Omit<Apps, 'renderApp'> {
   const { kv, keys, clock } = deps
@@ -102,6 +102,9 @@ export function apps(deps: Deps): Omit<Apps, 'renderApp'> {
       const result = await kv.commit({ compares, writes: [...writes, audit] })
       if (!result.committed) throw changedMeanwhile(app.app)
       return { app, outcome }
+    },
+    async listNames(caller) {
+      return (await appNames(deps)).filter(app => may(caller, 'view', { app }))
     },
     async listApps(caller) {
       const [found, running] = await Promise.all([kv.list(keys.apps), kv.list(keys.workloads)])

@@ -19,7 +19,7 @@ export type AppNames = {
 }
 
 export function appNames(options: {
-  readonly core: Pick<Core, 'listApps'>
+  readonly core: Pick<Core, 'listNames'>
   readonly now: () => number
 }): AppNames {
   const { core, now } = options
@@ -28,10 +28,10 @@ export function appNames(options: {
 
   const read = (): Promise<void> => {
     reading ??= core
-      .listApps(reader)
+      .listNames(reader)
       .then(
-        list => {
-          last = { at: now(), apps: list.map(({ app }) => app.app) }
+        apps => {
+          last = { at: now(), apps }
         },
         // Whoever needs the store hears from it; here the last names do.
         () => undefined,

@@ -114,11 +114,11 @@ describe('names', () => {
     let now = 0
     let reads = 0
     const core = {
-      listApps: async () => {
+      listNames: async () => {
         reads++
-        return (await list()).map(app => ({ app: { app }, workloads: [] }))
+        return list()
       },
-    } as unknown as Pick<Core, 'listApps'>
+    } satisfies Pick<Core, 'listNames'>
     return {
       names: appNames({ core, now: () => now }),
       reads: () => reads,
