@@ -17,6 +17,9 @@ const rememberMost = 200
 const gatherMs = 1_500
 /** A view a second is half of what Slack takes; the rest is for dialogs. */
 const paceMs = 1_000
+/** Doubled each time: 10 s, 20 s, … */
+const retryMs = 5_000
+const mostTries = 5
 /** A part that takes longer is left out and said so: a cluster that does not answer must not keep the rest away. */
 const partMs = 4_000
 const askedMost = 10
@@ -48,7 +51,8 @@ export function registerHome(bolt: App, deps: SlackDeps): Homes {
   return homes
 }
 
-type Viewer = { readonly openedAt: number; shown: string | null; stale: boolean }
+/** `tries`: how often in a row it could not be shown, or not all of it. */
+type Viewer = { readonly openedAt: number; shown: string | null; stale: boolean; tries: number }
 
 /** `pace` and `gather`, in ms, are for tests. */
 export function homeUpdates(
@@ -56,7 +60,11 @@ export function homeUpdates(
     SlackDeps,
     'core' | 'callers' | 'workspace' | 'config' | 'environments' | 'clock' | 'log' | 'track' | 'news'
   >,
-  { gather = gatherMs, pace = paceMs }: { readonly gather?: number; readonly pace?: number } = {},
+  {
+    gather = gatherMs,
+    pace = paceMs,
+    retry = retryMs,
+  }: { readonly gather?: number; readonly pace?: number; readonly retry?: number } = {},
 ): Homes {
   const { clock, log } = deps
   const viewers = new Map<string, Viewer>()
@@ -70,10 +78,32 @@ export function homeUpdates(
     }
   }
 
-  /** Reads and publishes; the same view again is not sent unless it was opened. */
-  async function publish(user: string, viewer: Viewer, caller: SlackCaller): Promise<void> {
+  /** Reads and publishes; the same view again is not sent unless it was opened. What is not whole is tried again. */
+  async function publish(user: string, viewer: Viewer, caller: () => Promise<SlackCaller>): Promise<void> {
     viewer.stale = false
-    const facts = await gatherFacts(deps, caller)
+    try {
+      const facts = await gatherFacts(deps, await caller())
+      await send(user, viewer, facts)
+      if (facts.unread.length > 0) later(user, viewer)
+      else viewer.tries = 0
+    } catch (error) {
+      later(user, viewer)
+      throw error
+    }
+  }
+
+  /** An hour of silence would leave buttons that do nothing; a Slack or an etcd that is down is not asked for ever. */
+  function later(user: string, viewer: Viewer): void {
+    if (viewer.tries >= mostTries) return
+    viewer.tries++
+    void pause(retry * 2 ** viewer.tries).then(() => {
+      if (ended.signal.aborted || viewers.get(user) !== viewer) return
+      viewer.stale = true
+      run()
+    })
+  }
+
+  async function send(user: string, viewer: Viewer, facts: HomeFacts): Promise<void> {
     const view = homeView(facts, { now: clock.now(), command: deps.config.command })
     const hash = sha256(view)
     if (hash === viewer.shown) return
@@ -95,10 +125,9 @@ export function homeUpdates(
       if (!next || ended.signal.aborted) return
       const [user, viewer] = next
       try {
-        await deps.track('home', async () => publish(user, viewer, await deps.callers.of(user)))
+        await deps.track('home', () => publish(user, viewer, () => deps.callers.of(user)))
       } catch (error) {
         if (ended.signal.aborted || isClosing(error)) return
-        // The next change tries again; so does opening it.
         log.warn({ err: error, user }, 'App Home was not updated')
       }
       await pause(pace)
@@ -110,6 +139,10 @@ export function homeUpdates(
   function changed(news: News): void {
     if (viewers.size === 0 || !matters(news)) return
     for (const viewer of viewers.values()) viewer.stale = true
+    run()
+  }
+
+  function run(): void {
     if (running) return
     running = true
     update()
@@ -117,8 +150,7 @@ export function homeUpdates(
       .finally(() => {
         running = false
         // What came in while it ended.
-        if ([...viewers.values()].some(viewer => viewer.stale) && !ended.signal.aborted)
-          changed({ kind: 'all' })
+        if ([...viewers.values()].some(viewer => viewer.stale) && !ended.signal.aborted) run()
       })
   }
 
@@ -126,11 +158,11 @@ export function homeUpdates(
   const unsubscribe = deps.news(changed)
   return {
     async opened(user, caller) {
-      const viewer: Viewer = { openedAt: clock.now(), shown: null, stale: false }
+      const viewer: Viewer = { openedAt: clock.now(), shown: null, stale: false, tries: 0 }
       viewers.delete(user)
       viewers.set(user, viewer)
       forget()
-      await publish(user, viewer, await caller())
+      await publish(user, viewer, caller)
     },
     stop() {
       ended.abort()

@@ -52,7 +52,7 @@ function world(over: Partial<Record<'approvals' | 'asked' | 'openDeploys' | 'sta
       return () => void listeners.delete(listener)
     },
   } as unknown as Parameters<typeof homeUpdates>[0]
-  const homes = homeUpdates(deps, { gather: 10, pace: 1 })
+  const homes = homeUpdates(deps, { gather: 10, pace: 1, retry: 2 })
   running.push(homes)
   return {
     deps,
@@ -98,6 +98,42 @@ describe('who looks sees what changes', () => {
     moved(deploy({ id: 'end', revision: '7.7.7' }))
     await expect.poll(() => published.at(-1)?.text ?? '').toContain('7.7.7')
     expect(published.length).toBeLessThanOrEqual(before + 2)
+  })
+
+  it('what Slack did not take, or could not be read, is shown without a further change', async () => {
+    let refusals = 2
+    let unreadable = 1
+    const { homes, deps, published } = world({
+      status: () => {
+        if (unreadable-- > 0) throw new UserError('unavailable', 'etcd does not answer.')
+        return []
+      },
+    })
+    const { publishHome } = deps.workspace
+    Object.assign(deps.workspace, {
+      publishHome: async (user: string, view: object) => {
+        if (refusals-- > 0) throw new UserError('unavailable', 'Slack did not tell.')
+        return publishHome(user, view)
+      },
+    })
+    await expect(homes.opened('U0ANA', async () => caller)).rejects.toThrow('Slack did not tell')
+    await expect.poll(() => published.length).toBe(1)
+    expect(published[0]?.text).not.toMatch(/could not be read/)
+  })
+
+  it('is not tried for ever', async () => {
+    let asked = 0
+    const { homes, deps, moved } = world()
+    const publishHome = async () => {
+      asked++
+      throw new UserError('unavailable', 'Slack did not tell.')
+    }
+    Object.assign(deps.workspace, { publishHome })
+    await homes.opened('U0ANA', async () => caller).catch(() => undefined)
+    await expect.poll(() => asked).toBe(6)
+    // Only the next change asks again.
+    moved(deploy({ id: 'b' }))
+    await expect.poll(() => asked).toBe(7)
   })
 
   it('the same view again is not sent, unless it is opened', async () => {
