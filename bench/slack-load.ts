@@ -135,7 +135,7 @@ function configFile(
   return file
 }
 
-/** Registers the apps, locks one environment, and asks for a deploy of each app that waits for approval: their ids. */
+/** Registers the apps and deploys each, locks that environment, and asks for a deploy of each app that waits for approval: their ids. */
 async function prepare(base: string): Promise<string[]> {
   const call = async (method: string, path: string, body: object) => {
     const response = await fetch(base + path, {
@@ -147,16 +147,28 @@ async function prepare(base: string): Promise<string[]> {
     if (!response.ok) throw new Error(`${method} ${path}: ${JSON.stringify(answer)}`)
     return answer
   }
-  // What is asked for waits in its queue: this measures the answer to people, not the cluster.
-  await call('PUT', '/v1/locks', { environment, reason: 'a benchmark asks for more than a cluster can take' })
-  const ids: string[] = []
-  for (let n = 0; n < apps; n++) {
-    const app = `app-${n}`
+  const get = async (path: string) =>
+    (await fetch(base + path, { headers: { authorization: `Bearer ${token}` } })).json()
+  const names = Array.from({ length: apps }, (_, n) => `app-${n}`)
+  for (const app of names)
     await call('PUT', `/v1/apps/${app}`, {
       app,
       image: image('{revision}'),
+      replicas: 1,
+      rollout: { stable: '0s' },
       environments: { [environment]: {}, [protectedEnvironment]: {} },
     })
+  for (const app of names) await call('POST', '/v1/deploys', { app, environment, revision: '0.1.0' })
+  for (let running = apps; running > 0; await delay(200)) {
+    const { status } = (await get('/v1/status')) as {
+      status: readonly { current: unknown; health: string }[]
+    }
+    running = apps - status.filter(one => one.current === null && one.health === 'ready').length
+  }
+  // What is asked for from now on waits in its queue: this measures the answer to people, not the cluster.
+  await call('PUT', '/v1/locks', { environment, reason: 'a benchmark asks for more than a cluster can take' })
+  const ids: string[] = []
+  for (const app of names) {
     const { deploy } = await call('POST', '/v1/deploys', {
       app,
       environment: protectedEnvironment,
@@ -166,9 +178,7 @@ async function prepare(base: string): Promise<string[]> {
   }
   for (const id of ids)
     for (let phase = ''; phase !== 'awaiting_approval'; await delay(5)) {
-      const { deploy } = (await (
-        await fetch(`${base}/v1/deploys/${id}`, { headers: { authorization: `Bearer ${token}` } })
-      ).json()) as { deploy: Deploy }
+      const { deploy } = (await get(`/v1/deploys/${id}`)) as { deploy: Deploy }
       phase = deploy.phase
       if (deploy.endedAt !== null) throw new Error(`${deploy.app} ended ${phase}: ${deploy.cause?.message}`)
     }

@@ -5,6 +5,7 @@ import { auditPut } from '../audit.ts'
 import { type Cluster, ClusterError, type KubeObject, type Observed, type PodFacts } from '../cluster.ts'
 import type { Caller, ClusterInfo, Core, LogsInput, Status } from '../core.ts'
 import { watchedOf } from '../inventory.ts'
+import type { Entry } from '../kv.ts'
 import { demand } from '../policy.ts'
 import { heldBy } from '../queue.ts'
 import { decode, decodeAll } from '../records.ts'
@@ -70,7 +71,7 @@ export function look(
     async status(caller, { app, environment }) {
       if (environment) environmentNamed(deps, environment)
       if (app) demandLook(deps, caller, { app, environment: environment ?? null })
-      const { entries } = await kv.list(environment ? keys.workloadsIn(environment) : keys.workloads)
+      const entries = await workloadEntries(deps, app, environment)
       const found = decodeAll(workloadSchema, entries, error =>
         deps.log('a workload was left out of the status', error),
       )
@@ -155,6 +156,22 @@ export function podNamed(pods: readonly PodFacts[], name: string, app: string): 
     'not_found',
     `${name} is not a pod of ${app}. Its pods: ${pods.map(pod => pod.name).join(', ') || 'none'}.`,
   )
+}
+
+/** Of one app only its own records are read and parsed: there may be hundreds of others. */
+async function workloadEntries(
+  { kv, keys }: Pick<Deps, 'kv' | 'keys'>,
+  app: string | undefined,
+  environment: string | undefined,
+): Promise<readonly Entry[]> {
+  const prefix = environment ? keys.workloadsIn(environment) : keys.workloads
+  if (!app) return (await kv.list(prefix)).entries
+  // An environment that is not configured any more still shows what runs there: the keys say where it is.
+  const { entries } = environment
+    ? { entries: [{ key: keys.workload(environment, app) }] }
+    : await kv.list(prefix, { keysOnly: true })
+  const own = entries.map(({ key }) => key).filter(key => key.endsWith(`/${app}`))
+  return own.length === 0 ? [] : [...(await kv.getMany(own)).values()]
 }
 
 async function statusOf(deps: Deps, driftsOf: Drifts, workload: Workload): Promise<Status> {
