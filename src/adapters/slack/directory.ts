@@ -134,6 +134,6 @@ export function unavailable(what: string, answer: Answer | { readonly kind: 'dro
             : 'an answer without what was asked for'
   return new UserError(
     'unavailable',
-    `Slack did not tell (${what}: ${why}). Try again in a moment; \`doctor\` shows what is wrong if it stays.`,
+    `Slack did not tell (${what}: ${why}). Try again in a moment; \`gkube doctor\` shows what is wrong if it stays.`,
   )
 }
