@@ -1,5 +1,6 @@
 // What `doctor` says of the Slack app: each thing that is set there or in gkube.yaml, tried now, and how to mend it.
 // The scopes are app-manifest.yml's: a test compares.
+import { setTimeout as wait } from 'node:timers/promises'
 import type { Check } from '../../core/core.ts'
 import type { Directory } from './directory.ts'
 import type { Scheduler } from './scheduler.ts'
@@ -31,6 +32,8 @@ const install = 'Then reinstall the app to the workspace (Install App).'
 /** Slack refuses signatures of five minutes; minutes already are a sign. */
 const skewWarnMs = 30_000
 const skewFailMs = 240_000
+/** Groups wait for their turn, and doctor does not. */
+const groupMs = 1_500
 
 /** Never throws; each check tells of itself. */
 export async function slackChecks(
@@ -160,8 +163,12 @@ async function groupCheck(
   { name: group, id }: { readonly name: string; readonly id: string },
 ): Promise<Check> {
   const name = `slack group ${group}`
+  const stop = new AbortController()
+  const limit = wait(groupMs, null, { signal: stop.signal }).catch(() => null)
   try {
-    const members = await directory.groupMembers(id)
+    const members = await Promise.race([directory.groupMembers(id), limit])
+    if (members === null)
+      return warning(name, 'Slack has not told who is in it yet', 'Many groups take a minute: look again.')
     if (members.length > 0) return ok(name, `${members.length} members`)
     return warning(
       name,
@@ -174,6 +181,8 @@ async function groupCheck(
       error instanceof Error ? error.message : String(error),
       `Check the id ${id} under slack.groups (in Slack: People, User groups, Copy group ID) and the scope usergroups:read. Until then nobody is in it.`,
     )
+  } finally {
+    stop.abort()
   }
 }
 
