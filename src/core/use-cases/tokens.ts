@@ -24,6 +24,8 @@ export const tokenSchema = z.object({
   expiresAt: z.int(),
   lastUsedAt: z.int().nullable(),
   person: z.string().nullable().default(null),
+  /** Made by that very person, or by the operators: then it also overrides in that name. */
+  vouched: z.boolean().default(false),
 })
 type TokenRecord = z.output<typeof tokenSchema>
 
@@ -31,6 +33,9 @@ type TokenRecord = z.output<typeof tokenSchema>
 const shape = /^gk_([0-9a-z]{26})_([A-Za-z0-9_-]{43})$/
 /** The last use is written at most this often. */
 const usedEveryMs = 3_600_000
+
+/** The operators' own, from the configuration. */
+const bootstrapId = 'token:bootstrap'
 
 const everything: TokenRecord['grants'][number] = { role: 'admin', apps: ['*'], environments: ['*'] }
 
@@ -47,6 +52,7 @@ export function newToken(input: {
   now: number
   ttlMs: number
   person?: string
+  vouched?: boolean
 }): { token: string; record: TokenRecord } {
   const id = newId(input.now)
   const secret = randomBytes(32).toString('base64url')
@@ -61,6 +67,7 @@ export function newToken(input: {
     expiresAt: input.now + input.ttlMs,
     lastUsedAt: null,
     person: input.person ?? null,
+    vouched: input.vouched ?? false,
   }
   return { token: `gk_${id}_${secret}`, record }
 }
@@ -86,6 +93,7 @@ export function tokens(
       const { token, record } = newToken({
         ...input,
         createdBy: caller.actor.name,
+        vouched: person !== undefined && (caller.person === person || caller.actor.id === bootstrapId),
         now,
         ttlMs: seconds(input.expiresIn) * 1000,
       })
@@ -126,7 +134,7 @@ export function tokens(
     },
     async authenticate(token, via) {
       if (deps.bootstrap && equal(hashOf(token), hashOf(deps.bootstrap))) {
-        return { actor: { id: 'token:bootstrap', name: 'bootstrap', via }, grants: [everything] }
+        return { actor: { id: bootstrapId, name: 'bootstrap', via }, grants: [everything] }
       }
       const [, id, secret] = shape.exec(token) ?? []
       const entry = id ? await kv.get(keys.token(id)) : null
@@ -149,9 +157,10 @@ export function tokens(
 }
 
 /** Whose token it is, is as good as who they are in Slack: nobody approves what they asked for the other way. */
-function callerOf({ id, name, grants, person }: TokenRecord, via: Actor['via']): Caller {
+function callerOf({ id, name, grants, person, vouched }: TokenRecord, via: Actor['via']): Caller {
   const whose = person === null ? {} : { person }
-  return { actor: { id: `token:${id}`, name, via, ...whose }, grants, ...whose }
+  // Break-glass is of named people: an admin does not make a token to override in another's name.
+  return { actor: { id: `token:${id}`, name, via, ...whose }, grants, ...(vouched ? whose : {}) }
 }
 
 const badToken = (why: string): UserError =>
@@ -160,4 +169,4 @@ const badToken = (why: string): UserError =>
     `${why} An admin makes one with: gkube token create <name> --role deployer. Set it as GKUBE_TOKEN.`,
   )
 
-const infoOf = ({ hash: _, schema: __, ...info }: TokenRecord): TokenInfo => info
+const infoOf = ({ hash: _, schema: __, vouched: ___, ...info }: TokenRecord): TokenInfo => info

@@ -12,6 +12,11 @@ const deployId = z.string().regex(/^[0-9A-Za-z_-]{1,40}$/, 'a deploy id such as 
 const params = z.strictObject({ id: deployId })
 const tag = 'deploys'
 const reason = z.string().max(500).default('')
+const hash = z
+  .string()
+  .max(64)
+  .optional()
+  .describe('`prepared.hash` of what was looked at: refused where something else would run now')
 
 export const deployRoutes: readonly Route[] = [
   route({
@@ -94,7 +99,7 @@ export const deployRoutes: readonly Route[] = [
     summary: 'Approve or deny a deploy that waits for it',
     tag,
     params,
-    body: z.strictObject({ decision: z.enum(['approve', 'deny']), reason }),
+    body: z.strictObject({ decision: z.enum(['approve', 'deny']), reason, hash }),
     answer: z.object({ deploy: deploySchema }),
     handle: async (core, { caller, params, body }) =>
       json({ deploy: await core.vote(caller, params.id, body) }),
@@ -106,7 +111,7 @@ export const deployRoutes: readonly Route[] = [
     summary: 'Break-glass: start what waits for approval or is held by a freeze; loud and audited',
     tag,
     params,
-    body: z.strictObject({ reason: z.string().min(1).max(500) }),
+    body: z.strictObject({ reason: z.string().min(1).max(500), hash }),
     answer: z.object({ deploy: deploySchema }),
     handle: async (core, { caller, params, body }) =>
       json({ deploy: await core.override(caller, params.id, body) }),

@@ -47,6 +47,12 @@ it('a token says whose it is, and that person is in gkube.yaml', async () => {
   const { token, info } = await createToken(admin, { ...input, expiresIn: '1h', person: 'ana' })
   expect(info.person).toBe('ana')
   expect(await authenticate(token, 'cli')).toMatchObject({ person: 'ana', actor: { person: 'ana' } })
+  // Made by another admin it counts as hers for votes, but it does not break glass in her name.
+  const other = { ...admin, actor: { ...admin.actor, id: 'slack:U0CHO' }, person: 'cho' }
+  const made = await createToken(other, { ...input, expiresIn: '1h', person: 'ana' })
+  const caller = await authenticate(made.token, 'cli')
+  expect(caller).toMatchObject({ actor: { person: 'ana' } })
+  expect(caller.person).toBeUndefined()
   await expect(createToken(admin, { ...input, expiresIn: '1h', person: 'anna' })).rejects.toThrow(
     'Did you mean `ana`?',
   )
