@@ -160,18 +160,17 @@ export function podNamed(pods: readonly PodFacts[], name: string, app: string): 
 
 /** Of one app only its own records are read and parsed: there may be hundreds of others. */
 async function workloadEntries(
-  { kv, keys }: Pick<Deps, 'kv' | 'keys'>,
+  { kv, keys, environments, view }: Pick<Deps, 'kv' | 'keys' | 'environments' | 'view'>,
   app: string | undefined,
   environment: string | undefined,
 ): Promise<readonly Entry[]> {
-  const prefix = environment ? keys.workloadsIn(environment) : keys.workloads
-  if (!app) return (await kv.list(prefix)).entries
-  // An environment that is not configured any more still shows what runs there: the keys say where it is.
-  const { entries } = environment
-    ? { entries: [{ key: keys.workload(environment, app) }] }
-    : await kv.list(prefix, { keysOnly: true })
-  const own = entries.map(({ key }) => key).filter(key => key.endsWith(`/${app}`))
-  return own.length === 0 ? [] : [...(await kv.getMany(own)).values()]
+  if (!app) return (await kv.list(environment ? keys.workloadsIn(environment) : keys.workloads)).entries
+  // Where it ever ran `active` is kept: an environment that is not configured any more is still looked into.
+  const ran = [...view.live.active.keys()]
+    .map(key => key.slice(keys.actives.length).split('/'))
+    .flatMap(([env, name]) => (env !== undefined && name === app ? [env] : []))
+  const names = environment ? [environment] : new Set([...environments.keys(), ...ran])
+  return [...(await kv.getMany([...names].map(name => keys.workload(name, app)))).values()]
 }
 
 async function statusOf(deps: Deps, driftsOf: Drifts, workload: Workload): Promise<Status> {
