@@ -8,6 +8,7 @@ import { describe, expect, it } from 'vitest'
 import { commandNames } from '../../../src/core/command/grammar.ts'
 import type { Core } from '../../../src/core/core.ts'
 import type { Deploy } from '../../../src/core/deploy.ts'
+import { environmentSchema } from '../../../src/core/environment.ts'
 import { OutcomeUnknown } from '../../../src/core/kv.ts'
 import { UserError } from '../../../src/errors.ts'
 import { config, surfaceWith } from './surface.ts'
@@ -29,7 +30,8 @@ const etcdDown = () =>
   })
 const line = 'deploy web 1.4.2 to staging'
 // The parser knows environments by the configuration.
-const over = { environments: new Map([['staging', { name: 'staging', channel: 'C0STAGING' } as never]]) }
+const staging = { ...environmentSchema.parse({ channel: 'C0STAGING' }), name: 'staging' }
+const over = { environments: new Map([['staging', staging]]) }
 
 describe('a request', () => {
   it('is acked with the answer once it is stored, with the envelope as its key', async () => {
