@@ -1,11 +1,12 @@
 // Whether what would run is still what was approved. The claim compares the records it was planned from; this compares
 // what this very replica renders: another version of gkube, another configuration or another server draws otherwise.
-import type { Cluster } from './cluster.ts'
+import type { Cluster, KubeObject } from './cluster.ts'
 import type { Deploy } from './deploy.ts'
 import type { Environment } from './environment.ts'
 import type { FrozenSpecs } from './frozen.ts'
 import { approvalHash } from './hash.ts'
 import { render } from './objects.ts'
+import type { Frozen } from './workload.ts'
 
 type ApprovedDeps = {
   readonly specs: Pick<FrozenSpecs, 'get'>
@@ -38,19 +39,33 @@ export async function isAsApproved(
           deploy: { id: deploy.id, epoch: 0 },
           serverMinor: minor,
         })
-  const hash = approvalHash({
+  const { spec, namespace, base } = prepared
+  const at = { frozen, spec, cluster: prepared.cluster, namespace, base: base.revision, objects }
+  return hashToApprove(deploy, at) === prepared.hash
+}
+
+/** What votes bind: put together here alone, for when it is shown and for when it is claimed. */
+export function hashToApprove(
+  deploy: Pick<Deploy, 'id' | 'environment' | 'requestedBy'>,
+  at: {
+    readonly frozen: Frozen
+    readonly spec: string
+    readonly cluster: string
+    readonly namespace: string
+    /** The revision that runs now; empty on a create. */
+    readonly base: string
+    readonly objects: readonly KubeObject[]
+  },
+): string {
+  const { frozen, ...rest } = at
+  return approvalHash({
+    ...rest,
     deploy: deploy.id,
-    spec: prepared.spec,
     revision: frozen.revision,
     image: frozen.image,
     digest: frozen.digest,
     artifact: null,
-    environment: environment.name,
-    cluster: prepared.cluster,
-    namespace: prepared.namespace,
+    environment: deploy.environment,
     requester: deploy.requestedBy.id,
-    base: prepared.base.revision,
-    objects,
   })
-  return hash === prepared.hash
 }

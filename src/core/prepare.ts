@@ -2,6 +2,7 @@
 // plan checked; where a person will look at it, the server is asked by a dry run. Nothing is written to the cluster.
 import { type Adoption, type Beginning, beginAdoption, finishAdoption } from './adoption/adoption.ts'
 import { refusals } from './allowlist.ts'
+import { hashToApprove } from './approved.ts'
 import { shown } from './asking.ts'
 import type { Clock } from './clock.ts'
 import { type Cluster, type KubeObject, nameOf } from './cluster.ts'
@@ -18,7 +19,7 @@ import {
   type Wanted,
 } from './freezing.ts'
 import type { FrozenSpecs } from './frozen.ts'
-import { approvalHash, specHash } from './hash.ts'
+import { specHash } from './hash.ts'
 import { immutableChanges, kindChanges } from './immutable.ts'
 import type { Keys } from './keys.ts'
 import type { Entry, Kv, Write } from './kv.ts'
@@ -247,20 +248,10 @@ function settle(
   const { frozen, environment, namespace, workload, base, overrides } = worked
   const spec = specHash(frozen)
   deps.specs.learn(spec, frozen)
-  const hash = approvalHash({
-    deploy: deploy.id,
-    spec,
-    revision: frozen.revision,
-    image: frozen.image,
-    digest: frozen.digest,
-    artifact: null,
-    environment: environment.name,
-    cluster: worked.cluster.name,
-    namespace,
-    requester: deploy.requestedBy.id,
-    base: workload?.value.revision ?? '',
-    objects: worked.objects,
-  })
+  const { objects } = worked
+  const cluster = worked.cluster.name
+  const current = workload?.value.revision ?? ''
+  const hash = hashToApprove(deploy, { frozen, spec, cluster, namespace, base: current, objects })
   const event: Settled = {
     kind: 'prepared',
     plan: worked.plan,
@@ -268,13 +259,13 @@ function settle(
     steps: worked.steps,
     approval,
     prepared: {
-      cluster: worked.cluster.name,
+      cluster,
       namespace,
       spec,
       image: frozen.image,
       digest: frozen.digest,
       base: {
-        revision: workload?.value.revision ?? '',
+        revision: current,
         spec: base ? (workload?.value.spec ?? null) : null,
         overrides: workload?.value.overrides ?? null,
       },
