@@ -11,6 +11,7 @@ import {
   peopleOf,
   uniqueHosts,
 } from './config/checks.ts'
+import { jenkinsOf } from './config/jenkins.ts'
 import { problemOf, problemsOf, type Report } from './config/problems.ts'
 import { configSchema, type ParsedConfig } from './config/schema.ts'
 import { type Env, type Read, type Registry, secretsOf, type Tls } from './config/secrets.ts'
@@ -36,6 +37,8 @@ export type Person = {
   readonly name: string
   readonly email: string | null
   readonly slack: string | null
+  /** The user id in Jenkins. */
+  readonly jenkins?: string
   /** Their own grants, those of their groups, and everyone's. */
   readonly grants: readonly Grant[]
 }
@@ -61,6 +64,21 @@ export type SlackConfig = {
   readonly compareLink: string | null
 }
 
+/** Jenkins: how it is asked, and who may tell of builds. */
+export type JenkinsConfig = {
+  /** Null: builds are only known from hooks. The address ends in a slash. */
+  readonly server: { readonly url: string; readonly user: string; readonly token: string } | null
+  readonly hooks: readonly {
+    readonly name: string
+    readonly secret: string
+    /** Full paths, `shop/*` for all below a folder, `*` for all. */
+    readonly jobs: readonly string[]
+  }[]
+  /** Where builds of registered apps are told; null: only where a channel subscribed. */
+  readonly channel: string | null
+  readonly events: 'all' | 'changes' | 'failures'
+}
+
 export type Config = {
   /** The file it was read from; null when everything came from the environment. */
   readonly file: string | null
@@ -79,6 +97,8 @@ export type Config = {
   readonly registries: readonly Registry[]
   /** Null: no Slack. */
   readonly slack: SlackConfig | null
+  /** Null: no Jenkins. */
+  readonly jenkins: JenkinsConfig | null
   readonly tokens: { readonly maxLifetimeSeconds: number; readonly bootstrap: string | null }
   readonly limits: {
     readonly bodyBytes: number
@@ -173,6 +193,7 @@ function resolve(
       Object.entries(parsed.groups).map(([name, group]) => [name, { members: group.members }]),
     ),
     slack: slackOf(parsed, { env, secrets, report, ignore }),
+    jenkins: jenkinsOf(parsed.jenkins, { env, secrets, report, ignore }),
     registries: uniqueHosts(secrets.registries(parsed.registries), report),
     tokens: { maxLifetimeSeconds: seconds(parsed.tokens.maxLifetime), bootstrap: bootstrap ?? null },
     limits: {
@@ -224,7 +245,7 @@ const isMap = (value: unknown): value is Record<string | number, unknown> =>
 
 /** The configuration as it may be shown: every secret is `***`, files and certificates are named by their size. */
 export function maskedConfig(config: Config): Record<string, unknown> {
-  const { etcd, registries, slack, tokens, ...rest } = config
+  const { etcd, registries, slack, jenkins, tokens, ...rest } = config
   return {
     ...rest,
     etcd: {
@@ -241,6 +262,11 @@ export function maskedConfig(config: Config): Record<string, unknown> {
       botToken: mask,
       signingSecret: slack.signingSecret === null ? null : mask,
       appToken: slack.appToken === null ? null : mask,
+    },
+    jenkins: jenkins && {
+      ...jenkins,
+      server: jenkins.server && { ...jenkins.server, token: mask },
+      hooks: jenkins.hooks.map(hook => ({ ...hook, secret: mask })),
     },
     tokens: { ...tokens, bootstrap: tokens.bootstrap === null ? null : mask },
   }

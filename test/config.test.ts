@@ -411,6 +411,8 @@ it('the example is a good file, and every key of it is used', () => {
       '/run/secrets/gkube/bootstrap-token': 'b'.repeat(32),
       '/run/secrets/gkube/slack-bot-token': 'xoxb-1',
       '/run/secrets/gkube/slack-signing-secret': 's',
+      '/run/secrets/gkube/jenkins-token': 't',
+      '/run/secrets/gkube/jenkins-hook-shop': 'h'.repeat(32),
       '/run/secrets/gkube/pull-secret/.dockerconfigjson':
         '{"auths":{"ghcr.io":{"username":"u","password":"p"}}}',
     },

@@ -146,6 +146,7 @@ export function peopleOf(parsed: ParsedConfig): Record<string, Person> {
         name: person.name ?? id,
         email: person.email ?? null,
         slack: person.slack ?? null,
+        jenkins: person.jenkins ?? id,
         grants: [
           ...person.grants,
           ...Object.values(parsed.groups).flatMap(group => (group.members.includes(id) ? group.grants : [])),

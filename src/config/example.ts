@@ -70,6 +70,7 @@ people:
     name: Ana Alves
     email: ana@example.com
     slack: U012AB3CD
+    jenkins: aalves
     grants:
       - { role: deployer, apps: [web, api], environments: [staging, production] }
   ben:
@@ -101,6 +102,17 @@ slack: # tokens also by GKUBE_SLACK_BOT_TOKEN, GKUBE_SLACK_SIGNING_SECRET and GK
   members: [{ role: viewer, apps: ['*'], environments: [staging] }]
   compareLink: https://git.example.com/shop/{app}/compare/{from}...{to}
 
+jenkins: # the token also by GKUBE_JENKINS_TOKEN
+  url: https://jenkins.example.com/
+  user: gkube
+  tokenFile: /run/secrets/gkube/jenkins-token # an API token of that user
+  hooks:
+    shop:
+      secretFile: /run/secrets/gkube/jenkins-hook-shop # hooks come in at /hooks/jenkins/<secret>
+      jobs: [shop/*]
+  channel: C012AB3CD
+  events: changes # all, changes or failures
+
 tokens:
   maxLifetime: 8760h
   bootstrapFile: /run/secrets/gkube/bootstrap-token # or bootstrapEnv
@@ -120,6 +132,8 @@ log:
 const others: Readonly<Record<string, unknown>> = {
   passwordEnv: 'GKUBE_REGISTRY_PASSWORD',
   bootstrapEnv: 'GKUBE_BOOTSTRAP_TOKEN',
+  tokenEnv: 'JENKINS_TOKEN',
+  secretEnv: 'JENKINS_HOOK_SECRET',
   botTokenEnv: 'SLACK_BOT_TOKEN',
   signingSecretEnv: 'SLACK_SIGNING_SECRET',
   appTokenEnv: 'SLACK_APP_TOKEN',
@@ -144,7 +158,7 @@ export function exampleOf(path: Path): string | null {
 const elsewhere = ([top, ...rest]: Path): Path =>
   top === 'environments' ? ['defaults', ...rest.slice(1)] : ['environments', 'production', ...rest]
 
-const named = ['environments', 'clusters', 'people', 'groups']
+const named = ['environments', 'clusters', 'people', 'groups', 'hooks']
 
 /** The value at a path; where people choose the names (or it is a list), any neighbour's will do. */
 function find(data: unknown, path: Path, free = false): unknown {

@@ -79,6 +79,12 @@ const person = z.strictObject({
     .regex(/^[UW][A-Z0-9]{2,}$/, 'a Slack member id such as U012AB3CD (profile, Copy member ID)')
     .optional()
     .describe('the Slack member id'),
+  jenkins: z
+    .string()
+    .min(1)
+    .max(200)
+    .optional()
+    .describe('the user id in Jenkins, where it is not the same as the key'),
   grants: z.array(grantSchema).max(100).default([]).describe('what this person may do, and where'),
 })
 
@@ -130,6 +136,44 @@ const slack = z.strictObject({
     .describe('the page that compares two revisions; {app}, {from} and {to} are filled in'),
 })
 
+const hook = z.strictObject({
+  secretFile: filePath
+    .optional()
+    .describe(
+      'a file that holds its secret: the end of its address, a password, a Bearer token, or the key of an HMAC',
+    ),
+  secretEnv: variableName.optional().describe('the environment variable that holds it'),
+  jobs: z
+    .array(z.string().min(1).max(500))
+    .min(1)
+    .max(1000)
+    .default(['*'])
+    .describe('the jobs it may tell of: full paths, `shop/*` for all below a folder, * for all'),
+})
+
+const jenkins = z.strictObject({
+  url: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe('the address of Jenkins; without it builds are only known from hooks, and none is started'),
+  user: z.string().min(1).max(200).optional().describe('the Jenkins user that gkube is'),
+  tokenFile: filePath.optional().describe('a file that holds an API token of that user'),
+  tokenEnv: variableName.optional().describe('the environment variable that holds it'),
+  hooks: z
+    .record(label(40), hook)
+    .default({})
+    .describe('who may tell of builds at /hooks/jenkins, by a name of your own'),
+  channel: z
+    .string()
+    .regex(/^[CG][A-Z0-9]{2,}$/, 'a Slack channel id such as C012AB3CD (channel details, at the bottom)')
+    .optional()
+    .describe('the Slack channel where builds of registered apps are told; others by /gkube subscribe'),
+  events: z
+    .enum(['all', 'changes', 'failures'])
+    .default('changes')
+    .describe('what is told there: changes are first failures and back to normal'),
+})
+
 const registry = z.strictObject({
   host: registryHost
     .optional()
@@ -169,6 +213,7 @@ export const configSchema = z
       .default([])
       .describe('credentials to resolve tags to digests; public images need none'),
     slack: slack.optional().describe('the Slack app; left out: no Slack'),
+    jenkins: jenkins.optional().describe('Jenkins and its hooks; left out: no Jenkins'),
     tokens: z
       .strictObject({
         maxLifetime: duration.default('8760h').describe('no API token may be made to live longer'),

@@ -112,6 +112,32 @@ export const variables: readonly Variable[] = [
     secret: true,
   },
   {
+    name: 'GKUBE_JENKINS_URL',
+    path: ['jenkins', 'url'],
+    description: 'the address of Jenkins',
+    example: 'https://jenkins.example.com/',
+  },
+  {
+    name: 'GKUBE_JENKINS_USER',
+    path: ['jenkins', 'user'],
+    description: 'the Jenkins user that gkube is',
+    example: 'gkube',
+  },
+  {
+    name: 'GKUBE_JENKINS_TOKEN',
+    path: [],
+    description: 'an API token of that user',
+    example: '…',
+    secret: true,
+  },
+  {
+    name: 'GKUBE_JENKINS_HOOK_SECRET',
+    path: [],
+    description: 'the secret of a hook that may tell of all jobs: /hooks/jenkins/<secret>',
+    example: '…',
+    secret: true,
+  },
+  {
     name: 'GKUBE_LOG_LEVEL',
     path: ['log', 'level'],
     description: 'debug, info, warn, error or silent',

@@ -268,7 +268,16 @@ const shape = {
     .array(z.strictObject({ target: z.string().min(1), name: objectName.optional(), patch: passThrough }))
     .default([])
     .describe('changes to rendered objects of a kind: maps merge, lists of named things merge by name'),
-  deployOn: z.union([z.literal('success'), z.strictObject({ branch: z.string() })]).optional(),
+  deployOn: z
+    .union([z.literal('success'), z.strictObject({ branch: z.string().min(1).max(500) })])
+    .optional()
+    .describe(
+      'a successful build of its job is deployed: each, or those of branches like `main` or `release/*`; a protected environment asks in the channel',
+    ),
+  onAbort: z
+    .enum(['rollback', 'continue'])
+    .default('continue')
+    .describe('a Jenkins step is aborted while its deploy runs: roll it back, or let it go on'),
 } as const
 
 /** The keys of an App as written, before an environment is merged in. */

@@ -2,6 +2,7 @@
 import type { Core } from './core.ts'
 import { adoption } from './use-cases/adopt.ts'
 import { apps } from './use-cases/apps.ts'
+import { builds } from './use-cases/builds.ts'
 import { decisions } from './use-cases/decide.ts'
 import type { Deps } from './use-cases/deps.ts'
 import { doctor } from './use-cases/doctor.ts'
@@ -25,6 +26,7 @@ export function coreOf(given: Deps): Core {
   return {
     ...adoption(deps),
     ...apps(deps),
+    ...builds(),
     ...decisions(deps),
     ...follow(deps),
     ...freezes(deps),

@@ -1,11 +1,13 @@
 // The verbs that every surface calls, with the schemas of their inputs (the wire format of the API).
 // Types only: each verb lives in use-cases/, main.ts wires them into one `Core`.
 import { z } from 'zod'
+import type { AdoptInput, AdoptionInput, AdoptionPlan } from './adoption/verbs.ts'
 import { type App, type AppSpec, appSchema } from './app.ts'
+import type { BuildVerbs } from './builds/verbs.ts'
 import type { EventFacts, KubeObject, PodFacts } from './cluster.ts'
 import type { Freeze } from './coordination.ts'
 import type { Actor, Deploy, Diagnosis, Progress } from './deploy.ts'
-import { foreignTools, kinds } from './deploy.ts'
+import { kinds } from './deploy.ts'
 import type { Drift } from './drift.ts'
 import { environmentName, type Grant, grantSchema } from './environment.ts'
 import type { Revision } from './kv.ts'
@@ -32,7 +34,9 @@ export const requestInput = z.strictObject({
   job: jobPath.optional(),
   /** `deploy -f`: registers this spec and deploys it in one transaction. */
   spec: appSchema.optional(),
-  environment: environmentName,
+  environment: environmentName
+    .optional()
+    .describe('default: the only one of the app that the caller may deploy to'),
   revision: revision
     .optional()
     .describe('deploy: what to run; rollback: where to (default: the last good one)'),
@@ -66,71 +70,18 @@ export const requestInput = z.strictObject({
         .nullable()
         .default(null),
       note: why.default(''),
+      commit: z.string().max(64).nullish().describe('GIT_COMMIT'),
+      branch: z.string().max(500).nullish().describe('GIT_BRANCH'),
+      user: z.string().max(200).nullish().describe('who started the build, as Jenkins names them'),
     })
     .prefault({}),
-})
-export type RequestInput = z.output<typeof requestInput>
-
-/** Takes over a workload that is there. First it is shown, then asked for with the hash of what was shown. */
-export const adoptionInput = z.strictObject({
-  ...place,
-  workload: z
-    .string()
-    .max(300)
-    .describe('kind and name: deployment/web, statefulset/db, replicationcontroller/old')
-    .meta({ examples: ['deployment/web'] }),
-  revision: revision.optional().describe('what to run; default: what runs there, where its image says'),
-  forceFrom: z.array(z.enum(foreignTools)).max(3).default([]).describe('take it from a tool that writes it'),
-  takeFrom: z
-    .array(z.string().min(1).max(128))
-    .max(10)
-    .default([])
-    .describe("managers whose fields are taken over, beside kubectl's"),
-  replaceByDeployment: z
+  olderBuild: z
     .boolean()
     .default(false)
-    .describe('a ReplicationController becomes a Deployment, without a failed request'),
+    .describe('deploy this build although a newer one of its job was asked for: a person says so'),
+  again: z.boolean().default(false).describe('deploy this build although it was deployed there before'),
 })
-export type AdoptionInput = z.output<typeof adoptionInput>
-
-export const adoptInput = adoptionInput.extend({
-  confirm: z
-    .string()
-    .regex(/^[0-9a-f]{64}$/, 'the hash that the plan answered')
-    .describe('hash of the plan'),
-  idempotencyKey: z.string().min(1).max(200).optional(),
-  wait: requestInput.shape.wait,
-  source: requestInput.shape.source,
-})
-export type AdoptInput = z.output<typeof adoptInput>
-
-/** What an adoption would do, and all it found. Nothing is written. */
-export type AdoptionPlan = {
-  readonly app: string
-  readonly environment: string
-  /** `Deployment shop/web`. */
-  readonly workload: string
-  readonly revision: string
-  readonly image: string
-  readonly steps: readonly string[]
-  /** sha256 of all of this: asked for with it, what was shown is what happens. */
-  readonly hash: string
-  readonly objects: readonly PlannedObject[]
-  /** What was found around it and what becomes of it. */
-  readonly found: readonly { readonly object: string; readonly becomes: string }[]
-  /** Who owns fields of what is taken over. */
-  readonly managers: readonly {
-    readonly object: string
-    readonly manager: string
-    readonly fields: number
-    readonly at: number | null
-    /** True: they become gkube's. False: they stay. */
-    readonly moves: boolean
-  }[]
-  readonly notes: readonly string[]
-  /** Why it would be refused; empty means it can run. */
-  readonly refusals: readonly string[]
-}
+export type RequestInput = z.output<typeof requestInput>
 
 export const planInput = z.strictObject({
   app: appName.optional(),
@@ -319,7 +270,7 @@ export type RunEvent =
   | { readonly kind: 'ended'; readonly exitCode: number; readonly message: string }
 
 /** Every verb checks the caller's rights itself and throws UserError where it must not be done. */
-export type Core = {
+export type Core = BuildVerbs & {
   applyApp(
     caller: Caller,
     app: App,

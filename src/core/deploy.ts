@@ -197,6 +197,10 @@ export const deploySchema = z.object({
     build: z.int().positive().nullable(),
     url: z.string().max(1000).nullable(),
     note: z.string().max(500),
+    commit: z.string().max(64).nullish(),
+    branch: z.string().max(500).nullish(),
+    /** Who started the build, as Jenkins names them. */
+    user: z.string().max(200).nullish(),
   }),
   params: z.object({
     replicas: z.int().min(0).max(10_000).nullable(),

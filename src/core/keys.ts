@@ -58,6 +58,30 @@ export function keysBelow(root = '/gkube/v1/') {
     auditIn: (env: string) => `${root}audit/${env}/`,
     audit: (env: string, id: string) => `${root}audit/${env}/${id}`,
     seen: (source: string, event: string) => `${root}seen/${source}/${encodeURIComponent(event)}`,
+    /** Hooks of Jenkins that were taken and have no effect yet. */
+    inbox: `${root}inbox/jenkins/`,
+    inboxEntry: (id: string) => `${root}inbox/jenkins/${id}`,
+    /** What gkube knows of Jenkins builds, by its own id. */
+    jenkinsBuilds: `${root}jenkins/builds/`,
+    jenkinsBuild: (id: string) => `${root}jenkins/builds/${id}`,
+    jenkinsConsole: (id: string) => `${root}jenkins/console/${id}`,
+    /** Builds that are followed: what a new follower reads. */
+    jenkinsOpen: `${root}jenkins/open/`,
+    jenkinsOpenEntry: (id: string) => `${root}jenkins/open/${id}`,
+    jenkinsNumbers: (job: string) => `${root}jenkins/numbers/${encodeURIComponent(job)}/`,
+    /** Padded: keys sort as numbers do. */
+    jenkinsNumber: (job: string, number: number) =>
+      `${root}jenkins/numbers/${encodeURIComponent(job)}/${String(number).padStart(10, '0')}`,
+    jenkinsQueue: (id: number) => `${root}jenkins/queue/${id}`,
+    jenkinsJob: (job: string) => `${root}jenkins/jobs/${encodeURIComponent(job)}`,
+    /** The one deploy of a build of a job, and the newest of its builds that was asked for. */
+    buildDeploy: (env: string, app: string, job: string, number: number) =>
+      `${root}builds/${env}/${app}/${encodeURIComponent(job)}/${number}`,
+    newestBuild: (env: string, app: string, job: string) =>
+      `${root}newest/${env}/${app}/${encodeURIComponent(job)}`,
+    subscriptions: `${root}subscriptions/`,
+    subscriptionsOf: (channel: string) => `${root}subscriptions/${channel}/`,
+    subscription: (channel: string, app: string) => `${root}subscriptions/${channel}/${app}`,
     tokens: `${root}tokens/`,
     token: (id: string) => `${root}tokens/${id}`,
     quarantine: (env: string, app: string, id: string) => `${root}quarantine/${env}/${app}/${id}`,

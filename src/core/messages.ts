@@ -1,6 +1,7 @@
 // What the notifier keeps of the messages of one deploy, and the shapes between it and the renderer. The record says
 // what was posted where; what a message says is a pure function of the facts (surfaces/slack/messages/).
 import { z } from 'zod'
+import type { Build, Console, Subscription } from './builds/build.ts'
 import type { Deploy, Diagnosis, Progress } from './deploy.ts'
 import type { Environment } from './environment.ts'
 
@@ -21,10 +22,17 @@ const postSchema = z.object({
 })
 export type Post = z.output<typeof postSchema>
 
-/** `messages/<deploy>`: begun in the transaction of the request, written by the elected notifier after that. */
+/**
+ * `messages/<id>`: begun in the transaction of what they tell, written by the elected notifier after that. A deploy has
+ * one, under its own id; a build has one for each channel, under `<build id>.<channel>`.
+ */
 export const messagesSchema = z.object({
   schema: z.literal(1),
+  /** The deploy that they tell of; where `of` says build: the id of that. */
   deploy: z.string(),
+  of: z.enum(['deploy', 'build']).optional(),
+  /** The id of other messages: the main one is posted into the thread of theirs, where that is posted. */
+  under: z.string().optional(),
   /** Channel ids in order of preference: where it was asked for, then the environment's. The first that takes it. */
   channels: z.array(z.string()).max(4),
   main: postSchema.nullable(),
@@ -65,6 +73,16 @@ export type MessageFacts = {
   readonly now: number
 }
 
+/** All that the messages of one build are rendered from. */
+export type BuildMessageFacts = {
+  readonly build: Build
+  /** The last lines of a build that failed. */
+  readonly console: Console | null
+  /** What the channel subscribed to; `asked`: it was started from there. */
+  readonly events: Subscription['events'] | 'asked'
+  readonly now: number
+}
+
 /** One message; `blocks` are Block Kit, opaque to the core. */
 export type Rendered = { readonly text: string; readonly blocks: readonly object[] }
 
@@ -87,4 +105,9 @@ export type Renderer = {
   thread(facts: MessageFacts): readonly ThreadEntry[]
   /** What an approver is told by direct message, also after it was decided; null: nothing. */
   direct(facts: MessageFacts, at: { readonly reminder: boolean }): Rendered | null
+  /** The message of a build and its thread. */
+  build: {
+    main(facts: BuildMessageFacts): Rendered
+    thread(facts: BuildMessageFacts): readonly ThreadEntry[]
+  }
 }

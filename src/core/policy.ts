@@ -9,6 +9,9 @@ export const actions = [
   'deploy',
   'cancel',
   'run',
+  'build',
+  'answer_input',
+  'subscribe',
   'approve',
   'lock',
   'freeze',
@@ -23,7 +26,16 @@ export const actions = [
 ] as const
 export type Action = (typeof actions)[number]
 
-const deployer: readonly Action[] = ['view', 'deploy', 'cancel', 'run', 'apply_app']
+const deployer: readonly Action[] = [
+  'view',
+  'deploy',
+  'cancel',
+  'run',
+  'apply_app',
+  'build',
+  'answer_input',
+  'subscribe',
+]
 const operator: readonly Action[] = [
   ...deployer,
   'lock',
@@ -39,7 +51,7 @@ const operator: readonly Action[] = [
 /** What each role may do. An approver only looks and decides. */
 export const roleActions: Readonly<Record<Role, readonly Action[]>> = {
   viewer: ['view'],
-  approver: ['view', 'approve'],
+  approver: ['view', 'approve', 'answer_input'],
   deployer,
   operator,
   admin: actions,
@@ -60,6 +72,9 @@ const words: Readonly<Record<Action, string>> = {
   deploy: 'deploy',
   cancel: 'cancel deploys of',
   run: 'run commands of',
+  build: 'start builds of',
+  answer_input: 'answer the pipelines of',
+  subscribe: 'subscribe channels to',
   approve: 'approve',
   lock: 'lock',
   freeze: 'freeze',

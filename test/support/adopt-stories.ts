@@ -1,7 +1,12 @@
 // Taking over what was there before gkube, as stories that any cluster can tell: test/e2e/adopt.test.ts on the
 // stand-in, test/cluster/ on a real control plane. kubectl made what is adopted.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type AdoptionInput, type AdoptionPlan, adoptInput, adoptionInput } from '../../src/core/core.ts'
+import {
+  type AdoptionInput,
+  type AdoptionPlan,
+  adoptInput,
+  adoptionInput,
+} from '../../src/core/adoption/verbs.ts'
 import type { Deploy } from '../../src/core/deploy.ts'
 import type { Json } from '../sandbox/cluster/wire.ts'
 import type { Ground } from './drift-stories.ts'

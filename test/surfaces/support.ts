@@ -1,11 +1,11 @@
 // A small Core in memory that behaves: states move, streams resume, errors are the real ones. The surfaces' tests
 // drive it over real HTTP. What a deploy does is in its revision: `crash` fails and rolls back, `hang` runs until
 // it is told, `approve` waits for a vote; anything else succeeds. The real core has its own tests.
+import type { AdoptionPlan } from '../../src/core/adoption/verbs.ts'
 import { type App, appSchema, appSpecSchema } from '../../src/core/app.ts'
 import type { EventFacts, PodFacts } from '../../src/core/cluster.ts'
 import type { Freeze } from '../../src/core/coordination.ts'
 import type {
-  AdoptionPlan,
   Caller,
   Core,
   DeployEvent,
@@ -18,11 +18,14 @@ import type {
 } from '../../src/core/core.ts'
 import { type Deploy, type Diagnosis, isTerminal, type Progress, type Step } from '../../src/core/deploy.ts'
 import { seconds } from '../../src/core/units.ts'
+import { builds } from '../../src/core/use-cases/builds.ts'
 import type { Workload } from '../../src/core/workload.ts'
 import { UserError } from '../../src/errors.ts'
 
 /** Tokens that the memory core knows: what they may. */
 export const tokens = { admin: 'tok-admin', viewer: 'tok-viewer' } as const
+
+type Placed = RequestInput & { readonly environment: string }
 
 type Held = {
   deploy: Deploy
@@ -341,7 +344,7 @@ export function memoryCore(options: { stepMs?: number } = {}): MemoryCore {
     yield { kind: 'ended', exitCode: words[0] === 'exit' ? Number(words[1]) : 0, message: '' }
   }
 
-  function newDeploy(caller: Caller, input: RequestInput, app: string): Deploy {
+  function newDeploy(caller: Caller, input: Placed, app: string): Deploy {
     const id = `01J8ZQ4T9V8Y5M3N2P1R0S${String(++ids).padStart(4, '0')}`
     return {
       ...emptyDeploy,
@@ -383,7 +386,14 @@ export function memoryCore(options: { stepMs?: number } = {}): MemoryCore {
     refusals: target === 'refused' ? ['selector is immutable'] : [],
   })
 
-  const asking = { kind: 'deploy' as const, claims: [], replace: false, force: false }
+  const asking = {
+    kind: 'deploy' as const,
+    claims: [],
+    replace: false,
+    force: false,
+    olderBuild: false,
+    again: false,
+  }
   const adoptionOf = (app: string, environment: string, workload: string): AdoptionPlan => ({
     app,
     environment,
@@ -463,6 +473,7 @@ export function memoryCore(options: { stepMs?: number } = {}): MemoryCore {
       appNamed(app)
       apps.delete(app)
     },
+    ...builds(),
     planAdoption: async (caller, input) => {
       admin(caller, 'adopt')
       appNamed(input.app)
@@ -481,7 +492,8 @@ export function memoryCore(options: { stepMs?: number } = {}): MemoryCore {
         source,
       })
     },
-    request: async (caller, input) => {
+    request: async (caller, { environment = 'staging', ...given }) => {
+      const input: Placed = { ...given, environment }
       admin(caller, `deploy to ${input.environment}`)
       const earlier = input.idempotencyKey && seen.get(input.idempotencyKey)
       if (earlier) return { deploy: held(earlier).deploy, repeated: true }

@@ -5,10 +5,11 @@ import { type Adoption, imageOf, revisionIn } from '../adoption/adoption.ts'
 import { movesWith } from '../adoption/foreign.ts'
 import { previewOf } from '../adoption/preview.ts'
 import { namesOf, podsOfWorkload, readByPods, survey } from '../adoption/survey.ts'
+import type { AdoptionInput, AdoptionPlan } from '../adoption/verbs.ts'
 import { specFor } from '../app-environment.ts'
 import { unifiedDiff } from '../changes/diff.ts'
 import { type Cluster, ClusterError, type KubeObject, nameOf } from '../cluster.ts'
-import type { AdoptionInput, AdoptionPlan, Caller, Core, PlannedObject } from '../core.ts'
+import type { Caller, Core, PlannedObject } from '../core.ts'
 import type { AdoptParams } from '../deploy.ts'
 import { type Environment, namespaceOf } from '../environment.ts'
 import { Refusal } from '../freezing.ts'
@@ -48,7 +49,14 @@ export function adoption(deps: Deps): Pick<Core, 'planAdoption' | 'adopt'> {
       if (worked.adoption.hash !== confirm)
         throw new UserError('conflict', changedSinceShown, { details: { hash: worked.adoption.hash } })
       if (worked.refusals.length > 0) throw new UserError('conflict', worked.refusals.join(' '))
-      return ask(caller, { ...asked, claims: [], replace: false, force: false })
+      return ask(caller, {
+        ...asked,
+        claims: [],
+        replace: false,
+        force: false,
+        olderBuild: false,
+        again: false,
+      })
     },
   }
 }

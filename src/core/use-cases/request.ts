@@ -26,7 +26,11 @@ const seenSchema = z.object({ schema: z.literal(1), deploy: z.string() })
 const dedupSeconds = 24 * 3600
 
 /** What is asked for inside: adoptions too, which have a verb of their own outside (adopt.ts). */
-export type Asked = Omit<RequestInput, 'kind'> & { readonly kind: Kind; readonly adopt?: AdoptParams }
+export type Asked = Omit<RequestInput, 'kind' | 'environment'> & {
+  readonly kind: Kind
+  readonly environment: string
+  readonly adopt?: AdoptParams
+}
 
 const actionOf: Partial<Record<Kind, Action>> = { delete: 'delete', adopt: 'adopt' }
 
@@ -34,9 +38,15 @@ export type Origin = { readonly channel: string | null }
 
 export function request(
   deps: Deps,
-): (caller: Caller, input: Asked, origin?: Origin) => Promise<{ deploy: Deploy; repeated: boolean }> {
+): (
+  caller: Caller,
+  input: Omit<Asked, 'environment'> & { readonly environment?: string },
+  origin?: Origin,
+) => Promise<{ deploy: Deploy; repeated: boolean }> {
   const { kv, keys, clock } = deps
-  return async (caller, input, origin = { channel: null }) => {
+  return async (caller, given, origin = { channel: null }) => {
+    if (given.environment === undefined) throw new UserError('bad_input', 'Name an environment.')
+    const input: Asked = { ...given, environment: given.environment }
     const environment = environmentNamed(deps, input.environment)
     const app = await appOf(deps, caller, input)
     demand(caller, actionOf[input.kind] ?? 'deploy', { app, environment }, deps.people)

@@ -1,10 +1,11 @@
 // Schemas of what the API answers, for the OpenAPI document. The core has these as types only: `Same` makes the
 // compiler refuse a schema that drifts from its type. Answers are not parsed at run time; the tests do it.
+
 import { z } from 'zod'
+import type { AdoptionPlan } from '../../core/adoption/verbs.ts'
 import type { EventFacts, PodFacts } from '../../core/cluster.ts'
 import { freezeSchema } from '../../core/coordination.ts'
 import type {
-  AdoptionPlan,
   ApprovalRequest,
   Caller,
   Check,

@@ -1,14 +1,8 @@
 // Routes about what runs: status, pods, logs, events, one-off commands, release, clusters.
+
 import { z } from 'zod'
-import {
-  adoptInput,
-  adoptionInput,
-  execInput,
-  type LogChunk,
-  logsInput,
-  type RunEvent,
-  runInput,
-} from '../../core/core.ts'
+import { adoptInput, adoptionInput } from '../../core/adoption/verbs.ts'
+import { execInput, type LogChunk, logsInput, type RunEvent, runInput } from '../../core/core.ts'
 import { deploySchema } from '../../core/deploy.ts'
 import { duration, label, objectName } from '../../core/units.ts'
 import { adoptionPlan, cluster, event, logChunk, pod, runEvents, status } from './answers.ts'

@@ -84,6 +84,7 @@ export const plainRenderer: Renderer = {
   ],
   direct: ({ deploy }, { reminder }) =>
     message(`${reminder ? 'reminder: ' : ''}${deploy.app} ${deploy.revision} ${deploy.phase}`),
+  build: { main: ({ build }) => message(`${build.job} ${build.number} ${build.phase}`), thread: () => [] },
 }
 
 export const diagnosis: Diagnosis = {

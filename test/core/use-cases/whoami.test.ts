@@ -35,7 +35,11 @@ describe('whoami', () => {
         protected: false,
         breakGlass: false,
         may: [
-          { app: '*', actions: ['view', 'deploy', 'cancel', 'run', 'apply_app'], by: [deployer] },
+          {
+            app: '*',
+            actions: actions.filter(action => roleActions.deployer.includes(action)),
+            by: [deployer],
+          },
           {
             app: 'web',
             actions: actions.filter(action => roleActions.operator.includes(action)),
@@ -48,7 +52,7 @@ describe('whoami', () => {
         protected: true,
         breakGlass: true,
         // `*` does not cover what is protected, except to look.
-        may: [{ app: '*', actions: ['view', 'approve'], by: [deployer, approver] }],
+        may: [{ app: '*', actions: ['view', 'answer_input', 'approve'], by: [deployer, approver] }],
       },
     ])
   })

@@ -1,6 +1,6 @@
 // `gkube adopt`: what taking over a workload would change, then a question, then the deploy that does it. The question
 // is answered for exactly what was shown: the server refuses it where anything has changed since.
-import type { AdoptionPlan } from '../../../core/core.ts'
+import type { AdoptionPlan } from '../../../core/adoption/verbs.ts'
 import { ago } from '../../../core/words.ts'
 import { UserError } from '../../../errors.ts'
 import { type Cli, exitCodes } from '../cli.ts'

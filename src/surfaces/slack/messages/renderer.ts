@@ -1,6 +1,7 @@
 // What the notifier is given: from the facts of a deploy to its messages. A table of contents; pure.
 import type { Actor } from '../../../core/deploy.ts'
 import type { Renderer } from '../../../core/messages.ts'
+import { buildMessage, buildThread } from './build.ts'
 import { directMessage } from './direct.ts'
 import { mainMessage } from './main.ts'
 import { threadEntries } from './thread.ts'
@@ -15,5 +16,6 @@ export function slackRenderer(options: {
     main: facts => mainMessage(facts, options),
     thread: facts => threadEntries(facts, options),
     direct: (facts, at) => directMessage(facts, { ...options, reminder: at.reminder }),
+    build: { main: buildMessage, thread: buildThread },
   }
 }
