@@ -33,17 +33,13 @@ export function jenkinsOf(
   checkServer(token === null && named ? { ...parts, token: '' } : parts, report)
   const hooks = hooksOf(jenkins?.hooks ?? {}, { secrets, report })
   if (hookSecret) hooks.push({ name: 'default', secret: hookSecret, jobs: ['*'] })
-  for (const { name, secret } of hooks)
-    if (secret.length < shortestSecret)
-      report({
-        path: ['jenkins', 'hooks', name],
-        expected: `a secret of ${shortestSecret} characters or more, not ${secret.length}; make one with: openssl rand -hex 32`,
-      })
+  for (const { name, secret } of hooks.filter(hook => hook.secret.length < shortestSecret))
+    report({
+      path: ['jenkins', 'hooks', name],
+      expected: `a secret of ${shortestSecret} characters or more, not ${secret.length}; make one with: openssl rand -hex 32`,
+    })
   return {
-    server:
-      url !== null && user !== null && token !== null
-        ? { url: url.endsWith('/') ? url : `${url}/`, user, token }
-        : null,
+    server: url && user && token ? { url: url.endsWith('/') ? url : `${url}/`, user, token } : null,
     hooks,
     channel: jenkins?.channel ?? null,
     events: jenkins?.events ?? 'changes',
