@@ -43,3 +43,32 @@ export const optionIds = {
   environment: 'gkube:environment',
   revision: 'gkube:revision',
 } as const
+
+/** On messages of a build. A build's id is gkube's own (core/builds/build.ts), never Jenkins' number. */
+export const buildActionIds = {
+  /** `build id/input id`: goes on at an input that asks for nothing */
+  proceed: 'gkube:build_proceed',
+  /** `build id/input id`: the input asks for parameters; opens a dialog, which answers it */
+  input: 'gkube:build_input',
+  /** `build id/input id` */
+  abort: 'gkube:build_abort',
+  /** build id: also takes it out of the queue */
+  stop: 'gkube:build_stop',
+  /** build id: answers only the one who clicked */
+  log: 'gkube:build_log',
+  /** `build id/environment/app`: one of the build's offers */
+  deploy: 'gkube:build_deploy',
+  /** build id: the build dialog with its job and parameters filled in */
+  again: 'gkube:build_again',
+} as const
+
+export const buildViewIds = {
+  build: 'gkube:build',
+  input: 'gkube:build_input',
+} as const
+
+export const buildOptionIds = {
+  job: 'gkube:job',
+  /** A parameter with more choices than Slack shows at once. */
+  choice: 'gkube:build_choice',
+} as const
