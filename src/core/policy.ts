@@ -111,6 +111,8 @@ export type Person = {
   /** The key in `people`; left out for a group. */
   readonly id?: string
   readonly name: string
+  /** The user id in Jenkins, where it is not the same as `id`. */
+  readonly jenkins?: string
   readonly grants: readonly Grant[]
 }
 

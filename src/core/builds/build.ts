@@ -8,6 +8,8 @@ import { results, testsSchema } from './event.ts'
 
 const time = z.int().nonnegative()
 const short = z.string().max(500)
+/** What a person gave for a parameter: it must reach Jenkins whole. */
+const given = z.string().max(10_000)
 
 export const buildPhases = [
   /** Wanted from Slack or the API; Jenkins was not asked yet. */
@@ -66,7 +68,7 @@ export const inputSchema = z.object({
       at: time,
       state: z.enum(['wanted', 'sent', 'refused']),
       /** Parameters given; never those of type password. */
-      parameters: z.record(z.string().max(200), short),
+      parameters: z.record(z.string().max(200), given),
       note: short,
     })
     .nullable(),
@@ -116,7 +118,7 @@ export const buildSchema = z.object({
   askedBy: actorSchema.nullable(),
   /** Who started it in Jenkins, as Slack member, where that is known. */
   startedBy: z.object({ name: short, slack: z.string().max(40).nullable() }).nullable(),
-  parameters: z.record(z.string().max(200), short),
+  parameters: z.record(z.string().max(200), given),
   changes: z.array(changeSchema).max(20),
   changesTotal: z.int().nonnegative(),
   tests: testsSchema.nullable(),

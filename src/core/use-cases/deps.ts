@@ -1,6 +1,8 @@
 // What use cases are given. Each takes the part it needs by `Pick`; main.ts (through core-of.ts) hands over all of it.
 
 import { UserError } from '../../errors.ts'
+import type { Subscription } from '../builds/build.ts'
+import type { Jenkins } from '../builds/jenkins.ts'
 import type { Clock } from '../clock.ts'
 import type { Cluster } from '../cluster.ts'
 import type { Check } from '../core.ts'
@@ -22,6 +24,15 @@ export type EtcdFacts = {
   readonly alarms: readonly string[]
 }
 
+/** Jenkins as the configuration has it. */
+export type JenkinsSide = {
+  /** Null: no server is named: builds are only known from hooks, and none is started. */
+  readonly ask: Jenkins | null
+  /** Where builds of registered apps are told, and which; null: only where a channel subscribed. */
+  readonly channel: string | null
+  readonly events: Subscription['events']
+}
+
 export type Deps = {
   readonly kv: Kv
   readonly keys: Keys
@@ -36,6 +47,8 @@ export type Deps = {
   readonly people: readonly Person[]
   /** User groups of Slack and what their members may do: a denial names them. */
   readonly groups?: readonly Pick<Person, 'name' | 'grants'>[]
+  /** Left out: none is configured. */
+  readonly jenkins?: JenkinsSide | null
   /** How etcd itself is; left out: doctor does not say. */
   readonly etcd?: () => Promise<EtcdFacts>
   /** What else doctor looks at: Slack, Jenkins. */
