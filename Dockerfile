@@ -1,4 +1,5 @@
-# The gkube server and command line. Node runs the TypeScript sources as they are, so nothing is compiled here.
+# The gkube server and command line. Node runs the TypeScript sources as they are, so nothing but
+# the file for agents is built here.
 # Build: docker build -t gkube .     Run: docker run --rm gkube --help
 FROM node:24-slim AS packages
 WORKDIR /app
@@ -6,10 +7,20 @@ COPY package.json package-lock.json ./
 # No scripts of packages run: none is needed at run time.
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund && npm cache clean --force
 
+# The command line as one file, which agents fetch from the server (GET /cli).
+FROM node:24-slim AS cli
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --ignore-scripts --no-audit --no-fund
+COPY src ./src
+COPY scripts ./scripts
+RUN node scripts/write-cli.ts
+
 FROM node:24-slim
 ENV NODE_ENV=production
 WORKDIR /app
 COPY --from=packages /app/node_modules ./node_modules
+COPY --from=cli /app/dist/cli.mjs ./dist/cli.mjs
 COPY package.json LICENSE README.md ./
 COPY bin ./bin
 COPY src ./src

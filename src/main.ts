@@ -1,7 +1,8 @@
-// The `gkube` command: argv → surfaces/cli. Signals become one AbortSignal; what runs on this machine (serve, sandbox,
-// config, rbac) is imported only when it is asked for: a command for a server must not pay for loading one.
+// The `gkube` command: argv → surfaces/cli. What runs on this machine (serve, sandbox, config, rbac) is imported only
+// when it is asked for: a command for a server must not pay for loading one.
 import type { Io, Local } from './surfaces/cli/cli.ts'
-import { runCli } from './surfaces/cli/run-cli.ts'
+import { runProcess } from './surfaces/cli/run-process.ts'
+import { version } from './version.ts'
 
 const local: Local = {
   serve: async (options, { env }) => (await import('./serve.ts')).serve({ ...options, env }),
@@ -47,22 +48,4 @@ function printJson(io: Io, value: unknown): number {
   return 0
 }
 
-const stop = new AbortController()
-for (const name of ['SIGTERM', 'SIGINT'] as const)
-  process.on(name, () => {
-    // The second one means it. A server counts its signals itself.
-    if (stop.signal.aborted) process.exit(name === 'SIGINT' ? 130 : 143)
-    stop.abort(name)
-  })
-process.exitCode = await runCli(process.argv.slice(2), {
-  env: process.env,
-  cwd: process.cwd(),
-  // Opened only by the commands that read it.
-  get stdin() {
-    return process.stdin
-  },
-  stdout: process.stdout,
-  stderr: process.stderr,
-  signal: stop.signal,
-  local,
-})
+await runProcess({ local, version })

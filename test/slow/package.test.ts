@@ -13,29 +13,48 @@ const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { versio
 const run = (cwd: string, command: string, ...args: string[]): string =>
   execFileSync(command, args, { cwd, encoding: 'utf8', stdio: 'pipe', timeout: 170_000 })
 
-/** The sources of the Dockerfile's COPY lines that come from the checkout. */
-const copied = [...readFileSync('Dockerfile', 'utf8').matchAll(/^COPY (?!--from)(.+)$/gm)].flatMap(
-  ([, line = '']) => line.split(/\s+/).slice(0, -1),
-)
+/** The sources of the Dockerfile's COPY lines that come from the checkout, in the last stage or in all. */
+const stages = readFileSync('Dockerfile', 'utf8').split(/^(?=FROM )/m)
+const copiedIn = (text = '') =>
+  [...text.matchAll(/^COPY (?!--from)(.+)$/gm)].flatMap(([, line = '']) => line.split(/\s+/).slice(0, -1))
+const copied = copiedIn(stages.at(-1))
 
 it('the Dockerfile copies what is there, and .dockerignore lets it through', () => {
   expect(copied).toContain('src')
   const passed = [...readFileSync('.dockerignore', 'utf8').matchAll(/^!(.+)$/gm)].map(([, name]) => name)
-  expect(passed.sort()).toEqual([...new Set(copied)].sort())
-  for (const name of copied) expect(existsSync(name), name).toBe(true)
+  const all = copiedIn(stages.join(''))
+  expect(passed.sort()).toEqual([...new Set(all)].sort())
+  for (const name of all) expect(existsSync(name), name).toBe(true)
 })
 
 it('the image starts with production packages only', () => {
   const image = join(folder, 'image')
   mkdirSync(image)
-  for (const name of copied) cpSync(name, join(image, name), { recursive: true })
+  for (const name of [...copied, 'package-lock.json']) cpSync(name, join(image, name), { recursive: true })
   run(image, 'npm', 'ci', '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund')
   expect(existsSync(join(image, 'node_modules/typescript'))).toBe(false)
   expect(run(image, process.execPath, 'bin/gkube.js', '--version').trim()).toBe(version)
   // Everything a server loads is there: it gets as far as reading its configuration.
   const refused = run(image, 'sh', '-c', `${process.execPath} bin/gkube.js serve 2>&1 || true`)
   expect(refused).toMatch(/There is no gkube\.yaml/)
+  // There is no bundler in it: GET /cli is the file that its own stage made.
+  expect(cliOf(image, 'src/surfaces/http/cli-file.ts')).toMatch(/made without the command line as a file/)
+  run('.', process.execPath, 'scripts/write-cli.ts')
+  cpSync('dist/cli.mjs', join(image, 'dist/cli.mjs'))
+  expect(cliOf(image, 'src/surfaces/http/cli-file.ts')).toContain(`// gkube ${version}`)
 })
+
+/** The beginning of what GET /cli answers there, or why it does not. */
+const cliOf = (cwd: string, module: string): string =>
+  run(
+    cwd,
+    process.execPath,
+    '--input-type=module',
+    '-e',
+    `const { cliFile } = await import(${JSON.stringify(join(cwd, module))})
+     const text = await cliFile('${version}')().then(file => Buffer.from(file.body), error => error.message)
+     process.stdout.write(String(text).slice(0, 200))`,
+  )
 
 it('the npm package starts from its dist/', () => {
   const target = join(folder, 'npm')
@@ -46,6 +65,7 @@ it('the npm package starts from its dist/', () => {
   ) as [{ filename: string; files: { path: string }[] }]
   const files = packed.files.map(file => file.path)
   expect(files).toContain('dist/main.js')
+  expect(files).toContain('dist/cli.mjs')
   expect(files.filter(file => file.endsWith('.ts'))).toEqual([])
   run(target, 'npm', 'init', '-y')
   run(
@@ -59,6 +79,9 @@ it('the npm package starts from its dist/', () => {
     `./${packed.filename}`,
   )
   expect(run(target, process.execPath, 'node_modules/gkube/bin/gkube.js', '--version').trim()).toBe(version)
+  expect(cliOf(join(target, 'node_modules/gkube'), 'dist/surfaces/http/cli-file.js')).toContain(
+    `// gkube ${version}`,
+  )
 })
 
 it('an older Node is told what to do', () => {

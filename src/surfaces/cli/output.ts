@@ -1,10 +1,21 @@
 // What reaches the terminal: tables, JSON, colours, and nothing that a server's text could do to it. A closed pipe
 // is no crash. Words are core/words.ts, the live view of a deploy is live-view.ts.
-import { styleText } from 'node:util'
 import { clean, width } from './terminal-text.ts'
 
 export type Stream = NodeJS.WritableStream & { isTTY?: boolean; columns?: number }
-type Format = Parameters<typeof styleText>[0]
+
+// Not styleText of node:util: Node 18 has none, and a name that a module lacks keeps all of it from starting.
+const formats = {
+  bold: [1, 22],
+  dim: [2, 22],
+  red: [31, 39],
+  green: [32, 39],
+  yellow: [33, 39],
+  blue: [34, 39],
+  magenta: [35, 39],
+  cyan: [36, 39],
+} as const
+type Format = keyof typeof formats
 /** A cell of a table: text from anywhere, and how it looks. */
 export type Cell = string | { readonly text: string; readonly format: Format }
 
@@ -49,7 +60,7 @@ export function createOutput(options: {
     ;(to === 'stdout' ? stdout : stderr).write(text)
   }
   const paint: Output['paint'] = (format, text) =>
-    colored ? styleText(format, text, { validateStream: false }) : text
+    colored ? `\u001b[${formats[format][0]}m${text}\u001b[${formats[format][1]}m` : text
   const say = (text = '') => raw(`${text}\n`, json ? 'stderr' : 'stdout')
   return {
     tty,

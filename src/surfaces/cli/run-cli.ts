@@ -1,6 +1,5 @@
 // argv → one command → one exit code. What goes wrong is said here, once, in words and as JSON; a usage error shows
 // where the help is. The tree is program.ts; every command's file is loaded only when it runs.
-import { readFileSync } from 'node:fs'
 import { CommanderError } from 'commander'
 import { UserError, userErrorKinds } from '../../errors.ts'
 import { type Cli, exitCodes, type Io, type Local } from './cli.ts'
@@ -11,7 +10,10 @@ import { program } from './program.ts'
 type Globals = { json?: boolean; url?: string; tokenFile?: string; color?: boolean }
 
 /** Runs one command; never rejects. The exit codes are in docs/cli.md. */
-export async function runCli(argv: readonly string[], io: Io & { readonly local: Local }): Promise<number> {
+export async function runCli(
+  argv: readonly string[],
+  io: Io & { readonly local: Local; readonly version: string },
+): Promise<number> {
   const output = (globals: Globals): Output =>
     createOutput({
       stdout: io.stdout,
@@ -26,7 +28,7 @@ export async function runCli(argv: readonly string[], io: Io & { readonly local:
   const root = program(async (load, command) => {
     const globals = command.optsWithGlobals<Globals>()
     out = output(globals)
-    const cli = await makeCli(io, io.local, out, globals)
+    const cli = await makeCli(io, { out, globals })
     const action = (await load()) as (cli: Cli, args: unknown, options: unknown) => Promise<number> // program.ts pairs them
     code = await action(cli, command.processedArgs, globals)
   })
@@ -38,7 +40,7 @@ export async function runCli(argv: readonly string[], io: Io & { readonly local:
   })
   inherit(root)
   try {
-    if (asksVersion(argv)) out.raw(`${version()}\n`)
+    if (asksVersion(argv)) out.raw(`${io.version}\n`)
     else await root.parseAsync(argv, { from: 'user' })
     return code
   } catch (error) {
@@ -76,24 +78,23 @@ const pathOf = (command: ReturnType<typeof program>): string =>
 const asksVersion = (argv: readonly string[]): boolean =>
   argv.length === 1 && ['-V', '--version'].includes(argv[0] ?? '')
 
-const version = (): string =>
-  (JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as { version: string })
-    .version
-
-async function makeCli(io: Io, local: Local, out: Output, globals: Globals): Promise<Cli> {
+async function makeCli(
+  io: Parameters<typeof runCli>[1],
+  { out, globals }: { out: Output; globals: Globals },
+): Promise<Cli> {
   const { contextEnvironment, targetOf } = await import('./context.ts')
   const { createClient } = await import('./client.ts')
   const build = buildOf(io.env)
   return {
     io,
     out,
-    local,
+    local: io.local,
     build,
     client: () =>
       createClient({
         target: targetOf({ env: io.env, cwd: io.cwd, url: globals.url, tokenFile: globals.tokenFile }),
         via: build ? 'jenkins' : 'cli',
-        version: version(),
+        version: io.version,
         signal: io.signal,
         retrying: why => out.warn(`gkube: ${why} Trying again …`),
       }),

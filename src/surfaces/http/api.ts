@@ -156,6 +156,7 @@ function noRoute(ask: Ask): Refusal {
     '/readyz',
     '/metrics',
     '/openapi.json',
+    '/cli',
   ]
   const near = suggest(path, known)
   return new Refusal(

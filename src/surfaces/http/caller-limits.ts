@@ -3,8 +3,8 @@
 import { Refusal } from './failures.ts'
 
 export type CallerLimits = {
-  /** Counts a request; throws Refusal 429 when the token asks too often. */
-  request(caller: string): void
+  /** Counts a request; throws Refusal 429 when the token (or `what` else it is) asks too often. */
+  request(caller: string, what?: string): void
   /** Counts a stream until the returned function is called; throws Refusal 429 when there are too many. */
   stream(): () => void
 }
@@ -19,11 +19,11 @@ export function callerLimits(options: {
   const buckets = new Map<string, { left: number; at: number }>()
   let open = 0
   return {
-    request: caller => {
+    request: (caller, what = 'This token') => {
       const at = now()
       const before = buckets.get(caller) ?? { left: most, at }
       const left = Math.min(most, before.left + ((at - before.at) / 60_000) * most)
-      if (left < 1) throw tooMany('This token asks too often.', Math.ceil(((1 - left) * 60) / most))
+      if (left < 1) throw tooMany(`${what} asks too often.`, Math.ceil(((1 - left) * 60) / most))
       buckets.delete(caller)
       buckets.set(caller, { left: left - 1, at })
       // Whoever asked longest ago has a full bucket again, or nearly.

@@ -174,6 +174,9 @@ function openPaths(refer: Refer): Record<string, Json> {
     '/healthz': open('healthz', 'The process is alive', jsonContent({ type: 'object' })),
     '/readyz': open('readyz', 'Etcd and clusters answer, and it takes work (503 otherwise)', health),
     '/metrics': open('metrics', 'Prometheus metrics', { 'text/plain': { schema: { type: 'string' } } }),
+    '/cli': open('cli', 'The command line as one file for Node 18 and later: node gkube.mjs', {
+      'text/javascript': { schema: { type: 'string' } },
+    }),
     '/openapi.json': open('openapi', 'This document', jsonContent({ type: 'object' })),
   }
 }

@@ -10,6 +10,7 @@ import type { Core } from '../../core/core.ts'
 import { UserError } from '../../errors.ts'
 import { api, type RequestFacts, routes } from './api.ts'
 import { callerLimits } from './caller-limits.ts'
+import { cliFile } from './cli-file.ts'
 import { failureOf } from './failures.ts'
 import type { Metrics } from './metrics.ts'
 import { openApi } from './openapi.ts'
@@ -97,16 +98,18 @@ export function httpServer({
   const stopping = new AbortController()
   const shutdown = AbortSignal.any([stopping.signal, drain.closing])
   const measure = httpMetrics(metrics)
+  const limits = { ...defaultLimits, ...config.limits }
 
   const app = api({
     core,
     guard: tokenGuard(Date.now),
-    limits: callerLimits({ ...defaultLimits, ...config.limits, now: Date.now }),
+    limits: callerLimits({ ...limits, now: Date.now }),
     bodyLimit: config.bodyLimit ?? 1_572_864,
     heartbeatMs: timeouts.heartbeat,
     shutdown,
   })
   const ready = readiness(core, shutdown)
+  const cli = { file: cliFile(version), limits: callerLimits({ ...limits, now: Date.now }) }
   let document: object | undefined
   app.get('/healthz', ask => ask.json({ ok: true, version }))
   app.get('/readyz', async ask => {
@@ -117,6 +120,16 @@ export function httpServer({
   app.get('/openapi.json', ask => {
     document ??= openApi(routes, version)
     return ask.json(document)
+  })
+  // Open: it is the same for everybody and holds no secret.
+  app.get('/cli', async ask => {
+    const { incoming, facts } = ask.env
+    facts.route = '/cli'
+    cli.limits.request(incoming.socket.remoteAddress ?? '', 'This address')
+    const { body, etag } = await cli.file()
+    const headers = { etag, 'cache-control': 'no-cache' }
+    if (ask.req.header('if-none-match')?.split(/, */).includes(etag)) return ask.body(null, 304, headers)
+    return ask.body(body, 200, { ...headers, 'content-type': 'text/javascript; charset=utf-8' })
   })
 
   const answer = (

@@ -65,6 +65,7 @@ export function cliAt(url: string) {
       stdout,
       stderr,
       signal: how.signal ?? new AbortController().signal,
+      version: '9.9.9',
       local: {
         serve: notHere,
         sandbox: notHere,

@@ -53,7 +53,7 @@ describe('the document', () => {
     const written = Object.entries(document.paths).flatMap(([path, methods]) =>
       Object.keys(methods).map(method => `${method.toUpperCase()} ${path}`),
     )
-    const health = ['GET /healthz', 'GET /readyz', 'GET /metrics', 'GET /openapi.json']
+    const health = ['GET /healthz', 'GET /readyz', 'GET /metrics', 'GET /openapi.json', 'GET /cli']
     expect([...isServed, ...health].sort()).toEqual(written.sort())
   })
 
