@@ -23,6 +23,7 @@ import { createView } from './core/view.ts'
 import { createDrain } from './drain.ts'
 import { UserError } from './errors.ts'
 import type { Log } from './log.ts'
+import { jenkinsHooks } from './surfaces/http/hooks/jenkins-hooks.ts'
 import { metricsRegistry } from './surfaces/http/metrics.ts'
 import { httpServer } from './surfaces/http/server.ts'
 import { version } from './version.ts'
@@ -174,6 +175,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const metrics = metricsRegistry()
   const surface = slack?.surface()
   if (slack && surface) slack.measure(metrics, surface)
+  const hooks = config.jenkins?.hooks.length
+    ? jenkinsHooks({ hooks: config.jenkins.hooks, receive: core.receiveBuild, now: clock.now, log, metrics })
+    : null
   const http = httpServer({
     core: { ...core, health },
     config: {
@@ -186,7 +190,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     version,
     metrics,
     drain,
-    mounts: surface?.mount ? [surface.mount] : [],
+    mounts: [surface?.mount, hooks].filter(mount => !!mount),
   })
 
   async function close(): Promise<void> {

@@ -13,6 +13,7 @@ import { locks } from './use-cases/locks.ts'
 import { logs, look } from './use-cases/look.ts'
 import { override } from './use-cases/override.ts'
 import { planning } from './use-cases/plan.ts'
+import { receiveBuild } from './use-cases/receive-build.ts'
 import { release } from './use-cases/release.ts'
 import { request } from './use-cases/request.ts'
 import { run } from './use-cases/run.ts'
@@ -40,6 +41,7 @@ export function coreOf(given: Deps): Core {
     doctor: doctor(deps),
     history: history(deps),
     override: override(deps),
+    receiveBuild: receiveBuild(deps),
     release: release(deps),
     request: request(deps),
     whoami: whoami(deps),

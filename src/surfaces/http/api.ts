@@ -16,6 +16,7 @@ import { accessRoutes } from './routes-access.ts'
 import { appRoutes } from './routes-apps.ts'
 import { deployRoutes } from './routes-deploys.ts'
 import { workloadRoutes } from './routes-workloads.ts'
+import { shownPath } from './shown-path.ts'
 import type { TokenGuard } from './token-guard.ts'
 
 /** What is known about a request, for its log line and metrics; filled in on the way. */
@@ -162,7 +163,7 @@ function noRoute(ask: Ask): Refusal {
   return new Refusal(
     404,
     'not_found',
-    `There is no ${path.slice(0, 100)}${near ? ` (did you mean ${near}?)` : ''}. All routes are in /openapi.json.`,
+    `There is no ${shownPath(path).slice(0, 100)}${near ? ` (did you mean ${near}?)` : ''}. All routes are in /openapi.json.`,
   )
 }
 

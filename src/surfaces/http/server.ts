@@ -14,6 +14,7 @@ import { cliFile } from './cli-file.ts'
 import { failureOf } from './failures.ts'
 import type { Metrics } from './metrics.ts'
 import { openApi } from './openapi.ts'
+import { shownPath } from './shown-path.ts'
 import { tokenGuard } from './token-guard.ts'
 
 /** What it needs of a logger (pino fits). */
@@ -71,18 +72,17 @@ export type HttpOptions = {
   readonly metrics: Metrics
   /** Aborted when the process begins to drain: not ready any more, streams end, connections are not kept. */
   readonly drain: { readonly closing: AbortSignal }
-  /** What answers for itself at one path: Slack's endpoint. */
+  /** What answers for itself: Slack's endpoint, Jenkins' hooks. */
   readonly mounts?: readonly Mount[]
 }
 
 /** A handler of raw requests; it answers each, in its own time and size. */
 export type Mount = {
   readonly path: string
-  readonly handle: (
-    incoming: IncomingMessage,
-    outgoing: ServerResponse,
-    facts: { readonly requestId: string },
-  ) => Promise<void>
+  /** Also everything below that path, which is a secret then: it is never logged. */
+  readonly below?: boolean
+  /** It may name the caller in the facts, and what went wrong on our side. */
+  readonly handle: (incoming: IncomingMessage, outgoing: ServerResponse, facts: RequestFacts) => Promise<void>
 }
 
 export function httpServer({
@@ -137,7 +137,8 @@ export function httpServer({
     outgoing: ServerResponse,
     facts: RequestFacts,
   ): Promise<void> => {
-    const mount = mounts.find(({ path }) => path === (incoming.url ?? '').split('?')[0])
+    const asked = (incoming.url ?? '').split('?')[0] ?? ''
+    const mount = mounts.find(({ path, below }) => asked === path || (below && asked.startsWith(`${path}/`)))
     if (mount) {
       facts.route = mount.path
       return mount.handle(incoming, outgoing, facts)
@@ -161,7 +162,12 @@ export function httpServer({
       connectionsCheckingInterval: Math.min(5_000, timeouts.headers),
     },
     (incoming, outgoing) => {
-      const facts = { requestId: requestIdOf(incoming), route: 'unmatched', caller: null, fault: undefined }
+      const facts: RequestFacts = {
+        requestId: requestIdOf(incoming),
+        route: 'unmatched',
+        caller: null,
+        fault: undefined,
+      }
       const started = performance.now()
       outgoing.setHeader('x-request-id', facts.requestId)
       for (const [name, value] of securityHeaders) outgoing.setHeader(name, value)
@@ -283,7 +289,7 @@ function writeLine(
     requestId: facts.requestId,
     method: incoming.method,
     // Without its query: names go there, but so might what somebody pasted.
-    path: (incoming.url ?? '').split('?')[0]?.slice(0, 200),
+    path: shownPath(incoming.url ?? ''),
     status: outgoing.statusCode,
     ms: Math.round(seconds * 1000),
     caller: facts.caller,
