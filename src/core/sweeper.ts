@@ -1,5 +1,7 @@
 // Does what is due: requests for approval that expired, locks and freezes whose time is over, history beyond its limit. Every
 // replica sweeps from persisted times; compare-and-swap makes a second sweep of the same thing harmless.
+import { buildDeploySchema } from './builds/build.ts'
+import { buildKeyOf } from './builds/build-key.ts'
 import type { Clock } from './clock.ts'
 import { type Deploy, deploySchema, isTerminal } from './deploy.ts'
 import type { Environment } from './environment.ts'
@@ -12,7 +14,7 @@ import type { View } from './view.ts'
 import { type Workload, workloadSchema } from './workload.ts'
 
 const everyMs = 2_000
-/** Deploys in one transaction, each with eight keys and a snapshot: etcd takes 128 operations. */
+/** Deploys in one transaction, each with eight keys, a snapshot and its build's: etcd takes 128 operations. */
 const batch = 12
 
 export type Sweeper = { start(): void; stop(): Promise<void>; prune(deploy: Deploy): Promise<void> }
@@ -89,9 +91,10 @@ export function createSweeper(deps: {
       )
       specs.splice(0, specs.length, ...specs.filter(entry => !snapshots.includes(entry)))
       // The workload must not have moved to a snapshot that is deleted here, nor a deploy written one again.
+      const builds = await buildsOf(some)
       const compares = [
         unchanged(keys.workload(env, app), workload ?? null),
-        ...snapshots.map(entry => unchanged(entry.key, entry)),
+        ...[...snapshots, ...builds].map(entry => unchanged(entry.key, entry)),
       ]
       const gone = some.flatMap(({ id, requestedBy }) => [
         keys.deploy(id),
@@ -103,7 +106,7 @@ export function createSweeper(deps: {
         keys.askedEntry(requestedBy.id, id),
         keys.historyEntry(env, app, id),
       ])
-      const writes = [...gone, ...snapshots.map(entry => entry.key)].map(remove)
+      const writes = [...gone, ...[...snapshots, ...builds].map(entry => entry.key)].map(remove)
       const { committed } = await kv.commit({ compares, writes, repeatable: true })
       if (!committed) return
     }
@@ -115,6 +118,21 @@ export function createSweeper(deps: {
     for (let at = 0; at < specKeys.length; at += 100)
       old.push(...(await kv.getMany(specKeys.slice(at, at + 100))).values())
     return old.filter(entry => !newer(entry.modRevision, revision))
+  }
+
+  /** The keys of builds that say that they were deployed by these; a build may have been deployed again since. */
+  async function buildsOf(deploys: readonly Deploy[]): Promise<Entry[]> {
+    const known = new Map<string, string>()
+    for (const old of deploys) {
+      const key = buildKeyOf(keys, old)
+      if (key) known.set(key, old.id)
+    }
+    if (known.size === 0) return []
+    const found = await kv.getMany([...known.keys()])
+    const readable = decodeAll(buildDeploySchema, found.values(), deps.failed)
+    return readable
+      .filter(({ key, value }) => value.deploy === known.get(key))
+      .flatMap(({ key }) => found.get(key) ?? [])
   }
 
   async function deploysOf(

@@ -41,6 +41,8 @@ export const jobPath = z
   .min(1)
   .max(500)
   .regex(/^[^/\s](?:[^\n\r\t]*[^/\s])?$/, 'a Jenkins job path such as shop/web')
+  // It becomes part of a key, encoded: half a character cannot be.
+  .refine(path => path.isWellFormed(), 'a Jenkins job path such as shop/web')
 
 /** A revision: a tag, a commit or a build number. No shell or mrkdwn characters: it becomes part of an image reference. */
 export const revision = z

@@ -152,8 +152,24 @@ export const buildSchema = z.object({
     )
     .max(20),
   stop: z.object({ by: actorSchema, at: time, state: z.enum(['wanted', 'sent', 'refused']) }).nullable(),
+  /** Where it is told, and what of it that channel wants to hear; one Messages record each, `<id>.<channel>`. */
+  told: z
+    .array(
+      z.object({
+        channel: z.string().max(40),
+        /** asked: it was started from there. */
+        events: z.enum(['all', 'changes', 'failures', 'asked']),
+      }),
+    )
+    .max(20)
+    .default([]),
+  /** The record of the build that this wish joined in Jenkins' queue: that one is told, this one is over. */
+  joined: z.string().max(40).nullable().default(null),
+  /** Since when a hook tells of an end that Jenkins did not confirm; null: nothing waits to be confirmed. */
+  toldAt: time.nullable().default(null),
   /** Why it is as it is, where the phase alone does not say: refused, unclear, not confirmed. */
   note: z.string().max(1000),
+  /** When gkube first knew of it. */
   seenAt: time,
   /** When it ended for gkube. */
   endedAt: time.nullable(),

@@ -74,6 +74,15 @@ export type Jenkins = {
   /** Null: it left the queue more than five minutes ago, or never was. */
   queueItem(id: number): Promise<QueueFacts | null>
   cancelQueueItem(id: number): Promise<void>
+  /** What of a job waits in the queue; `since` in milliseconds since the epoch, by Jenkins' clock. */
+  queued?(job: string): Promise<
+    readonly {
+      readonly id: number
+      readonly since: number
+      readonly user: string | null
+      readonly parameters: Readonly<Record<string, string>>
+    }[]
+  >
   build(job: string, number: number): Promise<BuildFacts>
   /** The newest builds of a job, newest first; 50 at most. */
   recent(job: string): Promise<readonly BuildFacts[]>

@@ -3,21 +3,23 @@
 import { z } from 'zod'
 import { UserError } from '../../errors.ts'
 import { auditPut } from '../audit.ts'
+import type { BuildName } from '../builds/build-key.ts'
 import type { Caller, RequestInput } from '../core.ts'
 import { type AdoptParams, type Deploy, deploySchema, type Kind } from '../deploy.ts'
 import { withinSize } from '../deploy-size.ts'
 import type { Environment } from '../environment.ts'
 import { sha256 } from '../hash.ts'
-import type { Keys } from '../keys.ts'
 import type { Compare, Entry, Write } from '../kv.ts'
-import type { Messages } from '../messages.ts'
 import { type Action, demand, may } from '../policy.ts'
 import { frozenBy, heldBy } from '../queue.ts'
 import { decode, newId, put } from '../records.ts'
 import { appsOfJob } from './apps.ts'
+import { claimBuild, claimKeys, otherRevision } from './build-claim.ts'
 import { type Deps, environmentNamed } from './deps.ts'
 import { freezeOf, freezeWords } from './freezes.ts'
+import { namedBuild, onlyEnvironment, revisionOf } from './left-out.ts'
 import { lockWords } from './locks.ts'
+import { messageWrites, type Origin } from './request-messages.ts'
 import { standing } from './standing.ts'
 
 const seenSchema = z.object({ schema: z.literal(1), deploy: z.string() })
@@ -34,7 +36,10 @@ export type Asked = Omit<RequestInput, 'kind' | 'environment'> & {
 
 const actionOf: Partial<Record<Kind, Action>> = { delete: 'delete', adopt: 'adopt' }
 
-export type Origin = { readonly channel: string | null }
+/** A request whose keys others write at the same moment is looked at anew: each time somebody else got ahead. */
+const mostAttempts = 4
+
+type Answer = { readonly deploy: Deploy; readonly repeated: boolean }
 
 export function request(
   deps: Deps,
@@ -42,66 +47,106 @@ export function request(
   caller: Caller,
   input: Omit<Asked, 'environment'> & { readonly environment?: string },
   origin?: Origin,
-) => Promise<{ deploy: Deploy; repeated: boolean }> {
-  const { kv, keys, clock } = deps
+) => Promise<Answer> {
   return async (caller, given, origin = { channel: null }) => {
-    if (given.environment === undefined) throw new UserError('bad_input', 'Name an environment.')
-    const input: Asked = { ...given, environment: given.environment }
-    const environment = environmentNamed(deps, input.environment)
-    const app = await appOf(deps, caller, input)
-    demand(caller, actionOf[input.kind] ?? 'deploy', { app, environment }, deps.people)
-    const now = clock.now()
-    const id = newId(now)
-    const seenKey = input.idempotencyKey
-      ? keys.seen('request', sha256(`${caller.actor.id}\n${input.idempotencyKey}`))
-      : null
-    const found = await kv.getMany([
-      keys.app(app),
-      keys.workload(environment.name, app),
-      ...(seenKey ? [seenKey] : []),
-    ])
-    const repeated = seenKey && found.get(seenKey)
-    if (repeated) return { deploy: await deployBehind(deps, repeated, { input, app }), repeated: true }
-    const facts = await standing(deps, caller, { input, app, environment, found })
-    if (!input.wait) refuseIfHeld(deps, input, environment, app, now)
-    const deploy = withinSize(newDeploy(id, now, caller, { input, app, ...facts }))
-    const writes: Write[] = [
-      put(keys.deploy(id), deploy),
-      put(keys.openEntry(id), { schema: 1 }),
-      put(keys.historyEntry(environment.name, app, id), { schema: 1 }),
-      put(keys.askedEntry(caller.actor.id, id), { schema: 1 }),
-      ...messageWrites(keys, id, environment, origin),
-      auditPut(keys, now, {
-        by: caller.actor,
-        action: `request_${input.kind}`,
-        outcome: 'requested',
-        app,
-        environment: environment.name,
-        deploy: id,
-        detail: [deploy.revision, adoptText(input), deploy.source.note].filter(Boolean).join(' '),
-      }),
-      ...facts.writes,
-    ]
-    const compares: Compare[] = [{ kind: 'absent', key: keys.deploy(id) }, ...facts.compares]
-    if (seenKey) {
-      compares.push({ kind: 'absent', key: seenKey })
-      writes.push(put(seenKey, { schema: 1, deploy: id }, await kv.sharedLease(dedupSeconds)))
+    const build = namedBuild(given)
+    const app = await appOf(deps, caller, given)
+    const action = actionOf[given.kind] ?? 'deploy'
+    const environment = given.environment
+      ? environmentNamed(deps, given.environment)
+      : await onlyEnvironment(deps, caller, { app, action, spec: given.spec })
+    demand(caller, action, { app, environment }, deps.people)
+    const source = { ...given.source, job: given.source.job || given.job || null }
+    const input: Asked = { ...given, environment: environment.name, source }
+    for (let attempt = 1; ; attempt++) {
+      const answer = await ask(deps, caller, { input, app, environment, build, origin })
+      if (answer) return answer
+      if (attempt < mostAttempts && build) continue
+      throw new UserError('conflict', `${app} was changed by someone else at the same moment. Try again.`)
     }
-    const result = await kv.commit({ compares, writes })
-    if (result.committed) {
-      const stored = {
-        key: keys.deploy(id),
-        value: deploy,
-        modRevision: result.revision,
-        createRevision: result.revision,
-      }
-      deps.view.learn(stored)
-      return { deploy, repeated: false }
-    }
-    const first = seenKey && result.seen.get(seenKey)
-    if (first) return { deploy: await deployBehind(deps, first, { input, app }), repeated: true }
-    throw new UserError('conflict', `${app} was changed by someone else at the same moment. Try again.`)
   }
+}
+
+type At = {
+  readonly input: Asked
+  readonly app: string
+  readonly environment: Environment
+  readonly build: BuildName | null
+  readonly origin: Origin
+}
+
+/** One attempt; null: somebody else wrote first. */
+async function ask(deps: Deps, caller: Caller, at: At): Promise<Answer | null> {
+  const { kv, keys, clock } = deps
+  const { app, environment, build, origin } = at
+  const now = clock.now()
+  const id = newId(now)
+  const seenKey = at.input.idempotencyKey
+    ? keys.seen('request', sha256(`${caller.actor.id}\n${at.input.idempotencyKey}`))
+    : null
+  const claimAt = build && { app, environment: environment.name, build }
+  const found = await kv.getMany([
+    keys.app(app),
+    keys.workload(environment.name, app),
+    ...(seenKey ? [seenKey] : []),
+    ...(claimAt ? claimKeys(deps, claimAt) : []),
+  ])
+  const input = { ...at.input, revision: revisionOf(at.input, found.get(keys.app(app))) }
+  const repeated = seenKey && found.get(seenKey)
+  if (repeated) return { deploy: await deployBehind(deps, repeated, { input, app }), repeated: true }
+  const wanted = { again: input.again, olderBuild: input.olderBuild && caller.actor.via !== 'jenkins' }
+  const claim = claimAt && (await claimBuild(deps, claimAt, wanted, found))
+  if (claim?.kind === 'repeated') return { deploy: sameRevision(claim.deploy, at, input), repeated: true }
+  const facts = await standing(deps, caller, { input, app, environment, found })
+  if (!input.wait) refuseIfHeld(deps, input, environment, app, now)
+  const deploy = withinSize(newDeploy(id, now, caller, { input, app, ...facts }))
+  const writes: Write[] = [
+    put(keys.deploy(id), deploy),
+    put(keys.openEntry(id), { schema: 1 }),
+    put(keys.historyEntry(environment.name, app, id), { schema: 1 }),
+    put(keys.askedEntry(caller.actor.id, id), { schema: 1 }),
+    ...messageWrites(keys, id, environment, { origin, build: claim?.known ?? null }),
+    auditPut(keys, now, {
+      by: caller.actor,
+      action: `request_${input.kind}`,
+      outcome: 'requested',
+      app,
+      environment: environment.name,
+      deploy: id,
+      detail: [deploy.revision, adoptText(input), deploy.source.note].filter(Boolean).join(' '),
+    }),
+    ...facts.writes,
+    ...(claim?.writes(deploy) ?? []),
+  ]
+  const compares: Compare[] = [
+    { kind: 'absent', key: keys.deploy(id) },
+    ...facts.compares,
+    ...(claim?.compares ?? []),
+  ]
+  if (seenKey) {
+    compares.push({ kind: 'absent', key: seenKey })
+    writes.push(put(seenKey, { schema: 1, deploy: id }, await kv.sharedLease(dedupSeconds)))
+  }
+  const result = await kv.commit({ compares, writes })
+  if (result.committed) {
+    const stored = {
+      key: keys.deploy(id),
+      value: deploy,
+      modRevision: result.revision,
+      createRevision: result.revision,
+    }
+    deps.view.learn(stored)
+    return { deploy, repeated: false }
+  }
+  const first = seenKey && result.seen.get(seenKey)
+  return first ? { deploy: await deployBehind(deps, first, { input, app }), repeated: true } : null
+}
+
+/** A build is deployed once, so as one revision; what runs elsewhere may be another by now. */
+function sameRevision(deploy: Deploy, { build }: At, { revision, from }: Asked): Deploy {
+  if (build && from === undefined && revision !== deploy.revision)
+    throw otherRevision(deploy, build, revision ?? 'another revision')
+  return deploy
 }
 
 const promotedNote = (note: string, from: string): string =>
@@ -110,7 +155,11 @@ const promotedNote = (note: string, from: string): string =>
 const adoptText = ({ adopt }: Asked): string => (adopt ? `${adopt.kind} ${adopt.name}` : '')
 
 /** Whose deploy it is: named, in the spec, or the one app of the Jenkins job. */
-async function appOf(deps: Deps, caller: Caller, input: Asked): Promise<string> {
+async function appOf(
+  deps: Deps,
+  caller: Caller,
+  input: Pick<Asked, 'spec' | 'app' | 'job'>,
+): Promise<string> {
   if (input.spec && input.app && input.spec.app !== input.app) {
     throw new UserError(
       'bad_input',
@@ -136,16 +185,6 @@ async function appOf(deps: Deps, caller: Caller, input: Asked): Promise<string> 
     'bad_input',
     `The Jenkins job ${input.job} feeds several apps: ${seen.join(', ') || 'none that you may see'}. Name one of them.`,
   )
-}
-
-/** Where the message of a deploy goes and that there is one: written with the request, so that none is forgotten. */
-function messageWrites(keys: Keys, id: string, environment: Environment, { channel }: Origin): Write[] {
-  const wanted = [channel, environment.channel]
-  const channels = [...new Set(wanted.filter((one): one is string => Boolean(one)))]
-  // Those who approve are told by direct message, also where no channel is.
-  if (channels.length === 0 && !environment.approvals.tell) return []
-  const messages: Messages = { schema: 1, deploy: id, channels, main: null, thread: {}, direct: {} }
-  return [put(keys.message(id), messages), put(keys.outboxEntry(id), { schema: 1 })]
 }
 
 function refuseIfHeld(deps: Deps, input: Asked, environment: Environment, app: string, now: number): void {
