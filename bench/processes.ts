@@ -5,12 +5,14 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { monotonic } from './monotonic.ts'
+import type { Cost } from './record-cost.ts'
 import type { Module } from './record-modules.ts'
 
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 /** The installed command: it finds the sources of a checkout. */
 export const gkube = here('../bin/gkube.js')
 export const recorder = here('record-modules.ts')
+const costRecorder = here('record-cost.ts')
 /**
  * Preloaded into both processes whose memory is compared: SIGUSR2 collects garbage, so that what is compared is what
  * they hold. No file: a TypeScript one would load Node's type stripper into both.
@@ -23,11 +25,17 @@ export const collecting = [
 
 export type Running = { readonly child: ChildProcess; readonly started: number; stop(): Promise<void> }
 
-/** Starts `node <args>`; its warnings and errors go to stderr of this process. */
-export function startNode(args: readonly string[], env: NodeJS.ProcessEnv = {}): Running {
+/** Starts `node <args>`; its warnings and errors go to stderr of this process. `core`: on this one only (taskset). */
+export function startNode(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+  { core, costs = false }: { readonly core?: string | undefined; readonly costs?: boolean } = {},
+): Running {
   const started = monotonic()
-  const child = spawn(process.execPath, args, {
-    stdio: ['ignore', 'pipe', 'inherit'],
+  const node = [process.execPath, ...(costs ? ['--import', costRecorder] : []), ...args]
+  const [command = '', ...rest] = core === undefined ? node : ['taskset', '-c', core, ...node]
+  const child = spawn(command, rest, {
+    stdio: ['ignore', 'pipe', 'inherit', ...(costs ? (['ipc'] as const) : [])],
     env: { ...process.env, ...env },
   })
   const ended = once(child, 'exit')
@@ -48,6 +56,14 @@ export async function firstOutput({ child, started }: Running): Promise<number> 
     once(child, 'exit').then(() => Promise.reject(new Error('it ended without a word'))),
   ])
   return monotonic() - started
+}
+
+/** What a process that was started with `costs` took since this was asked last. */
+export async function costOf({ child }: Running): Promise<Cost> {
+  const answer = once(child, 'message', { signal: AbortSignal.timeout(10_000) })
+  child.send('cost')
+  const [cost] = await answer
+  return cost
 }
 
 /** Runs `node <args>` to its end; milliseconds. Throws unless it ends with 0. */

@@ -17,6 +17,8 @@ const help = `npm run bench [-- options]
   --updates N      updates of each way for the time to the first write (default 100)
   --rounds N       rounds of everything else (default 15)
   --only PART      deploy, serve, cli or slack (may be given several times)
+  --core N         slack: gkube has this core (needs taskset); give the rest another one:
+                   taskset -c 1 npm run bench -- --only slack --core 0
 `
 
 const { values } = parseArgs({
@@ -25,6 +27,7 @@ const { values } = parseArgs({
     updates: { type: 'string', default: '100' },
     rounds: { type: 'string', default: '15' },
     only: { type: 'string', multiple: true, default: ['deploy', 'serve', 'cli', 'slack'] },
+    core: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 })
@@ -80,7 +83,7 @@ async function measure(updates: number, rounds: number): Promise<Figure[]> {
     }
     if (wants('slack')) {
       say('signed requests from Slack, 200 a second, beside a bare Bolt app …')
-      figures.push(...(await slackLoad(rig)))
+      figures.push(...(await slackLoad(rig, { core: values.core })))
     }
   } finally {
     await rig.close()

@@ -13,7 +13,7 @@ import { startSlack } from '../src/sandbox/slack/slack.ts'
 import { actionIds } from '../src/surfaces/slack/action-ids.ts'
 import { type Figure, quantile } from './figures.ts'
 import { monotonic } from './monotonic.ts'
-import { gkube, startNode } from './processes.ts'
+import { costOf, gkube, type Running, startNode } from './processes.ts'
 import { environment, image, type Rig, token } from './rig.ts'
 import { click, type Load, load, slashCommand, type Target } from './slack-wire.ts'
 
@@ -22,8 +22,14 @@ const apps = 200
 const voters = 9
 const protectedEnvironment = 'production'
 
-/** Reads, durable requests and votes: each alone, after a warm-up, each beside the bare app right before it. */
-export async function slackLoad(rig: Rig, seconds = 8): Promise<Figure[]> {
+/**
+ * Reads, durable requests and votes: each alone, after a warm-up, each beside the bare app right before it. With
+ * `core` gkube, and the bare app, have that core: run the rest on another one (taskset -c 1 npm run bench …).
+ */
+export async function slackLoad(
+  rig: Rig,
+  { seconds = 8, core }: { readonly seconds?: number; readonly core?: string | undefined } = {},
+): Promise<Figure[]> {
   const people = Array.from({ length: voters + 1 }, (_, n) => personNamed(`v${n}`))
   const slack = await startSlack({ rates: 'off', people, channels: [channelNamed('C0BENCH')] })
   const respond = createServer((request, response) => {
@@ -32,11 +38,15 @@ export async function slackLoad(rig: Rig, seconds = 8): Promise<Figure[]> {
   }).listen(0, '127.0.0.1')
   const signingSecret = randomBytes(16).toString('hex')
   const port = await freePort()
-  const serving = startNode([gkube, 'serve', '--config', configFile(rig, slack, { signingSecret, port })])
+  const options = { core, costs: true }
+  const config = configFile(rig, slack, { signingSecret, port })
+  const serving = startNode([gkube, 'serve', '--config', config], {}, options)
   serving.child.stdout?.resume()
-  const bare = startNode([new URL('bare-bolt.ts', import.meta.url).pathname], {
-    BENCH_SIGNING_SECRET: signingSecret,
-  })
+  const bare = startNode(
+    [new URL('bare-bolt.ts', import.meta.url).pathname],
+    { BENCH_SIGNING_SECRET: signingSecret },
+    options,
+  )
   try {
     const barePort = Number(String((await once(bare.child.stdout as NodeJS.ReadableStream, 'data'))[0]))
     const base = `http://127.0.0.1:${port}`
@@ -63,10 +73,14 @@ export async function slackLoad(rig: Rig, seconds = 8): Promise<Figure[]> {
       { what: 'deploy in Slack, durable', body: deploy, count },
       { what: 'vote by a button, durable', body: vote, count: Math.min(count, apps * voters) },
     ]) {
+      const beforeBare = await spent(bare, rig)
       const bareLoad = await load(beside, { rate, count: kind.count, body: kind.body })
+      const ofBare = perRequest(await spent(bare, rig), beforeBare, kind.count)
       const durable = kind.what !== 'status in Slack'
       const raw = durable ? await rawEtcd(rig, kind.count) : null
+      const before = await spent(serving, rig)
       const own = await load(at, { rate, count: kind.count, body: kind.body })
+      const took = perRequest(await spent(serving, rig), before, kind.count)
       checkAnswers(kind.what, own)
       const extra = raw ? quantile(raw.reads, 0.99) + quantile(raw.transactions, 0.99) + 5 : 0
       figures.push({
@@ -77,7 +91,11 @@ export async function slackLoad(rig: Rig, seconds = 8): Promise<Figure[]> {
         aim: raw
           ? { kind: 'above', limit: Math.round(extra * 10) / 10, at: 'p99' }
           : { kind: 'times', limit: 1.5, at: 'p99' },
-        detail: { 'answered a second': Math.round(own.perSecond * 10) / 10 },
+        detail: {
+          'answered a second': Math.round(own.perSecond * 10) / 10,
+          ...took,
+          'CPU ms a request of the bare app': ofBare['CPU ms a request'] ?? 0,
+        },
       })
       if (raw && kind.what.startsWith('deploy'))
         figures.push(
@@ -90,6 +108,33 @@ export async function slackLoad(rig: Rig, seconds = 8): Promise<Figure[]> {
     await Promise.all([serving.stop(), bare.stop()])
     respond.close()
     await slack.stop()
+  }
+}
+
+/** What the process and its etcd did since this was asked last (etcd: since its start). */
+async function spent(running: Running, rig: Rig) {
+  const text = await (await fetch(`${rig.etcd}/metrics`)).text()
+  const handled = (method: string) =>
+    Number(
+      new RegExp(`^grpc_server_started_total{grpc_method="${method}",.*} (\\S+)$`, 'm').exec(text)?.[1] ?? 0,
+    )
+  return { cost: await costOf(running), transactions: handled('Txn'), ranges: handled('Range') }
+}
+
+type Spent = Awaited<ReturnType<typeof spent>>
+
+/** All that went on while the requests were answered, their background work included as far as it came. */
+function perRequest({ cost, ...etcd }: Spent, before: Spent, count: number): Record<string, number> {
+  const two = (value: number) => Math.round(value * 100) / 100
+  return {
+    'CPU ms a request': two(cost.cpu / count),
+    'of it ms collecting garbage': two(cost.collecting / count),
+    'collections, small': cost.scavenges,
+    'collections, other': cost.otherCollections,
+    'event loop late, p50 ms': two(quantile(cost.late, 0.5)),
+    'event loop late, p99 ms': two(quantile(cost.late, 0.99)),
+    'etcd transactions a request': two((etcd.transactions - before.transactions) / count),
+    'etcd reads a request': two((etcd.ranges - before.ranges) / count),
   }
 }
 
