@@ -255,6 +255,10 @@ export type ClusterInfo = {
   }[]
 }
 
+/** What became of a deploy whose command was stopped: `cancelling` is as the policy says, `continues` is left alone. */
+export const abortOutcomes = ['cancelled', 'cancelling', 'continues', 'ended'] as const
+export type AbortOutcome = (typeof abortOutcomes)[number]
+
 /** What a watcher of one deploy receives; `revision` is the etcd revision (the SSE event id). */
 export type DeployEvent =
   | { readonly kind: 'deploy'; readonly revision: Revision; readonly deploy: Deploy }
@@ -311,6 +315,12 @@ export type Core = BuildVerbs & {
   ): AsyncIterable<DeployEvent>
   /** `ifWaiting`: refuse with `conflict` once it runs. */
   cancel(caller: Caller, id: string, input: { reason: string; ifWaiting?: boolean }): Promise<Deploy>
+  /** The command that followed it was stopped: what waits is cancelled, what runs follows the app's `onAbort`. */
+  abort(
+    caller: Caller,
+    id: string,
+    input: { reason: string },
+  ): Promise<{ deploy: Deploy; outcome: AbortOutcome }>
   /** `hash`: of what the voter was shown (`prepared.hash`); refused with `conflict` where that is not what would run. */
   vote(
     caller: Caller,

@@ -535,6 +535,15 @@ export function memoryCore(options: { stepMs?: number } = {}): MemoryCore {
       })
       return held(id).deploy
     },
+    abort: async (caller, id, input) => {
+      admin(caller, 'cancel deploys')
+      const { deploy } = held(id)
+      if (isTerminal(deploy.phase)) return { deploy, outcome: 'ended' }
+      const waits = !['running', 'rolling_back'].includes(deploy.phase)
+      if (!waits && apps.get(deploy.app)?.onAbort !== 'rollback') return { deploy, outcome: 'continues' }
+      const after = await core.cancel(caller, id, input)
+      return waits ? { deploy: after, outcome: 'cancelled' } : { deploy, outcome: 'cancelling' }
+    },
     vote: async (caller, id, { decision, reason, hash }) => {
       admin(caller, 'approve deploys')
       const { deploy } = held(id)

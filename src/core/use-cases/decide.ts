@@ -1,10 +1,11 @@
-// What people decide about a deploy that exists: cancel it, approve it, deny it. Before the claim they write the
-// record themselves, by compare-and-swap; after it they leave an intent for the owner.
+// What people decide about a deploy that exists: cancel it, approve it, deny it; and what becomes of it when the command
+// that followed it is stopped. Before the claim they write the record themselves, by compare-and-swap; after it they
+// leave an intent for the owner.
 import { UserError } from '../../errors.ts'
 import { auditPut } from '../audit.ts'
 import { type Intent, intentSchema } from '../coordination.ts'
-import type { Caller, Core } from '../core.ts'
-import { type Actor, type Deploy, deploySchema, isSameActor } from '../deploy.ts'
+import type { AbortOutcome, Caller, Core } from '../core.ts'
+import { type Actor, type Deploy, deploySchema, isSameActor, isTerminal } from '../deploy.ts'
 import { IllegalEvent, LostRace } from '../ledger.ts'
 import { able, demand } from '../policy.ts'
 import { decode, put, type Stored, unchanged } from '../records.ts'
@@ -23,25 +24,28 @@ export async function deployNamed(deps: Pick<Deps, 'kv' | 'keys'>, id: string): 
   return decode(deploySchema, entry)
 }
 
-export function decisions(deps: Deps): Pick<Core, 'cancel' | 'vote'> {
+export function decisions(deps: Deps): Pick<Core, 'cancel' | 'abort' | 'vote'> {
   return {
     async cancel(caller, id, { reason, ifWaiting = false }) {
-      const first = await deployNamed(deps, id)
-      const { app, environment } = first.value
-      const own = isSameActor(first.value.requestedBy, caller.actor)
-      if (!own)
-        demand(caller, 'cancel', { app, environment: environmentNamed(deps, environment) }, deps.people)
+      await demandCancel(deps, caller, id)
       const by = caller.actor
       return racing(deps, id, async stored => {
-        const deploy = stored.value
-        const refusal = cancelRefusal(deploy, { by, ifWaiting, now: deps.clock.now() })
+        const refusal = cancelRefusal(stored.value, { by, ifWaiting, now: deps.clock.now() })
         if (refusal) throw refusal
-        const waits =
-          deploy.phase === 'requested' || deploy.phase === 'awaiting_approval' || deploy.phase === 'ready'
-        const event = { kind: 'cancel' as const, by, clean: true, good: null }
-        if (waits) return advance(deps, stored, { event, by, detail: reason })
-        await leaveIntent(deps, stored, by, reason)
-        return deploy
+        return stop(deps, stored, by, reason)
+      })
+    },
+    async abort(caller, id, { reason }) {
+      await demandCancel(deps, caller, id)
+      return racing(deps, id, async stored => {
+        const { phase } = stored.value
+        const says = (outcome: AbortOutcome, deploy = stored.value) => ({ deploy, outcome })
+        if (isTerminal(phase)) return says('ended')
+        if (phase === 'rolling_back') return says('continues')
+        if (phase === 'running' && (await onAbort(deps, stored.value)) === 'continue')
+          return says('continues')
+        const deploy = await stop(deps, stored, caller.actor, reason, { again: true })
+        return says(isTerminal(deploy.phase) ? 'cancelled' : 'cancelling', deploy)
       })
     },
     async vote(caller, id, { decision, reason, hash }) {
@@ -62,6 +66,42 @@ export function decisions(deps: Deps): Pick<Core, 'cancel' | 'vote'> {
       })
     },
   }
+}
+
+/** Who asked for it may stop it, and who may cancel there. */
+async function demandCancel(deps: Deps, caller: Caller, id: string): Promise<void> {
+  const { value: deploy } = await deployNamed(deps, id)
+  if (isSameActor(deploy.requestedBy, caller.actor)) return
+  const { app, environment } = deploy
+  demand(caller, 'cancel', { app, environment: environmentNamed(deps, environment) }, deps.people)
+}
+
+/** Ends what nobody owns; its owner hears of it otherwise. `again`: that it was asked for already is no conflict. */
+async function stop(
+  deps: Deps,
+  stored: Stored<Deploy>,
+  by: Actor,
+  reason: string,
+  { again = false } = {},
+): Promise<Deploy> {
+  const { phase } = stored.value
+  if (phase === 'requested' || phase === 'awaiting_approval' || phase === 'ready') {
+    const event = { kind: 'cancel' as const, by, clean: true, good: null }
+    return advance(deps, stored, { event, by, detail: reason })
+  }
+  const first = await leaveIntent(deps, stored, by, reason)
+  if (first && !again)
+    throw new UserError(
+      'conflict',
+      `@${first.by.name} asked to cancel it already, ${ago(first.at, deps.clock.now())}; it stops as soon as it can.`,
+    )
+  return stored.value
+}
+
+/** As the spec that runs says it. Half a deletion is left to nobody. */
+async function onAbort({ specs }: Deps, { kind, prepared }: Deploy): Promise<'rollback' | 'continue'> {
+  if (kind === 'delete' || !prepared) return 'continue'
+  return (await specs.get(prepared.spec))?.spec.onAbort ?? 'continue'
 }
 
 /** Why this caller's vote would not count now: no right, or what why-not.ts says; null: it would. */
@@ -86,11 +126,11 @@ export function voteRefusalFor(
 }
 
 /** Tries again where someone else wrote first; an event that is not legal any more is a conflict in words. */
-export async function racing(
+export async function racing<T>(
   deps: Deps,
   id: string,
-  attempt: (stored: Stored<Deploy>) => Promise<Deploy>,
-): Promise<Deploy> {
+  attempt: (stored: Stored<Deploy>) => Promise<T>,
+): Promise<T> {
   for (let races = 0; ; races++) {
     try {
       return await attempt(await deployNamed(deps, id))
@@ -117,8 +157,13 @@ export async function advance(
   return next.value
 }
 
-/** Only in a phase that has an owner: an intent that nobody reads must not be left. */
-async function leaveIntent(deps: Deps, stored: Stored<Deploy>, by: Actor, reason: string): Promise<void> {
+/** Only in a phase that has an owner: an intent that nobody reads must not be left. The one of somebody else before. */
+async function leaveIntent(
+  deps: Deps,
+  stored: Stored<Deploy>,
+  by: Actor,
+  reason: string,
+): Promise<Intent | null> {
   const { kv, keys, clock } = deps
   const deploy = stored.value
   const key = keys.intent(deploy.id, 'cancel')
@@ -136,13 +181,9 @@ async function leaveIntent(deps: Deps, stored: Stored<Deploy>, by: Actor, reason
     compares: [unchanged(stored.key, stored), { kind: 'absent', key }],
     writes: [put(key, intent), audit],
   })
-  if (result.committed) return
+  if (result.committed) return null
   const asked = result.seen.get(key)
   if (!asked) throw new LostRace([stored.key])
-  const { by: first, at } = decode(intentSchema, asked).value
-  if (first.id !== by.id)
-    throw new UserError(
-      'conflict',
-      `@${first.name} asked to cancel it already, ${ago(at, clock.now())}; it stops as soon as it can.`,
-    )
+  const first = decode(intentSchema, asked).value
+  return first.by.id === by.id ? null : first
 }

@@ -1,7 +1,7 @@
 // Routes about deploys: ask for one, follow it live, cancel it, vote on it.
 // The stream ends after the terminal `deploy` event; a client resumes by Last-Event-ID (an etcd revision).
 import { z } from 'zod'
-import { type DeployEvent, requestInput } from '../../core/core.ts'
+import { abortOutcomes, type DeployEvent, requestInput } from '../../core/core.ts'
 import { deploySchema, isTerminal, type Progress } from '../../core/deploy.ts'
 import { label } from '../../core/units.ts'
 import { UserError } from '../../errors.ts'
@@ -91,6 +91,18 @@ export const deployRoutes: readonly Route[] = [
     answer: z.object({ deploy: deploySchema }),
     handle: async (core, { caller, params, body }) =>
       json({ deploy: await core.cancel(caller, params.id, body) }),
+  }),
+  route({
+    method: 'POST',
+    path: '/v1/deploys/{id}/abort',
+    id: 'abortDeploy',
+    summary:
+      'The command that followed it was stopped: cancel it while it waits, else as `onAbort` of its app says',
+    tag,
+    params,
+    body: z.strictObject({ reason }),
+    answer: z.object({ deploy: deploySchema, outcome: z.enum(abortOutcomes) }),
+    handle: async (core, { caller, params, body }) => json(await core.abort(caller, params.id, body)),
   }),
   route({
     method: 'POST',

@@ -134,6 +134,7 @@ describe('answers are what the document says', async () => {
     watchDeploy: { path: `/v1/deploys/${bad}/events` },
     run: { path: '/v1/workloads/staging/web/run', body: { command: ['ls'] } },
     exec: { path: '/v1/workloads/staging/web/exec', body: { command: ['ls'] } },
+    abortDeploy: { path: `/v1/deploys/${waiting}/abort`, body: { reason: '' } },
     cancelDeploy: { path: '', body: { reason: '' } },
     deleteApp: { path: '/v1/apps/web' },
   }
