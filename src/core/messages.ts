@@ -1,7 +1,7 @@
-// What the notifier keeps of the messages of one deploy, and the shapes between it and the renderer. The record says
+// What the notifier keeps of the messages of one deploy or build, and the shapes between it and the renderer. The record says
 // what was posted where; what a message says is a pure function of the facts (surfaces/slack/messages/).
 import { z } from 'zod'
-import type { Build, Console, Subscription } from './builds/build.ts'
+import { type Build, type Console, type Subscription, subscriptionSchema } from './builds/build.ts'
 import type { Deploy, Diagnosis, Progress } from './deploy.ts'
 import type { Environment } from './environment.ts'
 
@@ -15,6 +15,8 @@ const postSchema = z.object({
   at: time,
   channel: z.string(),
   ts: z.string().nullable(),
+  /** The thread that it is in, of a main message that is itself a reply: its own replies go there, too. */
+  root: z.string().optional(),
   /** Hash of what it shows; null: not known. */
   shown: z.string().nullable(),
   /** Posted again after it was deleted: once. */
@@ -33,6 +35,8 @@ export const messagesSchema = z.object({
   of: z.enum(['deploy', 'build']).optional(),
   /** The id of other messages: the main one is posted into the thread of theirs, where that is posted. */
   under: z.string().optional(),
+  /** Of a build: what the channel wants to hear of; asked: it was started from there. Absent: all. */
+  events: z.enum(['asked', ...subscriptionSchema.shape.events.options]).optional(),
   /** Channel ids in order of preference: where it was asked for, then the environment's. The first that takes it. */
   channels: z.array(z.string()).max(4),
   main: postSchema.nullable(),
@@ -70,6 +74,8 @@ export type MessageFacts = {
   readonly planned: Planned | null
   /** What it waits for, in words. */
   readonly waiting: string | null
+  /** Its main message is a reply in a thread: what asks somebody is shown in the channel, too. */
+  readonly inThread?: boolean
   readonly now: number
 }
 
@@ -80,13 +86,15 @@ export type BuildMessageFacts = {
   readonly console: Console | null
   /** What the channel subscribed to; `asked`: it was started from there. */
   readonly events: Subscription['events'] | 'asked'
+  /** Its main message is a reply in a thread. */
+  readonly inThread?: boolean
   readonly now: number
 }
 
 /** One message; `blocks` are Block Kit, opaque to the core. */
 export type Rendered = { readonly text: string; readonly blocks: readonly object[] }
 
-/** One entry of the thread; it is posted once, by its key. */
+/** One entry of the thread; it is posted once, by its key, and stays as it is unless `edit` says otherwise. */
 export type ThreadEntry = {
   /** Stable, unique within the deploy, and says what it is about: `vote-U123-approve`, `cause`, `rolling-back`. */
   readonly key: string
@@ -95,6 +103,8 @@ export type ThreadEntry = {
   readonly broadcast: boolean
   /** Must be seen in the environment's channel, wherever it was asked for: break-glass. */
   readonly loud?: boolean
+  /** too: edited where what it says changes; only: so as well, and not posted where it is not there. */
+  readonly edit?: 'too' | 'only'
   readonly files: readonly { readonly name: string; readonly title: string; readonly content: string }[]
 }
 

@@ -1,6 +1,6 @@
 // Makes the messages in the workspace match the records: one elected replica posts and updates them, everybody else
 // waits to take over. What is asked of the workspace is the type Messenger (adapters/slack/messenger.ts); what a
-// message says is the Renderer's (messages.ts). Each deploy is worked on in notifier/, this file holds who does it.
+// message says is the Renderer's (messages.ts). Each deploy and build is worked on in notifier/; here is who does it.
 import type { Clock } from './clock.ts'
 import type { Check } from './core.ts'
 import type { Deploy } from './deploy.ts'
@@ -118,6 +118,8 @@ export type Times = {
   readonly betweenUpdates: number
   /** What may have been posted is looked for after this: longer than a call can take. */
   readonly unclear: number
+  /** Others into whose thread a message belongs are waited for this long. */
+  readonly others: number
   /** What no channel takes is tried again after this, at first; the pause doubles up to an hour. */
   readonly refused: number
   /** The time that a deploy takes is shown anew after this; longer where many are open. */
@@ -142,6 +144,7 @@ export type Notifier = {
 const usual: Times = {
   betweenUpdates: 3_000,
   unclear: 15_000,
+  others: 20_000,
   refused: 60_000,
   refresh: 20_000,
   retry: 1_000,

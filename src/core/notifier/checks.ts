@@ -35,7 +35,7 @@ export async function notifierChecks(deps: {
       ? check(
           'slack notifier',
           'ok',
-          `${leader.value.replica} sends the messages; ${ids.length} deploys are not all told`,
+          `${leader.value.replica} sends the messages; ${ids.length} deploys and builds are not all told`,
         )
       : check(
           'slack notifier',
@@ -48,7 +48,7 @@ export async function notifierChecks(deps: {
           check(
             'slack messages',
             'failed',
-            `${[...channels].join(', ')} did not take the messages of ${refused.length} deploys (${refused.slice(0, named).join(', ')}${refused.length > named ? ', …' : ''})`,
+            `${[...channels].join(', ')} did not take the messages of ${refused.length} deploys and builds (${refused.slice(0, named).join(', ')}${refused.length > named ? ', …' : ''})`,
             'Invite gkube to the channel (/invite @gkube), or name another one as `channel` of the environment; it is tried again within the hour.',
           ),
         ]

@@ -1,20 +1,22 @@
-// Direct messages to those who may approve: who is told and reminded, and that they see what was decided. One step does
+// Direct messages to those who may approve a deploy: who is told and reminded, and that they see what was decided. One step does
 // one thing and says when to look again; posting.ts has the protocol, lanes.ts the other parts of a deploy's messages.
-import { isTerminal } from '../deploy.ts'
+import type { Deploy } from '../deploy.ts'
 import type { Post } from '../messages.ts'
 import { seconds } from '../units.ts'
 import { directSlot, drawDirect, type Item, memoryOf, type Next, reminderKey, withPost } from './item.ts'
-import { type Desk, postOnce, resolve, update } from './posting.ts'
+import { type Desk, postOnce, update } from './posting.ts'
+import { resolve } from './resolving.ts'
 
 /** More are not told: it is a list of people, not of a company. */
 const mostTold = 50
 const approversMs = 60_000
 
 export async function directStep(desk: Desk, item: Item): Promise<Next> {
-  const { deps } = desk
-  const now = deps.clock.now()
+  const now = desk.deps.clock.now()
+  const deploy = item.subject.deploy()
+  if (!deploy) return null
   const due: number[] = []
-  const told = await tell(desk, item, now)
+  const told = await tell(desk, item, { deploy, now })
   if (told.next) return told.next
   if (told.due) due.push(told.due)
   for (const [key, post] of Object.entries(item.messages.value.direct)) {
@@ -25,40 +27,47 @@ export async function directStep(desk: Desk, item: Item): Promise<Next> {
       if (next === null || next === 'again' || 'notBefore' in next) return next
       due.push(next.at)
     }
-    if (post.state !== 'posted' || !isBehind(desk, item, key, post)) continue
+    if (post.state !== 'posted' || !isBehind(item, { key, post, now })) continue
     const memory = memoryOf(item, slot)
     const soonest = memory.updatedAt + desk.times.betweenUpdates
     if (now < soonest) due.push(soonest)
     else {
-      const asks = item.deploy.value.phase === 'awaiting_approval'
+      const asks = isAsked(item)
       const decides = !asks && !memory.decided
       memory.decided = !asks
       return update(desk, item, slot, {
         urgency: () => (decides ? 'waiting' : 'running'),
-        draw: () => drawDirect(deps, item, key, deps.clock.now()),
+        draw: () => drawDirect(item, key, desk.deps.clock.now()),
       })
     }
   }
   return due.length > 0 ? { at: Math.min(...due) } : null
 }
 
+const isAsked = (item: Item): boolean => item.subject.deploy()?.phase === 'awaiting_approval'
+
 /** What was decided is shown, and how it ended; not all that happens between. */
-function isBehind(desk: Desk, item: Item, key: string, post: Post): boolean {
-  const { phase } = item.deploy.value
-  const between = phase !== 'awaiting_approval' && !isTerminal(phase)
+function isBehind(
+  item: Item,
+  { key, post, now }: { readonly key: string; readonly post: Post; readonly now: number },
+): boolean {
+  const between = !isAsked(item) && !item.subject.standing().over
   if (between && memoryOf(item, directSlot(key)).decided) return false
-  const drawn = drawDirect(desk.deps, item, key, desk.deps.clock.now())
+  const drawn = drawDirect(item, key, now)
   return drawn !== null && drawn.shown !== post.shown
 }
 
 /** Tells the next of those who may approve, or reminds one; `due`: when there is more to do. */
-async function tell(desk: Desk, item: Item, now: number): Promise<{ next: Next; due: number | null }> {
+async function tell(
+  desk: Desk,
+  item: Item,
+  { deploy, now }: { readonly deploy: Deploy; readonly now: number },
+): Promise<{ next: Next; due: number | null }> {
   const nothing = { next: null, due: null }
-  const deploy = item.deploy.value
   const approvals = desk.deps.environment(deploy.environment)?.approvals
   if (deploy.phase !== 'awaiting_approval' || !deploy.approval || !approvals?.tell) return nothing
   const { expiresAt, votes } = deploy.approval
-  if (now >= expiresAt || !drawDirect(desk.deps, item, '', now)) return nothing
+  if (now >= expiresAt || !drawDirect(item, '', now)) return nothing
   if (!item.approvers || now - item.approvers.at > approversMs)
     item.approvers = { at: now, users: (await desk.deps.approversOf(deploy)).slice(0, mostTold) }
   const { direct } = item.messages.value
@@ -113,8 +122,7 @@ function postDirect(
 ): Promise<Next> {
   const { clock } = desk.deps
   // Decided before it could be told: there is nothing to do for them any more.
-  if (item.deploy.value.phase !== 'awaiting_approval' || !drawDirect(desk.deps, item, key, clock.now()))
-    return notTold(desk, item, key, channel)
+  if (!isAsked(item) || !drawDirect(item, key, clock.now())) return notTold(desk, item, key, channel)
   return postOnce(desk, item, {
     slot: directSlot(key),
     channel,
@@ -122,7 +130,7 @@ function postDirect(
     broadcast: false,
     urgency: () => 'waiting',
     again,
-    draw: () => drawDirect(desk.deps, item, key, clock.now()),
+    draw: () => drawDirect(item, key, clock.now()),
   })
 }
 

@@ -1,16 +1,18 @@
-// Reads what is to be told: every deploy of outbox/ with its records, then the feed from that revision on. A change that
-// comes while a deploy is being read is kept for it: neither the reading nor the change alone has the latest.
+// Reads what is to be told: every deploy and build of outbox/ with its records, then the feed from that revision on. A
+// change that comes while one is being read is kept for it: neither the reading nor the change alone has the latest.
 import { backoff } from '../clock.ts'
-import { deploySchema, diagnosisSchema, progressSchema } from '../deploy.ts'
 import { type Change, type Entry, newer, type Revision } from '../kv.ts'
 import type { Term } from '../leader.ts'
-import { messagesSchema, plannedSchema } from '../messages.ts'
+import { messagesSchema } from '../messages.ts'
 import type { NotifierDeps, Times } from '../notifier.ts'
-import { decode, remove, type Stored, UnreadableRecord, unchanged } from '../records.ts'
+import { decode, remove, UnreadableRecord, unchanged } from '../records.ts'
+import { buildKeys, buildOf, buildSubject } from './build-subject.ts'
+import { deployKeys, deploySubject } from './deploy-subject.ts'
 import { type Item, mainSlot, memoryOf, newItem } from './item.ts'
 import { keepMessages } from './recording.ts'
+import type { Watched } from './watched.ts'
 
-/** Deploys read in one transaction, with five records each. */
+/** Read in one transaction, with five records each. */
 const batch = 20
 const page = 500
 
@@ -18,20 +20,21 @@ type Intake = {
   readonly deps: NotifierDeps & { readonly times: Times }
   readonly term: Term
   readonly items: Map<string, Item>
+  readonly watched: Watched
   readonly kick: (item: Item) => void
   /** Aborted to read everything again. */
   readonly round: AbortController
 }
 
 /** Returns when the round ends. Throws when etcd cannot be read. */
-export async function followOutbox({ deps, term, items, kick, round }: Intake): Promise<void> {
+export async function followOutbox({ deps, term, items, watched, kick, round }: Intake): Promise<void> {
   const { kv, keys, clock } = deps
   const { signal } = round
-  /** Deploys that are being read, with what changed meanwhile. */
+  /** What is being read, with what changed meanwhile. */
   const loading = new Map<string, Entry[]>()
   const reading = new Set<Promise<void>>()
 
-  /** Puts deploys onto the desk as they are now. */
+  /** Puts them onto the desk as they are now. */
   async function take(ids: readonly string[]): Promise<void> {
     for (let at = 0; at < ids.length && !signal.aborted; at += batch) {
       const some = ids.slice(at, at + batch)
@@ -40,38 +43,28 @@ export async function followOutbox({ deps, term, items, kick, round }: Intake): 
     }
   }
 
-  const recordsOf = (id: string): readonly string[] => [
-    keys.deploy(id),
-    keys.message(id),
-    keys.progress(id),
-    keys.diagnosis(id),
-    keys.planned(id),
-  ]
+  function recordsOf(id: string): readonly string[] {
+    const build = buildOf(id)
+    return [keys.message(id), ...(build === null ? deployKeys(keys, id) : buildKeys(keys, build))]
+  }
 
   async function takeOne(id: string, found: ReadonlyMap<string, Entry>): Promise<void> {
-    const part = <T>(schema: Parameters<typeof decode<T>>[0], key: string): Stored<T> | null => {
-      const entry = found.get(key)
-      return entry ? decode(schema, entry) : null
-    }
     try {
-      const deploy = part(deploySchema, keys.deploy(id))
-      const messages = part(messagesSchema, keys.message(id))
-      if (!deploy || !messages) return await forget(id)
-      const item = newItem({
-        deploy,
-        messages,
-        progress: part(progressSchema, keys.progress(id)),
-        diagnosis: part(diagnosisSchema, keys.diagnosis(id)),
-        planned: part(plannedSchema, keys.planned(id)),
-      })
+      const entry = found.get(keys.message(id))
+      const messages = entry ? decode(messagesSchema, entry) : null
+      const make = buildOf(id) === null ? deploySubject : buildSubject
+      const subject = messages && make({ drawing: deps, keys, messages: messages.value, found })
+      if (!messages || !subject) return await forget(id)
+      const item = newItem(subject, messages, id)
       memoryOf(item, mainSlot).updatedAt = clock.now() - deps.times.betweenUpdates
-      for (const entry of loading.get(id) ?? []) learn(item, entry)
+      for (const early of loading.get(id) ?? []) learn(item, early)
       if (signal.aborted) return
       items.set(id, item)
       kick(item)
     } catch (error) {
       if (!(error instanceof UnreadableRecord)) throw error
-      deps.log(`the messages of deploy ${id} are left alone`, error)
+      watched.drop(id)
+      deps.log(`the messages of ${id} are left alone`, error)
     } finally {
       loading.delete(id)
     }
@@ -79,15 +72,22 @@ export async function followOutbox({ deps, term, items, kick, round }: Intake): 
 
   /** Its records were pruned: there is nothing to tell any more. */
   async function forget(id: string): Promise<void> {
+    watched.drop(id)
     const key = keys.outboxEntry(id)
     const entry = await kv.get(key)
     if (!entry) return
     await kv.commit({ compares: [term.fence, unchanged(key, entry)], writes: [remove(key)] })
   }
 
+  /** From now on its changes are kept for it. */
+  function expect(id: string): void {
+    loading.set(id, loading.get(id) ?? [])
+    watched.add(id, recordsOf(id))
+  }
+
   function takeSoon(id: string): void {
-    if (items.has(id) || loading.has(id)) return
-    loading.set(id, [])
+    if (loading.has(id)) return
+    expect(id)
     const work = takeSurely(id).finally(() => {
       loading.delete(id)
       reading.delete(work)
@@ -100,9 +100,9 @@ export async function followOutbox({ deps, term, items, kick, round }: Intake): 
       try {
         return await take([id])
       } catch (error) {
-        deps.log(`deploy ${id} could not be read; trying again`, error)
+        deps.log(`the messages of ${id} could not be read; trying again`, error)
         await clock.sleep(backoff(attempt, { base: 200, most: 5_000, random: deps.random }), signal)
-        loading.set(id, loading.get(id) ?? [])
+        expect(id)
       }
     }
   }
@@ -113,13 +113,21 @@ export async function followOutbox({ deps, term, items, kick, round }: Intake): 
   }
 
   function put(entry: Entry): void {
-    const [, id = ''] = entry.key.slice(keys.root.length).split('/', 2)
-    if (entry.key === keys.outboxEntry(id)) takeSoon(id)
-    const early = loading.get(id)
-    if (early && recordsOf(id).includes(entry.key)) early.push(entry)
+    if (entry.key.startsWith(keys.outbox)) listed(entry)
+    for (const id of watched.of(entry.key)) {
+      loading.get(id)?.push(entry)
+      const item = items.get(id)
+      // Changes of one transaction come one by one: they are looked at together.
+      if (item && safely(item, entry)) queueMicrotask(() => kick(item))
+    }
+  }
+
+  function listed({ key, modRevision }: Entry): void {
+    const id = key.slice(keys.outbox.length)
     const item = items.get(id)
-    // Changes of one transaction come one by one: they are looked at together.
-    if (item && safely(item, entry)) queueMicrotask(() => kick(item))
+    if (!item) takeSoon(id)
+    // Its own first entry is as old as its record.
+    else if (newer(modRevision, item.messages.createRevision)) item.listed = modRevision
   }
 
   function safely(item: Item, entry: Entry): boolean {
@@ -134,27 +142,23 @@ export async function followOutbox({ deps, term, items, kick, round }: Intake): 
 
   function gone(key: string, revision: Revision): void {
     const item = key.startsWith(keys.outbox) ? items.get(key.slice(keys.outbox.length)) : undefined
-    if (!item || !newer(revision, item.messages.createRevision)) return
+    if (!item || !newer(revision, item.listed ?? item.messages.createRevision)) return
     item.gone = true
     items.delete(item.id)
+    watched.drop(item.id)
   }
 
   /** Takes a record over if it is newer; whether there is something new to tell. */
   function learn(item: Item, entry: Entry): boolean {
-    const { id } = item
-    switch (entry.key) {
-      case keys.deploy(id):
-        return later(item.deploy, decode(deploySchema, entry), stored => (item.deploy = stored))
-      case keys.progress(id):
-        return later(item.progress, decode(progressSchema, entry), stored => (item.progress = stored))
-      case keys.diagnosis(id):
-        return later(item.diagnosis, decode(diagnosisSchema, entry), stored => (item.diagnosis = stored))
-      case keys.planned(id):
-        return later(item.planned, decode(plannedSchema, entry), stored => (item.planned = stored))
-      case keys.message(id):
-        keepMessages(item, decode(messagesSchema, entry))
+    if (entry.key === keys.message(item.id)) keepMessages(item, decode(messagesSchema, entry))
+    if (item.other && entry.key === keys.message(item.other.id)) {
+      const messages = decode(messagesSchema, entry)
+      const known = item.other.messages
+      if (known && !newer(messages.modRevision, known.modRevision)) return false
+      item.other.messages = messages
+      return item.messages.value.main === null
     }
-    return false
+    return item.subject.learn(entry)
   }
 
   async function readOutbox(): Promise<{ ids: string[]; revision: Revision }> {
@@ -171,7 +175,7 @@ export async function followOutbox({ deps, term, items, kick, round }: Intake): 
   }
 
   const { ids, revision } = await readOutbox()
-  for (const id of ids) loading.set(id, [])
+  for (const id of ids) expect(id)
   const listener = { change: changed, reset: () => round.abort() }
   const unsubscribe = kv.subscribe(keys.root, listener, { from: revision })
   try {
@@ -183,10 +187,4 @@ export async function followOutbox({ deps, term, items, kick, round }: Intake): 
     round.abort()
     await Promise.allSettled([...reading])
   }
-}
-
-function later<T>(known: Stored<T> | null, stored: Stored<T>, keep: (stored: Stored<T>) => unknown): boolean {
-  if (known && !newer(stored.modRevision, known.modRevision)) return false
-  keep(stored)
-  return true
 }

@@ -1,12 +1,9 @@
-// One deploy on the notifier's desk: its facts as last read, its messages as recorded, and what is known of them beyond
-// the record while this replica is elected. Pure helpers; posting.ts and the three lanes act on it.
-import type { Deploy, Diagnosis, Phase, Progress } from '../deploy.ts'
-import { isTerminal } from '../deploy.ts'
-import type { Environment } from '../environment.ts'
-import { sha256 } from '../hash.ts'
-import type { MessageFacts, Messages, Planned, Post, Rendered, Renderer, ThreadEntry } from '../messages.ts'
-import type { Urgency } from '../notifier.ts'
+// One deploy or build on the notifier's desk: what it tells of (subject.ts), its messages as recorded, and what is known
+// of them beyond the record while this replica is elected. Pure helpers; posting.ts and the three lanes act on it.
+import type { Revision } from '../kv.ts'
+import type { Messages, Post } from '../messages.ts'
 import type { Stored } from '../records.ts'
+import { type Drawn, drawnEntry, type Entry, type Subject } from './subject.ts'
 
 export const laneNames = ['main', 'thread', 'direct'] as const
 export type LaneName = (typeof laneNames)[number]
@@ -32,25 +29,29 @@ export type Memory = {
   /** Refused, and to be tried again at once. */
   retry: boolean
   /** As it was when it was drawn last; the one message only. */
-  phase: Phase | null
-  /** Since when an entry of the thread is to be posted. */
+  phase: string | null
+  /** Since when it is to be posted, where it waits for another one. */
   wantedSince: number | null
   /** A direct message that shows that nothing is asked of the person any more. */
   decided: boolean
 }
 
 export type Item = {
+  /** Of its messages: a deploy's own id, or `<build id>.<channel>`. */
   readonly id: string
-  deploy: Stored<Deploy>
-  progress: Stored<Progress> | null
-  diagnosis: Stored<Diagnosis> | null
-  planned: Stored<Planned> | null
+  readonly subject: Subject
   messages: Stored<Messages>
+  /** The messages whose thread it joins, once it was looked for; `wanted`: its record names them. */
+  other: { readonly id: string; readonly wanted: boolean; messages: Stored<Messages> | null } | null
+  /** In the channel by itself: it joins nobody, or those others did not come. */
+  alone: boolean
   readonly lanes: Readonly<Record<LaneName, Lane>>
   readonly memory: Map<string, Memory>
   /** Writes of its record, one after the other. */
   writing: Promise<unknown>
   approvers: { readonly at: number; readonly users: readonly string[] } | null
+  /** When it was put into the outbox again, while it was on the desk. */
+  listed: Revision | null
   /** Off the desk. */
   gone: boolean
 }
@@ -94,80 +95,42 @@ export function memoryOf(item: Item, slot: Slot): Memory {
   return fresh
 }
 
-export const newItem = (
-  facts: Pick<Item, 'deploy' | 'progress' | 'diagnosis' | 'planned' | 'messages'>,
-): Item => {
+export const newItem = (subject: Subject, messages: Stored<Messages>, id: string): Item => {
   const lane = (): Lane => ({ busy: false, again: false, due: null, notBefore: 0 })
   return {
-    ...facts,
-    id: facts.deploy.value.id,
+    id,
+    subject,
+    messages,
+    other: null,
+    alone: false,
     lanes: { main: lane(), thread: lane(), direct: lane() },
     memory: new Map(),
     writing: Promise.resolve(),
     approvers: null,
+    listed: null,
     gone: false,
   }
 }
 
-/** What the renderer is told, and a rendering with its hash. */
-export type Drawing = {
-  readonly renderer: Renderer
-  readonly environment: (name: string) => Environment | undefined
-  readonly waiting: (deploy: Deploy) => string | null
-}
-
-export function factsOf(drawing: Drawing, item: Item, now: number): MessageFacts {
-  const deploy = item.deploy.value
-  return {
-    deploy,
-    environment: drawing.environment(deploy.environment) ?? null,
-    progress: item.progress?.value ?? null,
-    diagnosis: item.diagnosis?.value ?? null,
-    planned: item.planned?.value ?? null,
-    waiting: isTerminal(deploy.phase) ? null : drawing.waiting(deploy),
-    // What has ended does not change any more.
-    now: deploy.endedAt ?? now,
-  }
-}
-
-/** As it is sent now, and hashes: `shown` leaves out the passing of time, `live` does not. */
-export type Drawn = { readonly message: Rendered; readonly shown: string; readonly live: string }
-
-export function draw(
-  drawing: Drawing,
-  item: Item,
-  now: number,
-  render: (facts: MessageFacts) => Rendered | null,
-): Drawn | null {
-  const message = render(factsOf(drawing, item, now))
-  const still = render(factsOf(drawing, item, item.deploy.value.requestedAt))
-  return message && still ? { message, shown: sha256(still), live: sha256(message) } : null
-}
-
-export const drawMain = (drawing: Drawing, item: Item, now: number): Drawn | null =>
-  draw(drawing, item, now, facts => drawing.renderer.main(facts))
-
-export const drawDirect = (drawing: Drawing, item: Item, key: string, now: number): Drawn | null =>
-  draw(drawing, item, now, facts => drawing.renderer.direct(facts, { reminder: isReminder(key) }))
-
-export function urgencyOf({ phase }: Pick<Deploy, 'phase'>): Urgency {
-  if (isTerminal(phase)) return 'terminal'
-  return phase === 'running' || phase === 'rolling_back' ? 'running' : 'waiting'
-}
+export const drawDirect = (item: Item, key: string, now: number): Drawn | null =>
+  item.subject.direct(now, { reminder: isReminder(key) })
 
 /** Channels in order: as asked for, then as configured now. */
-export function channelsOf(drawing: Drawing, item: Item): readonly string[] {
-  const configured = drawing.environment(item.deploy.value.environment)?.channel
-  return [...new Set([...item.messages.value.channels, ...(configured ? [configured] : [])])]
-}
+export const channelsOf = (item: Item): readonly string[] => [
+  ...new Set([...item.messages.value.channels, ...item.subject.channels()]),
+]
 
-/** What the workspace does not take is given up this long after the deploy ended. */
+/** What the workspace does not take is given up this long after the end. */
 const giveUpMs = 24 * 3_600_000
 
-/** Whether all that there is to tell of an ended deploy is told, as far as the workspace takes it. */
-export function isTold(drawing: Drawing, item: Item, messages: Messages, now: number): boolean {
-  const { phase, endedAt } = item.deploy.value
-  if (!isTerminal(phase)) return false
+/** Whether all that there is to tell is told, as far as the workspace takes it. `wanted`: others wait for its thread. */
+export function isTold(
+  item: Item,
+  messages: Messages,
+  { now, wanted }: { readonly now: number; readonly wanted: boolean },
+): boolean {
+  const { over, endedAt } = item.subject.standing()
+  if (!over) return false
   if (now - (endedAt ?? now) > giveUpMs) return true
   const { main } = messages
   const settled = (slot: Slot) => {
@@ -176,36 +139,34 @@ export function isTold(drawing: Drawing, item: Item, messages: Messages, now: nu
   }
   const directs = Object.entries(messages.direct).every(([key, post]) => {
     if (post.state !== 'posted') return settled(directSlot(key))
-    const drawn = drawDirect(drawing, item, key, now)
+    const drawn = drawDirect(item, key, now)
     return !drawn || drawn.shown === post.shown
   })
   if (!directs) return false
-  if (!main) return channelsOf(drawing, item).length === 0
+  if (!main) return (!item.subject.tells() && !wanted) || hasNoPlace(item, messages)
   if (main.state === 'posted') {
-    if (main.shown !== drawMain(drawing, item, now)?.shown) return false
-    return entriesOf(drawing, item, main, now).every(entry => threadSlots(messages, entry).every(settled))
+    if (main.shown !== item.subject.main(now).shown) return false
+    return entriesOf(item, messages, main, now).every(
+      entry => threadSlots(messages, entry).every(settled) && !isStale(messages, entry),
+    )
   }
   if (main.state === 'gone') return main.again
   return main.state === 'posting' && memoryOf(item, mainSlot).stuck
 }
 
-/** `room`: a channel where it is said by itself; null: in the thread. */
-export type Entry = ThreadEntry & { readonly room: string | null }
+const hasNoPlace = (item: Item, messages: Messages): boolean =>
+  channelsOf(item).length === 0 && (messages.under === undefined || item.alone)
 
-/** What the thread holds; what is loud is said in the environment's channel too, where the message is elsewhere. */
-export function entriesOf(
-  drawing: Drawing,
-  item: Item,
-  main: Pick<Post, 'channel'>,
-  now: number,
-): readonly Entry[] {
-  const facts = factsOf(drawing, item, now)
-  const channel = facts.environment?.channel
-  return drawing.renderer.thread(facts).flatMap(entry => {
-    const own: Entry = { ...entry, room: null }
-    if (!entry.loud || !channel || channel === main.channel) return [own]
-    return [own, { ...own, key: `${entry.key}-channel`, broadcast: false, files: [], room: channel }]
-  })
+/** What its thread holds, or should hold by now. */
+export const entriesOf = (item: Item, messages: Messages, main: Post, now: number): readonly Entry[] =>
+  item.subject
+    .entries({ channel: main.channel, inThread: main.root !== undefined }, now)
+    .filter(({ edit, key }) => edit !== 'only' || messages.thread[key])
+
+/** It is there, and what it says has changed since. */
+export function isStale(messages: Messages, entry: Entry): boolean {
+  const post = messages.thread[entry.key]
+  return entry.edit !== undefined && post?.state === 'posted' && post.shown !== drawnEntry(entry).shown
 }
 
 /** An entry and then its files; files only where the entry was posted. */

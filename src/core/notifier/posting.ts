@@ -1,11 +1,11 @@
 // One message, exactly once: that it will be posted is recorded when its turn has come, then it is posted, then it is
-// recorded where. What may have been posted is looked up by its mark after every call is surely over; where gkube may
-// not read, it is posted once more and never a third time.
+// recorded where. What may have been posted is resolving.ts. Edits can be repeated without harm.
 import { backoff } from '../clock.ts'
 import type { Term } from '../leader.ts'
 import type { Messages, Post } from '../messages.ts'
 import type { Messenger, NotifierDeps, Sent, Times, Turn, Urgency } from '../notifier.ts'
-import { type Drawn, type Item, memoryOf, type Next, postOf, type Slot, withPost } from './item.ts'
+import { type Item, memoryOf, type Next, postOf, type Slot, withPost } from './item.ts'
+import type { Drawn } from './subject.ts'
 
 export type Desk = {
   readonly deps: NotifierDeps
@@ -15,11 +15,17 @@ export type Desk = {
   readonly signal: AbortSignal
   /** Writes the record of an item as `change` has it; throws where another notifier was elected. */
   record(item: Item, change: (messages: Messages) => Messages): Promise<void>
-  /** How many deploys are on the desk. */
+  /** How many deploys and builds are on the desk. */
   open(): number
+  /** Whether something waits for the thread of these messages. */
+  wanted(id: string): boolean
+  /** Asks for these messages to be posted, also where there is nothing to tell or all was told. */
+  want(id: string): Promise<void>
+  /** Finds the messages whose thread it joins, and hears of their changes from now on. */
+  join(item: Item): Promise<void>
   /** Channels of direct messages by user. */
   readonly rooms: Map<string, string>
-  /** What this process posted and could not record yet, by deploy and message: it outlives a term. */
+  /** What this process posted and could not record yet, by item and message: it outlives a term. */
   readonly sent: Map<string, { readonly channel: string; readonly ts: string }>
 }
 
@@ -68,10 +74,12 @@ export async function uploadOnce(
 async function begin(
   desk: Desk,
   item: Item,
-  { slot, channel, again }: Pick<How, 'slot' | 'channel' | 'again'>,
+  { slot, channel, thread, again }: Pick<How, 'slot' | 'channel' | 'thread' | 'again'>,
 ) {
   if (!desk.term.held()) return false
-  const post: Post = { state: 'posting', at: desk.deps.clock.now(), channel, ts: null, shown: null, again }
+  const root = slot.part === 'main' && thread !== null ? { root: thread } : {}
+  const at = desk.deps.clock.now()
+  const post: Post = { state: 'posting', at, channel, ts: null, shown: null, again, ...root }
   await desk.record(item, messages => withPost(messages, slot, post))
   return desk.term.held()
 }
@@ -85,7 +93,9 @@ async function settle(
   const memory = memoryOf(item, slot)
   const now = desk.deps.clock.now()
   const write = (post: Pick<Post, 'state' | 'ts' | 'shown'>) =>
-    desk.record(item, messages => withPost(messages, slot, { ...post, at: now, channel, again }))
+    desk.record(item, messages =>
+      withPost(messages, slot, { ...postOf(messages, slot), ...post, at: now, channel, again }),
+    )
   memory.unsent = sent.kind !== 'done' && sent.kind !== 'unclear' && sent.kind !== 'dropped'
   switch (sent.kind) {
     case 'done':
@@ -109,7 +119,8 @@ async function settle(
   }
 }
 
-async function posted(
+/** It is there: that is recorded. */
+export async function posted(
   desk: Desk,
   item: Item,
   slot: Slot,
@@ -125,7 +136,7 @@ async function posted(
   const { channel, ts, again, drawn } = at
   const known = `${item.id} ${slot.name}`
   desk.sent.set(known, { channel, ts })
-  const post: Post = { state: 'posted', at: now, channel, ts, shown: drawn?.shown ?? null, again }
+  const post = { state: 'posted' as const, at: now, channel, ts, shown: drawn?.shown ?? null, again }
   Object.assign(memory, {
     unsent: false,
     unclearSince: null,
@@ -133,79 +144,11 @@ async function posted(
     updatedAt: now,
     live: drawn?.live ?? null,
   })
-  await desk.record(item, messages => withPost(messages, slot, post))
+  await desk.record(item, messages => withPost(messages, slot, { ...postOf(messages, slot), ...post }))
   desk.sent.delete(known)
 }
 
-/** Begins it anew where it was begun before. */
-type Repeat = (at: { readonly channel: string; readonly again: boolean }) => Promise<Next>
-
-/** What was begun: repeated at once where it surely was not sent, else looked up first. `file`: look for its name. */
-export async function resolve(
-  desk: Desk,
-  item: Item,
-  how: Pick<How, 'slot' | 'thread' | 'urgency'> & { readonly file: string | null },
-  repeat: Repeat,
-): Promise<Next> {
-  const { slot, thread, file } = how
-  const memory = memoryOf(item, slot)
-  const post = postOf(item.messages.value, slot)
-  if (!post || memory.stuck) return null
-  const { clock, messenger } = desk.deps
-  const found = (at: { readonly channel: string; readonly ts: string }) =>
-    posted(desk, item, slot, { ...at, again: post.again, drawn: null }).then(() => 'again' as const)
-  const known = desk.sent.get(`${item.id} ${slot.name}`)
-  if (known) return found(known)
-  if (memory.unsent) return repeat(post)
-  // Counted from when this replica saw it: clocks differ, and another one's call may still be on its way.
-  memory.unclearSince ??= clock.now()
-  const at = memory.unclearSince + desk.times.unclear
-  if (clock.now() < at) return { at }
-  const mark = { deploy: item.id, key: slot.name }
-  const where = { channel: post.channel, thread, mark, file, since: post.at - lookBackMs }
-  const answer = await messenger.find({ ...turn(desk, item, how), ...where })
-  switch (answer.kind) {
-    case 'found':
-      return found({ channel: post.channel, ts: answer.ts })
-    case 'later':
-      return desk.signal.aborted ? null : pause(desk, item, slot, answer)
-    case 'absent':
-      memory.unclearSince = null
-      return repeat(post)
-    case 'unknown':
-      return withoutLooking(desk, item, { slot, post }, repeat)
-  }
-}
-
-/** Clocks of two machines, and Slack's, may differ by this. */
-const lookBackMs = 5 * 60_000
-
-async function withoutLooking(
-  desk: Desk,
-  item: Item,
-  { slot, post }: { readonly slot: Slot; readonly post: Post },
-  repeat: Repeat,
-): Promise<Next> {
-  const memory = memoryOf(item, slot)
-  const { log, messenger } = desk.deps
-  if (post.again) {
-    memory.stuck = true
-    log(`${name(item, slot)} may be there twice and cannot be looked up in ${post.channel}: it is left`, null)
-    // Recorded as it is: that may be all that was missing.
-    await desk.record(item, messages => messages)
-    return null
-  }
-  // Not while Slack is down: every attempt would be unclear again.
-  if (await messenger.answers(desk.signal)) {
-    memory.unclearSince = null
-    return repeat({ channel: post.channel, again: true })
-  }
-  return desk.signal.aborted
-    ? null
-    : pause(desk, item, slot, { message: 'Slack does not answer', afterMs: 0 })
-}
-
-const name = (item: Item, slot: Slot): string => `message ${slot.name} of deploy ${item.id}`
+export const name = (item: Item, slot: Slot): string => `message ${slot.name} of ${item.subject.what}`
 
 /** Shows what is true now in a message that is there. */
 export async function update(
@@ -252,14 +195,15 @@ export async function update(
   }
 }
 
-const turn = (desk: Desk, item: Item, how: { slot: Slot; urgency: () => Urgency }): Turn => ({
+/** For the messenger: which message it is about. */
+export const turn = (desk: Desk, item: Item, how: { slot: Slot; urgency: () => Urgency }): Turn => ({
   key: `${item.id} ${how.slot.name}`,
   urgency: how.urgency,
   signal: desk.signal,
 })
 
 /** Not before this: what Slack says, and longer with each failure. */
-function pause(
+export function pause(
   desk: Desk,
   item: Item,
   slot: Slot,

@@ -1,5 +1,5 @@
-// Writes the record of a deploy's messages: one write after the other, each compares what was read and that this replica
-// is still elected, and the one that records that all is told takes the deploy out of the outbox.
+// Writes the records of messages: one write after the other, each compares what was read and that this replica
+// is still elected, and the one that records that all is told takes it out of the outbox.
 import { backoff } from '../clock.ts'
 import { newer } from '../kv.ts'
 import type { Term } from '../leader.ts'
@@ -14,6 +14,7 @@ import type { Desk } from './posting.ts'
 export function recorder(options: {
   readonly deps: NotifierDeps
   readonly term: Term
+  readonly wanted: Desk['wanted']
   /** It is off the desk. */
   readonly told: (item: Item) => void
 }): Desk['record'] {
@@ -23,15 +24,17 @@ export function recorder(options: {
   async function write(item: Item, change: (messages: Messages) => Messages): Promise<void> {
     const before = item.messages
     const value = change(before.value)
-    const told = safelyTold(item, value)
+    const told = mayLeave(item, value === before.value) && safelyTold(item, value)
+    // Nothing to write: it is off the desk already, or not all is told yet.
+    if (value === before.value && (item.gone || !told)) return
     const commit = {
-      compares: [term.fence, unchanged(before.key, before)],
+      compares: [term.fence, unchanged(before.key, before), ...(told ? item.subject.unchanged() : [])],
       writes: [put(before.key, value), ...(told ? [remove(keys.outboxEntry(item.id))] : [])],
     }
     const result = await persist(() => kv.commit(commit))
     if (result.committed) {
       keepMessages(item, { ...before, value, modRevision: result.revision })
-      if (!told) return
+      if (!told || (item.listed && newer(item.listed, result.revision))) return
       item.gone = true
       options.told(item)
       return
@@ -42,12 +45,15 @@ export function recorder(options: {
     throw new LostRace([before.key])
   }
 
-  /** What was posted is recorded even where another part of the deploy cannot be drawn. */
+  /** What may go on after its end leaves by a write of its own: what was posted is recorded in any case. */
+  const mayLeave = (item: Item, nothingElse: boolean) => nothingElse || item.subject.unchanged().length === 0
+
+  /** What was posted is recorded even where another part of it cannot be drawn. */
   function safelyTold(item: Item, value: Messages): boolean {
     try {
-      return isTold(deps, item, value, clock.now())
+      return isTold(item, value, { now: clock.now(), wanted: options.wanted(item.id) })
     } catch (error) {
-      deps.log(`what there is to tell of deploy ${item.id} cannot be drawn`, error)
+      deps.log(`what there is to tell of ${item.subject.what} cannot be drawn`, error)
       return false
     }
   }

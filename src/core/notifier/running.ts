@@ -1,4 +1,4 @@
-// Runs the lanes of all deploys on the desk: a lane takes one step after the other until it waits for something or for
+// Runs the lanes of all that is on the desk: a lane takes one step after the other until it waits for something or for
 // a time; a change kicks it. One clock for all of them. What a step does is lanes.ts.
 import { backoff } from '../clock.ts'
 import { LostRace } from '../ledger.ts'
@@ -7,7 +7,7 @@ import { type Item, isTold, type LaneName, laneNames, mainSlot, memoryOf, type N
 import { steps } from './lanes.ts'
 import type { Desk } from './posting.ts'
 
-/** What a deploy waits for may change without a change of the deploy itself. */
+/** What it waits for may change without a change of its records. */
 const waitingMs = 5_000
 const longMs = 60_000
 
@@ -72,7 +72,7 @@ export function laneRunner(
   }
 
   function rest(item: Item, name: LaneName, at: number): void {
-    const looksAgain = name !== 'direct' && item.deploy.value.phase === 'ready'
+    const looksAgain = name !== 'direct' && item.subject.standing().waits
     const due = looksAgain ? Math.min(at, clock.now() + waitingMs) : at
     if (Number.isFinite(due)) arm(item, name, due)
   }
@@ -80,17 +80,18 @@ export function laneRunner(
   /** All is told without a further message: only the outbox does not know yet. */
   async function finish(item: Item): Promise<void> {
     try {
-      const told = isTold(deps, item, item.messages.value, clock.now())
+      const told = isTold(item, item.messages.value, { now: clock.now(), wanted: desk.wanted(item.id) })
       if (told && !item.gone) await desk.record(item, messages => messages)
     } catch (error) {
-      failed(item, error)
+      // Changed meanwhile: the change is looked at when the feed brings it.
+      if (!(error instanceof LostRace)) failed(item, error)
     }
   }
 
   function failed(item: Item, error: unknown): Next {
     if (signal.aborted || error instanceof Fenced) return null
     const memory = memoryOf(item, mainSlot)
-    if (!(error instanceof LostRace)) deps.log(`the messages of deploy ${item.id} are tried again`, error)
+    if (!(error instanceof LostRace)) deps.log(`the messages of ${item.subject.what} are tried again`, error)
     memory.tries++
     const most = { base: desk.times.retry, most: 30_000, random: deps.random }
     return { notBefore: clock.now() + backoff(Math.min(memory.tries, 8), most) }

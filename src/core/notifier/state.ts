@@ -1,15 +1,14 @@
 // What the notifier of this replica has in hand, for metrics.
-import { isTerminal } from '../deploy.ts'
 import type { Open } from './desk.ts'
 import { type Item, mainSlot, memoryOf } from './item.ts'
 
-/** `behind`: deploys that ended, and not all of it is told. */
+/** `behind`: deploys and builds that ended, and not all of it is told. */
 export function stateOf(
   open: Open | null,
   elected: boolean,
 ): { readonly elected: boolean; readonly open: number; readonly behind: number } {
   const items = [...(open?.items.values() ?? [])]
-  const behind = items.filter(item => isTerminal(item.deploy.value.phase)).length
+  const behind = items.filter(item => item.subject.standing().over).length
   return { elected, open: items.length, behind }
 }
 

@@ -1,0 +1,106 @@
+// What is next for the one message of a deploy or build: posted where it belongs (place.ts), kept up, posted again where
+// somebody deleted it. posting.ts has the protocol, thread-lane.ts what stands below it.
+import { channelsOf, type Item, mainSlot, memoryOf, type Next } from './item.ts'
+import { type Place, placeAgain, placeOf } from './place.ts'
+import { type Desk, postOnce, update } from './posting.ts'
+import { resolve } from './resolving.ts'
+import type { Drawn } from './subject.ts'
+
+const hourMs = 3_600_000
+
+export async function mainStep(desk: Desk, item: Item): Promise<Next> {
+  const { main } = item.messages.value
+  const { subject } = item
+  const urgency = () => subject.standing().urgency
+  const post = ({ channel, root }: Place, again: boolean) =>
+    postOnce(desk, item, {
+      slot: mainSlot,
+      channel,
+      thread: root,
+      broadcast: false,
+      urgency,
+      again,
+      draw: () => drawNow(desk, item),
+    })
+  if (!main) {
+    if (!subject.tells() && !desk.wanted(item.id)) return null
+    const place = await placeOf(desk, item)
+    return place === null || 'at' in place ? place : post(place, false)
+  }
+  switch (main.state) {
+    case 'posting': {
+      const root = main.root ?? null
+      return resolve(
+        desk,
+        item,
+        { slot: mainSlot, thread: root, urgency, file: null },
+        ({ channel, again }) => post({ channel, root }, again),
+      )
+    }
+    case 'gone':
+      return main.again ? null : post(placeAgain(main), true)
+    case 'refused': {
+      const channels = channelsOf(item)
+      // In a thread it was in the channel of others: now its own, from the first on.
+      const next = main.root === undefined ? channels.indexOf(main.channel) + 1 : 0
+      const other = channels[next]
+      if (other) return post({ channel: other, root: null }, main.again)
+      const first = channels[0] ?? main.channel
+      return refusedByAll(desk, item, main.at, () => post({ channel: first, root: null }, main.again))
+    }
+    case 'posted':
+      return keepUp(desk, item)
+  }
+}
+
+/** No channel takes it: again after a minute, then after twice as long, up to an hour. */
+async function refusedByAll(
+  desk: Desk,
+  item: Item,
+  since: number,
+  again: () => Promise<Next>,
+): Promise<Next> {
+  const memory = memoryOf(item, mainSlot)
+  const now = desk.deps.clock.now()
+  const pause = Math.min(hourMs, desk.times.refused * 2 ** memory.tries)
+  // The record's time may be another replica's; it only says how long to wait.
+  const due = Math.min(since, now) + pause
+  if (now < due && !memory.retry) return { at: due }
+  memory.retry = false
+  memory.tries++
+  return again()
+}
+
+/** The message is there: shows what has changed, or the time that passed. */
+async function keepUp(desk: Desk, item: Item): Promise<Next> {
+  const { main } = item.messages.value
+  if (!main) return null
+  const now = desk.deps.clock.now()
+  const drawn = item.subject.main(now)
+  const memory = memoryOf(item, mainSlot)
+  const { phase, over, hurry } = item.subject.standing()
+  const changed = main.shown !== drawn.shown
+  // Somebody is asked, or it is over: that is not made to wait for the pace of progress.
+  const urgent = over || (hurry && memory.phase !== phase)
+  if (!changed && over) return null
+  const pause = changed ? (urgent ? 0 : desk.times.betweenUpdates) : refreshMs(desk, item)
+  const due = memory.updatedAt + pause
+  if (now < due) return { at: due }
+  if (!changed && memory.live === drawn.live) {
+    memory.updatedAt = now
+    return { at: now + pause }
+  }
+  return update(desk, item, mainSlot, {
+    // That time passes is worth less than anything that happened.
+    urgency: () => (changed ? item.subject.standing().urgency : 'running'),
+    draw: () => drawNow(desk, item),
+  })
+}
+
+function drawNow(desk: Desk, item: Item): Drawn {
+  memoryOf(item, mainSlot).phase = item.subject.standing().phase
+  return item.subject.main(desk.deps.clock.now())
+}
+
+const refreshMs = (desk: Desk, item: Item): number =>
+  Math.max(desk.times.refresh, desk.open() * 1_500) * (item.subject.standing().urgency === 'running' ? 1 : 3)
