@@ -1,0 +1,136 @@
+// Inputs that a paused Pipeline waits for, and answering them. The stage view's list is asked first; what it does not
+// tell (who may answer), and all of it where that plugin is missing, comes from the build itself. Who may answer in
+// Slack is judged before: here it runs as gkube's Jenkins user.
+import { z } from 'zod'
+import type { Parameter } from '../../core/builds/build.ts'
+import { type Jenkins, JenkinsError } from '../../core/builds/jenkins.ts'
+import { fault, isLogin, understood, wordsOf } from './answers.ts'
+import { mustExist, nameOf } from './builds.ts'
+import type { Deps } from './jenkins.ts'
+import { flag, many, text } from './lenient.ts'
+import { definitionSchema, definitionTree, parameterOf } from './parameters.ts'
+import { buildAt } from './path.ts'
+import type { Answer } from './transport.ts'
+
+type Waiting = Awaited<ReturnType<Jenkins['inputs']>>[number]
+
+const id = z.string().min(1).max(200)
+const pendingSchema = many(z.object({ id, message: text, proceedText: text, inputs: many(definitionSchema) }))
+const executionSchema = z.object({
+  id,
+  settled: flag,
+  input: z.object({ message: text, ok: text, submitter: text, parameters: many(definitionSchema) }),
+})
+const executionsSchema = z.object({ actions: many(z.object({ executions: many(executionSchema) })) })
+const executionsTree = `actions[executions[id,settled,input[message,ok,submitter,parameters[${definitionTree}]]]]`
+
+/** Limits of Build's record. */
+const mostParameters = 20
+const mostSubmitters = 50
+
+export function jenkinsInputs(deps: Deps) {
+  const { transport, server, timeouts, log } = deps
+  const { user } = server
+
+  /** Null: this Jenkins has no stage view. */
+  async function pending(job: string, number: number): Promise<readonly Waiting[] | null> {
+    const path = `${buildAt(job, number)}wfapi/pendingInputActions`
+    const answer = await transport.get({ path, ms: timeouts.call })
+    if (answer.status === 404) return null
+    const wish = { to: 'read the inputs of', thing: nameOf(job, number), user }
+    return understood(pendingSchema, answer, wish).map(one =>
+      waiting({ id: one.id, message: one.message, ok: one.proceedText, submitter: null }, one.inputs),
+    )
+  }
+
+  async function ofBuild(job: string, number: number): Promise<readonly Waiting[]> {
+    const path = `${buildAt(job, number)}api/json`
+    const answer = await transport.get({ path, query: { tree: executionsTree }, ms: timeouts.call })
+    const wish = { to: 'read the inputs of', thing: nameOf(job, number), user }
+    return understood(executionsSchema, answer, wish)
+      .actions.flatMap(action => action.executions)
+      .filter(({ settled }) => settled !== true)
+      .map(({ id, input }) => waiting({ ...input, id }, input.parameters))
+  }
+
+  const inputs: Jenkins['inputs'] = async (job, number) => {
+    const listed = await pending(job, number)
+    if (listed?.length === 0) return []
+    if (!listed) return ofBuild(job, number)
+    const told = await ofBuild(job, number).catch((error: unknown) => {
+      log(`jenkins: who may answer the input of ${nameOf(job, number)} is not known`, error)
+      return []
+    })
+    return listed.map(one => ({ ...one, submitters: told.find(({ id }) => id === one.id)?.submitters ?? [] }))
+  }
+
+  const answer: Jenkins['answer'] = async (at, { decision, parameters }) => {
+    const path = `${buildAt(at.job, at.number)}input/${encodeURIComponent(at.input)}/`
+    const ask = (action: string, form?: Readonly<Record<string, string>>) =>
+      transport.post({ path: `${path}${action}`, ms: timeouts.call, ...(form ? { form } : {}) })
+    if (decision === 'abort') return judged(at, await ask('abort'))
+    const wanted = (await inputs(at.job, at.number)).find(one => one.id === at.input)
+    const values = filled(wanted?.parameters ?? [], parameters)
+    if (values.length === 0) return judged(at, await ask('proceedEmpty'))
+    return judged(at, await ask('proceed', { json: JSON.stringify({ parameter: values }) }))
+  }
+
+  async function judged(
+    { job, number, input }: Parameters<Jenkins['answer']>[0],
+    answer: Answer,
+  ): Promise<'done' | 'settled'> {
+    const wish = { to: 'answer', thing: `the input ${input} of ${nameOf(job, number)}`, user, posted: true }
+    if (answer.status < 400) {
+      // `submit` sends on to the console, the others say 200; only a login page is something else.
+      if (answer.status >= 300 && isLogin(answer.headers.get('location') ?? '')) throw fault(answer, wish)
+      return 'done'
+    }
+    const words = wordsOf(answer)
+    if (/already (been )?given|already settled/i.test(words)) return 'settled'
+    if (answer.status === 404) {
+      // An answered input is taken off its build; a build that is gone is something else.
+      await mustExist(deps, job, number)
+      return 'settled'
+    }
+    if (answer.status === 400 && /you need to (be|have)/i.test(words))
+      throw new JenkinsError(
+        'refused',
+        `Jenkins does not let its user ${user} answer this input: ${words} Add ${user} to its submitters`,
+      )
+    throw fault(answer, wish)
+  }
+
+  return { inputs, answer }
+}
+
+function waiting(
+  facts: {
+    readonly id: string
+    readonly message?: string | null
+    readonly ok?: string | null
+    readonly submitter?: string | null
+  },
+  definitions: readonly z.output<typeof definitionSchema>[],
+): Waiting {
+  const submitters = (facts.submitter ?? '').split(',').map(name => name.trim())
+  return {
+    id: facts.id,
+    message: (facts.message || 'Input requested').slice(0, 1000),
+    proceed: (facts.ok || 'Proceed').slice(0, 100),
+    parameters: definitions.slice(0, mostParameters).map(parameterOf),
+    submitters: submitters.filter(name => name !== '' && name.length <= 200).slice(0, mostSubmitters),
+  }
+}
+
+/** A Pipeline misses what it is not given here, unlike a job: defaults are filled in. */
+function filled(
+  definitions: readonly Parameter[],
+  given: Readonly<Record<string, string>>,
+): readonly { readonly name: string; readonly value: string | boolean }[] {
+  const typed = (name: string, value: string) =>
+    definitions.find(one => one.name === name)?.type === 'boolean' ? value === 'true' : value
+  const defaults = definitions.flatMap(({ name, default: value }) =>
+    value === null || name in given ? [] : [{ name, value: typed(name, value) }],
+  )
+  return [...Object.entries(given).map(([name, value]) => ({ name, value: typed(name, value) })), ...defaults]
+}
