@@ -52,7 +52,7 @@ export function eventOf(parts: Parts): BuildEvent {
     commit: buildEventSchema.shape.commit.safeParse(commit).data ?? null,
     branch: cut(parts.branch ?? '', 500) || null,
     parameters: shownParameters(parts.parameters ?? {}),
-    tests: tests && { ...tests, names: (tests.names ?? []).slice(0, 20).map(name => cut(name, 300)) },
+    tests: tests ? { ...tests, names: (tests.names ?? []).slice(0, 20).map(name => cut(name, 300)) } : null,
   }
   // What is kept must be readable again, whatever slipped through.
   return parseInput(buildEventSchema, { data: event }, 'build')
