@@ -1,7 +1,7 @@
 // What the notifier keeps of the messages of one deploy or build, and the shapes between it and the renderer. The record says
 // what was posted where; what a message says is a pure function of the facts (surfaces/slack/messages/).
 import { z } from 'zod'
-import { type Build, type Console, type Subscription, subscriptionSchema } from './builds/build.ts'
+import type { Build, Console } from './builds/build.ts'
 import type { Deploy, Diagnosis, Progress } from './deploy.ts'
 import type { Environment } from './environment.ts'
 
@@ -35,8 +35,6 @@ export const messagesSchema = z.object({
   of: z.enum(['deploy', 'build']).optional(),
   /** The id of other messages: the main one is posted into the thread of theirs, where that is posted. */
   under: z.string().optional(),
-  /** Of a build: what the channel wants to hear of; asked: it was started from there. Absent: all. */
-  events: z.enum(['asked', ...subscriptionSchema.shape.events.options]).optional(),
   /** Channel ids in order of preference: where it was asked for, then the environment's. The first that takes it. */
   channels: z.array(z.string()).max(4),
   main: postSchema.nullable(),
@@ -85,7 +83,7 @@ export type BuildMessageFacts = {
   /** The last lines of a build that failed. */
   readonly console: Console | null
   /** What the channel subscribed to; `asked`: it was started from there. */
-  readonly events: Subscription['events'] | 'asked'
+  readonly events: Build['told'][number]['events']
   /** Its main message is a reply in a thread. */
   readonly inThread?: boolean
   readonly now: number

@@ -22,28 +22,29 @@ export const buildKeys = (keys: Keys, build: string): readonly string[] => [
 /** Null: there is no such build any more. */
 export function buildSubject({ drawing, keys, messages, found }: Making): Subject | null {
   const id = messages.deploy
-  const events = messages.events ?? 'all'
+  const [channel] = messages.channels
   const record = held(buildSchema, keys.jenkinsBuild(id), found)
   const console = held(consoleSchema, keys.jenkinsConsole(id), found)
   const first = record.stored
   if (!first) return null
   const stored = () => record.stored ?? first
   const build = () => stored().value
+  const events = () => build().told.find(one => one.channel === channel)?.events ?? 'all'
 
   const factsOf = (now: number, inThread = false): BuildMessageFacts => ({
     build: build(),
     console: console.stored?.value ?? null,
-    events,
+    events: events(),
     inThread,
     // What has ended does not change with time.
     now: build().endedAt ?? now,
   })
 
   return {
-    what: `build ${id} in ${messages.channels[0] ?? 'no channel'}`,
+    what: `build ${id} in ${channel ?? 'no channel'}`,
     learn: entry => [record, console].some(one => one.learn(entry)),
     standing() {
-      const { phase, endedAt, deploys, seenAt } = build()
+      const { phase, endedAt, deploys } = build()
       const ended = isOver(phase)
       const asks = isAsking(build())
       return {
@@ -51,13 +52,12 @@ export function buildSubject({ drawing, keys, messages, found }: Making): Subjec
         urgency: urgencyOf(build(), asks),
         ended,
         over: ended && deploys.every(deploy => isTerminal(deploy.phase)),
-        // A deploy of it may begin a week later: then it counts from there.
-        endedAt: endedAt === null ? null : Math.max(endedAt, seenAt),
+        endedAt,
         hurry: ended || asks,
         waits: false,
       }
     },
-    tells: () => isWorthTelling(build(), events),
+    tells: () => isWorthTelling(build(), events()),
     channels: () => [],
     main(now) {
       const { main } = drawing.renderer.build
@@ -71,7 +71,7 @@ export function buildSubject({ drawing, keys, messages, found }: Making): Subjec
     direct: () => null,
     continues() {
       const { job, number, failingSince, turn } = build()
-      const quiet = events === 'changes' || events === 'failures'
+      const quiet = events() === 'changes' || events() === 'failures'
       if (!quiet || turn !== 'still_failing' || failingSince === null || failingSince === number) return null
       return keys.jenkinsNumber(job, failingSince)
     },

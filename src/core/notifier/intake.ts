@@ -55,7 +55,7 @@ export async function followOutbox({ deps, term, items, watched, kick, round }: 
       const make = buildOf(id) === null ? deploySubject : buildSubject
       const subject = messages && make({ drawing: deps, keys, messages: messages.value, found })
       if (!messages || !subject) return await forget(id)
-      const item = newItem(subject, messages, id)
+      const item = newItem(id, { subject, messages, takenAt: clock.now() })
       memoryOf(item, mainSlot).updatedAt = clock.now() - deps.times.betweenUpdates
       for (const early of loading.get(id) ?? []) learn(item, early)
       if (signal.aborted) return

@@ -50,6 +50,8 @@ export type Item = {
   /** Writes of its record, one after the other. */
   writing: Promise<unknown>
   approvers: { readonly at: number; readonly users: readonly string[] } | null
+  /** When it came onto the desk. */
+  readonly takenAt: number
   /** When it was put into the outbox again, while it was on the desk. */
   listed: Revision | null
   /** Off the desk. */
@@ -95,12 +97,11 @@ export function memoryOf(item: Item, slot: Slot): Memory {
   return fresh
 }
 
-export const newItem = (subject: Subject, messages: Stored<Messages>, id: string): Item => {
+export const newItem = (id: string, facts: Pick<Item, 'subject' | 'messages' | 'takenAt'>): Item => {
   const lane = (): Lane => ({ busy: false, again: false, due: null, notBefore: 0 })
   return {
+    ...facts,
     id,
-    subject,
-    messages,
     other: null,
     alone: false,
     lanes: { main: lane(), thread: lane(), direct: lane() },
@@ -120,7 +121,7 @@ export const channelsOf = (item: Item): readonly string[] => [
   ...new Set([...item.messages.value.channels, ...item.subject.channels()]),
 ]
 
-/** What the workspace does not take is given up this long after the end. */
+/** What the workspace does not take is given up this long after the end, or after it came back. */
 const giveUpMs = 24 * 3_600_000
 
 /** Whether all that there is to tell is told, as far as the workspace takes it. `wanted`: others wait for its thread. */
@@ -131,8 +132,10 @@ export function isTold(
 ): boolean {
   const { over, endedAt } = item.subject.standing()
   if (!over) return false
-  if (now - (endedAt ?? now) > giveUpMs) return true
   const { main } = messages
+  // What is there may have more to tell long after the end: a build is deployed by a click.
+  const since = main?.state === 'posted' || wanted ? item.takenAt : (endedAt ?? now)
+  if (now - since > giveUpMs) return true
   const settled = (slot: Slot) => {
     const post = postOf(messages, slot)
     return post !== null && (post.state !== 'posting' || memoryOf(item, slot).stuck)
