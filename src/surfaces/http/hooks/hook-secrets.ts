@@ -44,7 +44,8 @@ export type HookSecrets = {
   bySignature(proof: { readonly timestamp: string; readonly signature: string }, body: Buffer): Hook | null
 }
 
-export function hookSecrets(hooks: readonly Hook[]): HookSecrets {
+/** `equal` compares digests in constant time; a test looks at what it is given. */
+export function hookSecrets(hooks: readonly Hook[], equal = timingSafeEqual): HookSecrets {
   // Both sides by a key that nobody knows: equal lengths, and no digest that could be prepared.
   const key = randomBytes(32)
   const digest = (text: string) => createHmac('sha256', key).update(text).digest()
@@ -52,13 +53,13 @@ export function hookSecrets(hooks: readonly Hook[]): HookSecrets {
   return {
     bySecret: secret => {
       const given = digest(secret)
-      return pick(known, one => timingSafeEqual(one.digest, given))
+      return pick(known, one => equal(one.digest, given))
     },
     bySignature: ({ timestamp, signature }, body) => {
       const given = digest(signature)
       return pick(known, ({ hook }) => {
         const mac = createHmac('sha256', hook.secret).update(`v1:${timestamp}:`).update(body).digest('hex')
-        return timingSafeEqual(digest(`v1=${mac}`), given)
+        return equal(digest(`v1=${mac}`), given)
       })
     },
   }
