@@ -17,6 +17,7 @@ import { receiveBuild } from './use-cases/receive-build.ts'
 import { release } from './use-cases/release.ts'
 import { request } from './use-cases/request.ts'
 import { run } from './use-cases/run.ts'
+import { subscriptions } from './use-cases/subscriptions.ts'
 import { tokens } from './use-cases/tokens.ts'
 import { waiting } from './use-cases/waiting.ts'
 import { whoami } from './use-cases/whoami.ts'
@@ -27,7 +28,7 @@ export function coreOf(given: Deps): Core {
   return {
     ...adoption(deps),
     ...apps(deps),
-    ...builds(),
+    ...builds(deps),
     ...decisions(deps),
     ...follow(deps),
     ...freezes(deps),
@@ -36,6 +37,7 @@ export function coreOf(given: Deps): Core {
     ...look(deps),
     ...planning(deps),
     ...run(deps),
+    ...subscriptions(deps),
     ...tokens(deps),
     ...waiting(deps),
     doctor: doctor(deps),

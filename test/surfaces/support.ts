@@ -3,6 +3,7 @@
 // it is told, `approve` waits for a vote; anything else succeeds. The real core has its own tests.
 import type { AdoptionPlan } from '../../src/core/adoption/verbs.ts'
 import { type App, appSchema, appSpecSchema } from '../../src/core/app.ts'
+import type { Build } from '../../src/core/builds/build.ts'
 import type { EventFacts, PodFacts } from '../../src/core/cluster.ts'
 import type { Freeze } from '../../src/core/coordination.ts'
 import type {
@@ -18,9 +19,10 @@ import type {
 } from '../../src/core/core.ts'
 import { type Deploy, type Diagnosis, isTerminal, type Progress, type Step } from '../../src/core/deploy.ts'
 import { seconds } from '../../src/core/units.ts'
-import { builds } from '../../src/core/use-cases/builds.ts'
+import { namedBuild, revisionOf } from '../../src/core/use-cases/left-out.ts'
 import type { Workload } from '../../src/core/workload.ts'
 import { UserError } from '../../src/errors.ts'
+import { memoryBuilds } from './memory-builds.ts'
 
 /** Tokens that the memory core knows: what they may. */
 export const tokens = { admin: 'tok-admin', viewer: 'tok-viewer' } as const
@@ -46,6 +48,8 @@ export type MemoryCore = Core & {
   progress(id: string, ready: number, wanted: number): void
   /** How many iterators (watches, followed logs, runs) are open. */
   open(): number
+  /** Changes a build as the follower would. */
+  changeBuild(id: string, fields: Partial<Build>): Build
   /** One more line for everyone who follows logs. */
   log(text: string): void
   readonly deploys: ReadonlyMap<string, Held>
@@ -423,6 +427,14 @@ export function memoryCore(options: { stepMs?: number } = {}): MemoryCore {
     },
   ]
 
+  /** The same build for the same place is the same deploy, and so is the same key. */
+  const keysOf = (input: Placed): string[] => {
+    const build = namedBuild(input)
+    const place = [build, input.app ?? null, input.spec?.app, input.environment]
+    return [input.idempotencyKey, build ? JSON.stringify(place) : undefined].filter(key => key !== undefined)
+  }
+
+  const built = memoryBuilds({ stepMs, admin })
   const core: Core = {
     authenticate: async (token, via) => {
       if (token === tokens.admin)
@@ -473,7 +485,7 @@ export function memoryCore(options: { stepMs?: number } = {}): MemoryCore {
       appNamed(app)
       apps.delete(app)
     },
-    ...builds(),
+    ...built.verbs,
     planAdoption: async (caller, input) => {
       admin(caller, 'adopt')
       appNamed(input.app)
@@ -495,11 +507,14 @@ export function memoryCore(options: { stepMs?: number } = {}): MemoryCore {
     request: async (caller, { environment = 'staging', ...given }) => {
       const input: Placed = { ...given, environment }
       admin(caller, `deploy to ${input.environment}`)
-      const earlier = input.idempotencyKey && seen.get(input.idempotencyKey)
+      const keys = keysOf(input)
+      const earlier = keys.map(key => seen.get(key)).find(Boolean)
       if (earlier) return { deploy: held(earlier).deploy, repeated: true }
       if (input.spec) apps.set(input.spec.app, input.spec)
       const byJob = [...apps.values()].find(one => input.job !== undefined && one.jobs.includes(input.job))
-      const { app } = appNamed(input.spec?.app ?? input.app ?? byJob?.app ?? input.job ?? '')
+      const known = appNamed(input.spec?.app ?? input.app ?? byJob?.app ?? input.job ?? '')
+      const { app } = known
+      input.revision = revisionOf({ ...input, spec: known }, undefined)
       const lock = lockOn(app, input.environment)
       if (!input.wait && (lock || input.revision === 'approve'))
         throw new UserError(
@@ -510,7 +525,7 @@ export function memoryCore(options: { stepMs?: number } = {}): MemoryCore {
       else if (!input.revision) throw new UserError('bad_input', 'Name a revision: `gkube deploy web 1.4.2`.')
       const deploy = newDeploy(caller, input, app)
       deploys.set(deploy.id, { deploy, progress: null, diagnosis: null, waiting: null, planned: null })
-      if (input.idempotencyKey) seen.set(input.idempotencyKey, deploy.id)
+      for (const key of keys) seen.set(key, deploy.id)
       publish(deploy.id, at => ({ kind: 'deploy', revision: at, deploy }))
       void drive(deploy.id)
       return { deploy, repeated: false }
@@ -767,6 +782,7 @@ export function memoryCore(options: { stepMs?: number } = {}): MemoryCore {
     finish: id => void released.add(id),
     progress,
     open: () => open,
+    changeBuild: built.change,
     log: text => {
       logLines.push(text)
       woken()
