@@ -68,15 +68,18 @@ export function keysBelow(root = '/gkube/v1/') {
     /** Builds that are followed: what a new follower reads. */
     jenkinsOpen: `${root}jenkins/open/`,
     jenkinsOpenEntry: (id: string) => `${root}jenkins/open/${id}`,
+    jenkinsJobNumbers: `${root}jenkins/numbers/`,
     jenkinsNumbers: (job: string) => `${root}jenkins/numbers/${encodeURIComponent(job)}/`,
     /** Padded: keys sort as numbers do. */
     jenkinsNumber: (job: string, number: number) =>
       `${root}jenkins/numbers/${encodeURIComponent(job)}/${String(number).padStart(10, '0')}`,
+    jenkinsQueues: `${root}jenkins/queue/`,
     jenkinsQueue: (id: number) => `${root}jenkins/queue/${id}`,
     jenkinsJob: (job: string) => `${root}jenkins/jobs/${encodeURIComponent(job)}`,
     /** The one deploy of a build of a job, and the newest of its builds that was asked for. */
     buildDeploy: (env: string, app: string, job: string, number: number) =>
       `${root}builds/${env}/${app}/${encodeURIComponent(job)}/${number}`,
+    newestBuilds: `${root}newest/`,
     newestBuild: (env: string, app: string, job: string) =>
       `${root}newest/${env}/${app}/${encodeURIComponent(job)}`,
     subscriptions: `${root}subscriptions/`,

@@ -1,10 +1,11 @@
-// Registers the example apps when a sandbox starts for the first time, so that the first command has something to
-// deploy. A file beside the data says that it was done: what somebody unregistered stays away.
+// What a sandbox registers at its first start: the example apps, so that the first command has something to deploy, and
+// a token for Jenkins' steps. A file beside the data says that it was done: what somebody unregistered stays away.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'yaml'
 import { parseApp } from '../core/app-environment.ts'
 import type { Caller, Core } from '../core/core.ts'
+import { UserError } from '../errors.ts'
 
 /** In a checkout and in the npm package; an image has none. */
 const folder = join(import.meta.dirname, '../../examples')
@@ -28,4 +29,28 @@ export async function registerExamples(core: Core, data: string): Promise<readon
   }
   writeFileSync(done, `${names.join('\n')}\n`, { mode: 0o600 })
   return names
+}
+
+/** The token of 'Execute shell' steps: deployer. The one of the start before, while it is good. */
+export async function stepToken(
+  core: Core,
+  file: { read(): string | null; write(token: string): void },
+): Promise<string> {
+  const kept = file.read()
+  if (kept !== null && (await isGood(core, kept))) return kept
+  const environments = ['staging', 'production']
+  const grants = [{ role: 'deployer' as const, apps: ['*'], environments }]
+  const { token } = await core.createToken(sandbox, { name: 'jenkins', grants, expiresIn: '8760h' })
+  file.write(token)
+  return token
+}
+
+async function isGood(core: Core, token: string): Promise<boolean> {
+  try {
+    await core.authenticate(token, 'jenkins')
+    return true
+  } catch (error) {
+    if (error instanceof UserError && error.kind === 'unauthenticated') return false
+    throw error
+  }
 }

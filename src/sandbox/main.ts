@@ -1,20 +1,24 @@
 // `npm start`: everything on one machine, with nothing configured. A real etcd, a stand-in cluster (or a real one by
-// --kubeconfig), a stand-in Slack workspace with a page, and one gkube, wired by an ordinary gkube.yaml that is written
-// where you can look at it (written-config.ts).
+// --kubeconfig), a stand-in Slack workspace with a page, a stand-in Jenkins, and one gkube, wired by an ordinary
+// gkube.yaml that is written where you can look at it (written-config.ts).
 import { randomBytes } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parse, stringify } from 'yaml'
 import { etcdKv } from '../adapters/etcd/kv.ts'
 import { loadConfig } from '../config.ts'
+import { keysBelow } from '../core/keys.ts'
 import { UserError } from '../errors.ts'
 import { createLog, type Log } from '../log.ts'
 import { stopSignal } from '../serve.ts'
 import { startServer } from '../server.ts'
 import { startCluster } from './cluster/cluster.ts'
 import { startEtcd } from './etcd.ts'
-import { registerExamples } from './first-apps.ts'
+import { registerExamples, stepToken } from './first-apps.ts'
 import { imageRegistry } from './image-registry.ts'
+import type { JenkinsOptions, SandboxJenkins } from './jenkins/control.ts'
+import { startJenkins } from './jenkins/jenkins.ts'
+import { takenNumbers } from './jenkins/taken.ts'
 import type { SandboxSlack } from './slack/control.ts'
 import { startSlack } from './slack/slack.ts'
 import { secretFiles, writtenConfig } from './written-config.ts'
@@ -24,6 +28,8 @@ export type SandboxOptions = {
   readonly port?: number
   /** Of the Slack workspace and its page; 0 takes a free one. */
   readonly slackPort?: number
+  /** Of Jenkins; 0 takes a free one. */
+  readonly jenkinsPort?: number
   /** Where everything is kept; default `.gkube` in the working directory. */
   readonly data?: string
   /** A running etcd instead of one of our own. */
@@ -59,6 +65,17 @@ export async function sandbox(options: SandboxOptions): Promise<number> {
       writePrivate(kubeconfig, text(cluster.kubeconfig()))
     }
     const slack = await keep(started, openWorkspace(options.slackPort ?? 8485, join(data, 'slack.json'), log))
+    const jenkins = await keep(
+      started,
+      openJenkins({
+        port: options.jenkinsPort ?? 8486,
+        token: secretIn(join(data, secretFiles.jenkinsToken)),
+        file: join(data, 'jenkins.json'),
+        taken: await takenIn(endpoint),
+        log,
+      }),
+    )
+    const hookSecret = secretIn(join(data, secretFiles.hookSecret))
     const token = secretIn(join(data, secretFiles.token))
     writePrivate(join(data, secretFiles.botToken), slack.botToken)
     writePrivate(join(data, secretFiles.signingSecret), slack.signingSecret)
@@ -71,6 +88,7 @@ export async function sandbox(options: SandboxOptions): Promise<number> {
         context: options.context,
         port: options.port ?? 8484,
         slack: slack.api,
+        jenkins: { url: jenkins.url, user: jenkins.user },
       }),
     )
     const config = loadConfig({ file, env: {}, read: path => readFileSync(path, 'utf8') })
@@ -79,6 +97,11 @@ export async function sandbox(options: SandboxOptions): Promise<number> {
     slack.connect(`${server.url}/slack/events`)
     await server.ready
     await registerExamples(server.core, data)
+    jenkins.connect(`${server.url}/hooks/jenkins/${hookSecret}`)
+    jenkins.control.setEnvironment({
+      GKUBE_URL: server.url,
+      GKUBE_TOKEN: await stepToken(server.core, secretFile(data, secretFiles.stepToken)),
+    })
     // Found by the command line in this folder and below, wherever the data is.
     mkdirSync('.gkube', { recursive: true, mode: 0o700 })
     writePrivate(
@@ -87,6 +110,7 @@ export async function sandbox(options: SandboxOptions): Promise<number> {
     )
     for (const line of greeting({
       page: slack.url,
+      jenkins: jenkins.url,
       url: server.url,
       endpoint,
       kubeconfig,
@@ -102,6 +126,16 @@ export async function sandbox(options: SandboxOptions): Promise<number> {
   }
 }
 
+/** What an etcd that is older than the data knows of builds: their numbers are never given again. */
+async function takenIn(endpoint: string): Promise<JenkinsOptions['taken']> {
+  const kv = etcdKv({ endpoints: [endpoint] })
+  try {
+    return await takenNumbers(kv, keysBelow())
+  } finally {
+    await kv.close()
+  }
+}
+
 /** An etcd that was named may be wrong: say so in words instead of waiting for it. */
 async function checkEtcd(endpoint: string): Promise<void> {
   const kv = etcdKv({ endpoints: [endpoint] })
@@ -112,14 +146,25 @@ async function checkEtcd(endpoint: string): Promise<void> {
   }
 }
 
-async function openWorkspace(port: number, file: string, log: Log): Promise<SandboxSlack> {
+const openWorkspace = (port: number, file: string, log: Log): Promise<SandboxSlack> =>
+  onPort(port, '--slack-port', startSlack({ port, file, log }))
+
+/** Locations of its queue name a host that is not there, as behind many a proxy: nothing may depend on them. */
+const openJenkins = (options: JenkinsOptions & { port: number }): Promise<SandboxJenkins> =>
+  onPort(
+    options.port,
+    '--jenkins-port',
+    startJenkins({ ...options, locationBase: 'http://jenkins.internal:8080/' }),
+  )
+
+async function onPort<T>(port: number, option: string, starting: Promise<T>): Promise<T> {
   try {
-    return await startSlack({ port, file, log })
+    return await starting
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw cause
     throw new UserError(
       'conflict',
-      `Port ${port} is taken by another program. Stop that one, or name another port with --slack-port (0: a free one).`,
+      `Port ${port} is taken by another program. Stop that one, or name another port with ${option} (0: a free one).`,
       { cause },
     )
   }
@@ -130,6 +175,12 @@ async function keep<T extends Part>(started: Part[], starting: Promise<T>): Prom
   started.push(part)
   return part
 }
+
+/** A file that holds a secret, kept from others. */
+const secretFile = (data: string, name: string) => ({
+  read: () => (existsSync(join(data, name)) ? readFileSync(join(data, name), 'utf8').trim() : null),
+  write: (secret: string) => writePrivate(join(data, name), secret),
+})
 
 /** A token of this sandbox, made at its first start: no default password anywhere. */
 function secretIn(file: string): string {
@@ -147,6 +198,7 @@ const text = (kubeconfig: object | string): string =>
 
 function greeting(at: {
   page: string
+  jenkins: string
   url: string
   endpoint: string
   kubeconfig: string
@@ -156,6 +208,8 @@ function greeting(at: {
   return [
     `gkube sandbox ready: open ${at.page}`,
     '  A Slack workspace: act as ana and type /gkube deploy web 1.0.0 to production, then approve it as ben.',
+    '  Or build it first: /gkube build shop/web, and answer its question. A build that passes is deployed to staging.',
+    `  jenkins  ${at.jenkins}`,
     `  api      ${at.url}`,
     `  etcd     ${at.endpoint}`,
     `  cluster  ${at.real ? 'real' : 'stand-in'}: kubectl --kubeconfig ${at.kubeconfig} get pods -A`,

@@ -9,6 +9,8 @@ type At = {
   readonly port: number
   /** The Web API of the stand-in Slack. */
   readonly slack: string
+  /** The stand-in Jenkins, and who gkube is there. */
+  readonly jenkins: { readonly url: string; readonly user: string }
 }
 
 /** Files beside gkube.yaml that hold its secrets. */
@@ -16,6 +18,9 @@ export const secretFiles = {
   token: 'token',
   botToken: 'slack-bot-token',
   signingSecret: 'slack-signing-secret',
+  jenkinsToken: 'jenkins-token',
+  hookSecret: 'jenkins-hook-secret',
+  stepToken: 'jenkins-gkube-token',
 } as const
 
 /** A protected environment is given by name only: `*` would leave it out. */
@@ -67,6 +72,13 @@ export function writtenConfig(at: At): string {
       botTokenFile: secretFiles.botToken,
       signingSecretFile: secretFiles.signingSecret,
       members: [{ role: 'viewer', environments: both }],
+    },
+    jenkins: {
+      ...at.jenkins,
+      tokenFile: secretFiles.jenkinsToken,
+      hooks: { sandbox: { secretFile: secretFiles.hookSecret, jobs: ['shop/*'] } },
+      channel: 'C0STAGING',
+      events: 'all',
     },
     tokens: { bootstrapFile: secretFiles.token },
   })}`

@@ -34,6 +34,8 @@ export async function startSandbox(folder = mkdtempSync(join(tmpdir(), 'gkube-br
       '0',
       '--slack-port',
       '0',
+      '--jenkins-port',
+      '0',
     ],
     { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] },
   )

@@ -23,6 +23,7 @@ export type Local = {
     options: {
       port?: number
       slackPort?: number
+      jenkinsPort?: number
       data?: string
       etcd?: string
       kubeconfig?: string

@@ -88,7 +88,7 @@ export function here(root: Command, add: Add, does: Does): void {
     add(
       root,
       'sandbox',
-      'Run everything on this machine: etcd, a stand-in cluster, a Slack workspace with a page, a server',
+      'Run everything on this machine: etcd, a stand-in cluster and Jenkins, a Slack workspace with a page, a server',
       [
         'gkube sandbox',
         'gkube sandbox --port 9000 --data /tmp/gkube',
@@ -97,6 +97,7 @@ export function here(root: Command, add: Add, does: Does): void {
     )
       .option('--port <n>', 'of the API (default: 8484); 0 takes a free one')
       .option('--slack-port <n>', 'of the Slack workspace and its page (default: 8485); 0 takes a free one')
+      .option('--jenkins-port <n>', 'of the stand-in Jenkins (default: 8486); 0 takes a free one')
       .option('--data <dir>', 'where everything is kept (default: .gkube)')
       .option('--etcd <url>', 'a running etcd instead of one of its own')
       .option('--kubeconfig <path>', 'a real cluster instead of the stand-in')

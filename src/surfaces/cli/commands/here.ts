@@ -14,6 +14,7 @@ export async function sandbox(
   options: {
     port?: string
     slackPort?: string
+    jenkinsPort?: string
     data?: string
     etcd?: string
     kubeconfig?: string
@@ -24,7 +25,12 @@ export async function sandbox(
   if (options.context && !options.kubeconfig)
     throw new UserError('bad_input', '--context is one of a kubeconfig: add --kubeconfig <path>.')
   return cli.local.sandbox(
-    { ...options, port: portOf(options.port), slackPort: portOf(options.slackPort) },
+    {
+      ...options,
+      port: portOf(options.port),
+      slackPort: portOf(options.slackPort),
+      jenkinsPort: portOf(options.jenkinsPort),
+    },
     cli.io,
   )
 }
