@@ -34,11 +34,25 @@ type Wired = {
   readonly log: Log
   /** The core is made after this, and asks for `checks`. */
   readonly core: () => Core
+  /** Resolves when work that nobody waits for may begin (pace.ts). */
+  readonly turn: () => Promise<void>
   /** What a deploy waits for, in words. */
   readonly waiting: (deploy: Deploy) => string | null
 }
 
-export function wireSlack({ config, kv, keys, clock, random, replica, drain, log, core, waiting }: Wired) {
+export function wireSlack({
+  config,
+  kv,
+  keys,
+  clock,
+  random,
+  replica,
+  drain,
+  log,
+  core,
+  turn,
+  waiting,
+}: Wired) {
   const { slack } = config
   const environments = new Map(Object.entries(config.environments))
   const people = Object.values(config.people)
@@ -54,10 +68,12 @@ export function wireSlack({ config, kv, keys, clock, random, replica, drain, log
     links: { compare: slack.compareLink },
     mention: slackMention,
     command: slack.command,
+    environments: name => environments.get(name),
   })
   const { workspace } = adapter
   const notifier = createNotifier({
-    kv,
+    // Whoever asked has their answer: what stands in the channel comes after the next one's.
+    kv: { ...kv, getMany: keys => turn().then(() => kv.getMany(keys)) },
     keys,
     clock,
     random,
@@ -91,6 +107,14 @@ export function wireSlack({ config, kv, keys, clock, random, replica, drain, log
   return {
     surface,
     notifier,
+    /** The member of an e-mail; null: there is none, or Slack does not tell now. Never throws. */
+    async mention(email: string): Promise<string | null> {
+      const person = await workspace.personByEmail(email).catch((error: unknown) => {
+        log.debug({ err: error }, 'Slack does not tell whose e-mail that is')
+        return null
+      })
+      return person && !person.deleted && !person.bot ? person.id : null
+    },
     checks: async (): Promise<readonly Check[]> =>
       (await Promise.all([adapter.checks(), notifier.checks()])).flat(),
     /** `surface`: as made above. */
