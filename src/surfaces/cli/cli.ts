@@ -57,6 +57,8 @@ export type Cli = {
   readonly build: Build | null
   /** The environment that was named, by flag, variable or context; UserError where none was. */
   environment(named: string | undefined): string
+  /** The same where the server may choose the only one. */
+  environmentIfNamed(named: string | undefined): string | undefined
   now(): number
 }
 

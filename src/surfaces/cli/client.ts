@@ -42,6 +42,8 @@ export type Ask = {
   /** Sending it twice does no harm; default: GET. */
   readonly repeatable?: boolean
   readonly timeoutMs?: number
+  /** How long it is repeated; default: as long as a person waits. */
+  readonly patienceMs?: number
   /** Instead of the signal of the command. */
   readonly signal?: AbortSignal
 }
@@ -108,7 +110,8 @@ export function createClient(options: {
     ask: async <T>(method: Method, path: string, ask: Ask = {}): Promise<T> => {
       const send = () => once([method, path, ask], 'application/json', answer => body(answer, target.url))
       const repeatable = ask.repeatable ?? method === 'GET'
-      const answer = await (repeatable ? persist(send, ask.signal ?? options.signal, retrying) : send())
+      const { signal = options.signal, patienceMs } = ask
+      const answer = await (repeatable ? persist(send, { signal, patienceMs, retrying }) : send())
       return answer as T // what the route answers
     },
     events: async function* (method, path, ask = {}) {
@@ -126,15 +129,16 @@ export function createClient(options: {
 /** Tries again while an answer may still come, but no longer than a person waits. */
 async function persist<T>(
   send: () => Promise<T>,
-  signal: AbortSignal,
-  retrying: (why: string) => void,
+  options: { signal: AbortSignal; patienceMs: number | undefined; retrying: (why: string) => void },
 ): Promise<T> {
-  const begun = performance.now()
+  const { signal, retrying } = options
+  const most = options.patienceMs === undefined ? attempts : Number.POSITIVE_INFINITY
+  const end = performance.now() + (options.patienceMs ?? patienceMs)
   for (let attempt = 1; ; attempt++) {
     try {
       return await send()
     } catch (error) {
-      if (attempt === attempts || !mayPass(error) || performance.now() - begun > patienceMs) throw error
+      if (attempt >= most || !mayPass(error) || performance.now() > end) throw error
       if (attempt === 1) retrying(error instanceof Error ? error.message : String(error))
       await delay(backoff(attempt), undefined, { signal })
     }
@@ -148,7 +152,7 @@ export const backoff = (attempt: number, most = 5_000): number =>
 /** Whether another attempt may end otherwise: no answer, or one that says so. */
 export const mayPass = (error: unknown): boolean =>
   error instanceof ApiError
-    ? [502, 503, 504].includes(error.status)
+    ? [429, 502, 503, 504].includes(error.status)
     : error instanceof UserError && error.kind === 'unavailable'
 
 function queryText(query: Query = {}): string {

@@ -1,10 +1,12 @@
 // Every command that asks for a deploy: send it (safe to repeat), follow it, say how it ended. What a signal does is
-// here too: a deploy that waits is cancelled with its command, one that runs goes on. follow.ts listens.
+// here too: a deploy that waits is cancelled with its command, one that runs does as its app says. follow.ts listens.
 import { randomUUID } from 'node:crypto'
+import type { AbortOutcome } from '../../core/core.ts'
 import type { Deploy, Diagnosis } from '../../core/deploy.ts'
-import { endingOf, isWaiting, lasted, resultLine, titleOf, took } from '../../core/words.ts'
+import { endingOf, isWaiting, lasted, phaseText, resultLine, titleOf, took } from '../../core/words.ts'
 import { type Cli, exitCodes } from './cli.ts'
 import type { Client } from './client.ts'
+import { millisecondsIn } from './duration.ts'
 import { follow, patienceOf, type Seen, type View } from './follow.ts'
 import { liveView } from './live-view.ts'
 import { plainView } from './plain-view.ts'
@@ -13,6 +15,8 @@ import { clean, cleanLines } from './terminal-text.ts'
 export type FollowOptions = {
   /** False (`--no-wait`): refuse where a lock, freeze or approval is in the way. */
   readonly wait?: boolean
+  /** `--wait-approval`: so long at most, then the command ends and the deploy lives on. */
+  readonly waitApproval?: string
   /** Ask and leave. */
   readonly detach?: boolean
   readonly idempotencyKey?: string
@@ -27,6 +31,8 @@ export async function requestDeploy(
 ): Promise<number> {
   const client = cli.client()
   const key = options.idempotencyKey ?? randomUUID()
+  // Before anything is asked: a wrong duration must not be found out afterwards.
+  const limits = { waitMs: waitLimitOf(cli, options), patienceMs: patienceOf(cli) }
   const { deploy, repeated } = await ask(cli, { client, path, key }, { ...body, wait: options.wait ?? true })
   if (repeated) cli.out.say(`gkube: this was asked for already (${deploy.id}); no second deploy is made`)
   if (options.detach) {
@@ -37,7 +43,14 @@ export async function requestDeploy(
       )
     return exitCodes.ok
   }
-  return followDeploy(cli, client, deploy, options)
+  return followDeploy(cli, client, deploy, { ...limits, wait: options.wait ?? true })
+}
+
+/** In Jenkins a step that waits holds an executor; elsewhere somebody watches, or has said so. */
+function waitLimitOf({ io, build }: Cli, { waitApproval }: FollowOptions): number | null {
+  const text = waitApproval ?? (io.env.GKUBE_WAIT_APPROVAL || (build ? '15m' : null))
+  const name = waitApproval === undefined ? 'GKUBE_WAIT_APPROVAL' : '--wait-approval'
+  return text === null ? null : millisecondsIn(text, name)
 }
 
 async function ask(
@@ -50,8 +63,10 @@ async function ask(
       body,
       headers: { 'idempotency-key': key },
       repeatable: true,
-      // A signal that comes now waits two seconds for the answer: only then is it known what there is to cancel.
-      signal: late(cli.io.signal, 2_000),
+      // A build does not mind a minute while its server restarts; a person does.
+      ...(cli.out.tty ? {} : { patienceMs: Math.min(60_000, patienceOf(cli)) }),
+      // A signal that comes now waits a little for the answer: only then is it known what there is to cancel.
+      signal: late(cli.io.signal, 1_500),
     })
   } catch (error) {
     if (cli.io.signal.aborted)
@@ -62,44 +77,92 @@ async function ask(
   }
 }
 
-/** Follows a deploy to its end; the exit code. */
+type Following = {
+  /** False: leave where it asks for an approval, and cancel it. */
+  readonly wait?: boolean
+  /** Leave where it has not begun by then; null: never. */
+  readonly waitMs?: number | null
+  readonly patienceMs?: number
+  /** Only look on: whatever ends this, the deploy is not touched. */
+  readonly leaveIt?: boolean
+}
+
+/** Follows a deploy to its end; the exit code. Whatever ends it, the last line is its RESULT. */
 export async function followDeploy(
   cli: Cli,
   client: Client,
   deploy: Deploy,
-  options: FollowOptions & { readonly leaveIt?: boolean } = {},
+  options: Following = {},
 ): Promise<number> {
   const { out, io } = cli
   const live = out.tty && !out.json && !io.env.CI
   const view = live
     ? liveView(out, cli.now)
     : plainView({ say: line => out.say(line), now: cli.now, heartbeatMs: 30_000 })
-  const held = new AbortController()
-  let latest = deploy
+  const left = new AbortController()
+  let latest: Seen = { deploy, progress: null, diagnosis: null, waiting: null, lost: false }
   const watching: View = {
     update: seen => {
-      latest = seen.deploy
+      latest = { ...seen }
       view.update(seen)
-      if (options.wait === false && seen.deploy.phase === 'awaiting_approval') held.abort()
+      if (options.wait === false && seen.deploy.phase === 'awaiting_approval') left.abort('no-wait')
     },
     end: view.end,
   }
-  const signal = AbortSignal.any([io.signal, held.signal])
+  const timer = after(options.waitMs ?? null, () => {
+    if (isWaiting(latest.deploy.phase)) left.abort('waited')
+  })
+  const signal = AbortSignal.any([io.signal, left.signal])
+  const patienceMs = options.patienceMs ?? patienceOf(cli)
   try {
-    const seen = await follow(client, deploy, { view: watching, signal, patienceMs: patienceOf(cli) })
+    const seen = await follow(client, deploy, { view: watching, signal, patienceMs })
     view.end()
     return finish(cli, seen)
   } catch (error) {
     view.end()
-    if (io.signal.aborted) return stopped(cli, client, latest, options.leaveIt ?? false)
-    if (!held.signal.aborted) throw error
-    await cancel(client, latest.id, 'nobody waits for the approval (--no-wait)')
-    out.warn(`gkube: it needs an approval, and --no-wait says not to wait for one: cancelled.`)
-    if (out.json) out.data(latest)
-    return exitCodes.held
+    if (io.signal.aborted) return stopped(cli, client, latest.deploy, options.leaveIt ?? false)
+    if (left.signal.reason === 'no-wait') return refused(cli, client, latest.deploy)
+    if (left.signal.reason === 'waited') return waited(cli, latest)
+    out.say(
+      clean(resultLine(latest.deploy, cli.now())).replace(`RESULT ${latest.deploy.phase}`, 'RESULT unknown'),
+    )
+    throw error
   } finally {
+    clearTimeout(timer)
     view.end()
   }
+}
+
+/** A timer knows no more than 24 days, which is longer than anybody waits. */
+const after = (ms: number | null, call: () => void): NodeJS.Timeout | undefined =>
+  ms === null ? undefined : setTimeout(call, Math.min(ms, 2 ** 31 - 1))
+
+/** The end of a command that leaves its deploy behind, as it is. */
+function leave({ out, now }: Cli, deploy: Deploy): void {
+  out.say(clean(resultLine(deploy, now())))
+  if (out.json) out.data(deploy)
+}
+
+const goesOn = ({ id }: Deploy): string => `Follow it: gkube follow ${id} · cancel it: gkube cancel ${id}`
+
+/** Nobody came in time. An executor is free again, and the deploy waits on without it. */
+function waited(cli: Cli, { deploy, waiting, lost }: Seen): number {
+  const why = lost ? 'the server does not answer' : (waiting ?? phaseText(deploy.phase))
+  cli.out.warn(
+    `gkube: not begun after ${took(lasted(deploy, cli.now()))} (${clean(why)}). The deploy lives on. ${goesOn(deploy)}`,
+  )
+  leave(cli, deploy)
+  return exitCodes.held
+}
+
+async function refused(cli: Cli, client: Client, { id }: Deploy): Promise<number> {
+  // It may have been decided since we looked.
+  const body = { reason: 'nobody waits for the approval (--no-wait)', ifWaiting: true }
+  const ask = { ...shortly, body }
+  const { deploy } = await client.ask<{ deploy: Deploy }>('POST', `/v1/deploys/${id}/cancel`, ask)
+  cli.out.warn(`gkube: it needs an approval, and --no-wait says not to wait for one: cancelled.`)
+  leave(cli, deploy)
+  return exitCodes.held
 }
 
 /** What the command leaves behind when it is told to stop. */
@@ -107,40 +170,40 @@ async function stopped(cli: Cli, client: Client, last: Deploy, leaveIt: boolean)
   const { out, io } = cli
   const signal = io.signal.reason === 'SIGINT' ? 'SIGINT' : 'SIGTERM'
   const code = exitCodes[signal]
-  const goesOn = `The deploy goes on. Follow it: gkube follow ${last.id} · cancel it: gkube cancel ${last.id}`
   // Ctrl-C on a terminal takes the person away, not the deploy.
   if (leaveIt || (signal === 'SIGINT' && out.tty)) {
-    out.warn(`gkube: ${goesOn}`)
+    out.warn(`gkube: The deploy goes on. ${goesOn(last)}`)
+    leave(cli, last)
     return code
   }
-  let now = last
   try {
-    now = (await client.ask<{ deploy: Deploy }>('GET', `/v1/deploys/${last.id}`, shortly)).deploy
-    if (isWaiting(now.phase)) {
-      now = await cancel(client, now.id, `its command was told to stop (${signal})`)
-      out.warn(`gkube: ${signal}: the deploy was still waiting and is cancelled.`)
-    } else out.warn(`gkube: ${signal}: ${goesOn}`)
+    const ask = { ...shortly, body: { reason: `its command was told to stop (${signal})` } }
+    const path = `/v1/deploys/${last.id}/abort`
+    const { deploy, outcome } = await client.ask<{ deploy: Deploy; outcome: AbortOutcome }>('POST', path, ask)
+    out.warn(`gkube: ${signal}: ${abortWords[outcome](deploy)}`)
+    leave(cli, deploy)
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
     out.warn(
       `gkube: ${signal}: it could not be cancelled (${clean(why)}). Look later: gkube follow ${last.id}`,
     )
+    leave(cli, last)
   }
-  if (out.json) out.data(now)
   return code
 }
 
-/** A process that was told to stop has five seconds at most. */
-const shortly = { timeoutMs: 2_000, repeatable: false, signal: new AbortController().signal }
+const abortWords: Readonly<Record<AbortOutcome, (deploy: Deploy) => string>> = {
+  cancelled: () => 'the deploy was still waiting and is cancelled.',
+  cancelling: ({ phase, id }) =>
+    isWaiting(phase)
+      ? `the deploy is being cancelled. Follow it: gkube follow ${id}`
+      : `the deploy ran and is being cancelled (onAbort: rollback). Follow it: gkube follow ${id}`,
+  continues: deploy => `The deploy goes on. ${goesOn(deploy)}`,
+  ended: ({ phase }) => `the deploy had ended: ${phaseText(phase)}.`,
+}
 
-const cancel = async (client: Client, id: string, reason: string): Promise<Deploy> =>
-  (
-    await client.ask<{ deploy: Deploy }>('POST', `/v1/deploys/${id}/cancel`, {
-      ...shortly,
-      // It may have been claimed since we looked.
-      body: { reason, ifWaiting: true },
-    })
-  ).deploy
+/** A process that was told to stop has five seconds at most, and up to two of them may be gone. */
+const shortly = { timeoutMs: 2_500, repeatable: false, signal: new AbortController().signal }
 
 function late(signal: AbortSignal, ms: number): AbortSignal {
   const patient = new AbortController()

@@ -1,11 +1,12 @@
 // Follows one deploy to its end: live events, a lost connection taken up where it was, a deploy that outlives its
-// follower. Draws nothing itself (live-view.ts, plain-view.ts); what a signal does to a deploy is commands/deploy.ts.
+// follower. Draws nothing itself (live-view.ts, plain-view.ts); what a signal does to a deploy is deploying.ts.
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Deploy, Diagnosis, Progress } from '../../core/deploy.ts'
 import { isOver } from '../../core/words.ts'
 import { UserError } from '../../errors.ts'
 import type { Cli } from './cli.ts'
 import { ApiError, backoff, type Client, mayPass } from './client.ts'
+import { millisecondsIn } from './duration.ts'
 
 /** What is known of a deploy while it is followed. */
 export type Seen = {
@@ -113,10 +114,5 @@ async function completed(client: Client, seen: Seen, signal: AbortSignal): Promi
 }
 
 /** How long a lost server is waited for: GKUBE_RECONNECT such as 10m, 90s; default 10 minutes. */
-export function patienceOf(cli: Cli): number {
-  const text = cli.io.env.GKUBE_RECONNECT
-  const [, minutes, seconds] = /^(?:(\d+)m)?(?:(\d+)s)?$/.exec(text || '10m') ?? []
-  if (minutes === undefined && seconds === undefined)
-    throw new UserError('bad_input', `GKUBE_RECONNECT is ${text}; expected a duration such as 10m or 90s.`)
-  return (Number(minutes ?? 0) * 60 + Number(seconds ?? 0)) * 1000
-}
+export const patienceOf = (cli: Cli): number =>
+  millisecondsIn(cli.io.env.GKUBE_RECONNECT || '10m', 'GKUBE_RECONNECT')

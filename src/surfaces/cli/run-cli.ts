@@ -9,7 +9,7 @@ import { program } from './program.ts'
 
 type Globals = { json?: boolean; url?: string; tokenFile?: string; color?: boolean }
 
-/** Runs one command; never rejects. The exit codes are in docs/cli.md. */
+/** Runs one command; never rejects. The exit codes are in docs/exit-codes.md. */
 export async function runCli(
   argv: readonly string[],
   io: Io & { readonly local: Local; readonly version: string },
@@ -85,6 +85,8 @@ async function makeCli(
   const { contextEnvironment, targetOf } = await import('./context.ts')
   const { createClient } = await import('./client.ts')
   const build = buildOf(io.env)
+  const environmentIfNamed = (named: string | undefined) =>
+    named || io.env.GKUBE_ENVIRONMENT || contextEnvironment(io.env, io.cwd)
   return {
     io,
     out,
@@ -99,7 +101,7 @@ async function makeCli(
         retrying: why => out.warn(`gkube: ${why} Trying again …`),
       }),
     environment: named => {
-      const environment = named || io.env.GKUBE_ENVIRONMENT || contextEnvironment(io.env, io.cwd)
+      const environment = environmentIfNamed(named)
       if (!environment)
         throw new UserError(
           'bad_input',
@@ -107,6 +109,7 @@ async function makeCli(
         )
       return environment
     },
+    environmentIfNamed,
     now: Date.now,
   }
 }

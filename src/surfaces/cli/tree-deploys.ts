@@ -52,16 +52,18 @@ export function deploys(root: Command, add: Add, does: Does): void {
       add(root, 'deploy', 'Deploy a revision: creates what is not there, updates what is', [
         'gkube deploy web 1.4.2 -E production',
         'gkube deploy -f app.yaml 1.4.2 -E staging    # registers and deploys at once',
-        'gkube deploy -E staging                      # in Jenkins: app and revision of the build',
+        'gkube deploy                                 # in Jenkins: app, revision and environment of the build',
+        'gkube deploy -f gkube.yaml                   # the same, and registers a job that is not known',
         'gkube deploy web 1.4.2 -E production --no-wait --json',
       ]),
     )
       .argument('[app]', 'the app (default: GKUBE_APP, then the app of the Jenkins job)')
       .argument(
         '[revision]',
-        'a tag, commit or build (default: GKUBE_REVISION, then GIT_COMMIT or BUILD_NUMBER)',
+        'a tag, commit or build (default: GKUBE_REVISION, then GIT_COMMIT or BUILD_NUMBER, as the app says)',
       )
       .addOption(appFile())
+      .option('--again', 'deploy this build although it was deployed there before')
       .option('--replace', 'recreate a StatefulSet whose immutable fields change')
       .option('--force', 'take over fields that another manager owns'),
     async () => (await import('./commands/requests.ts')).deploy,

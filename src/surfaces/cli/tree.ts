@@ -31,6 +31,10 @@ export const followed = (command: Command): Command =>
   command
     .addOption(environment())
     .option('--no-wait', 'refuse (exit 4) where a lock, freeze or approval is in the way')
+    .option(
+      '--wait-approval <duration>',
+      'wait so long for an approval or what else holds it, then exit 4; the deploy lives on (default: GKUBE_WAIT_APPROVAL, then 15m in Jenkins, else no limit)',
+    )
     .option('--detach', 'ask for it and do not follow')
     .option('--idempotency-key <key>', 'the same key again is the same deploy (24 h)')
     .option('--note <text>', 'a note for the history')

@@ -2,7 +2,8 @@
 // a terminal. Real HTTP; the streams are looked at in this process, processes are in process.test.ts.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
+import { UserError } from '../../../src/errors.ts'
 import { served, until } from '../serve.ts'
 import { memoryCore } from '../support.ts'
 import { cliAt, folder, listener } from './support.ts'
@@ -208,16 +209,38 @@ describe('in Jenkins', () => {
     BUILD_TAG: 'jenkins-shop-web-214',
     BUILD_URL: 'https://ci.example.com/job/shop/job/web/214/',
     GIT_COMMIT: '3fa9c1e2b4d6f8091a3c5e7f9b1d3f5a7c9e1b3d',
+    GIT_BRANCH: 'origin/main',
+    BUILD_USER_ID: 'ben',
   }
+  let builds = 300
+  /** The variables of one more build. */
+  const nextBuild = (over: Record<string, string | undefined> = {}) => ({
+    ...build,
+    BUILD_NUMBER: String(++builds),
+    ...over,
+  })
 
   it('takes app and revision of the build, and says where it came from', async () => {
-    const { code, out } = await gkube('deploy -E staging', { env: build })
+    const { code, out } = await gkube('deploy', { env: build })
     expect(code).toBe(0)
     expect(out).toMatch(/RESULT succeeded web 3fa9c1e2/)
     expect(lastDeploy()).toMatchObject({
       requestedBy: { via: 'jenkins' },
-      source: { job: 'shop/web', build: 214, url: build.BUILD_URL },
+      source: {
+        job: 'shop/web',
+        build: 214,
+        url: build.BUILD_URL,
+        commit: build.GIT_COMMIT,
+        branch: 'main',
+        user: 'ben',
+      },
     })
+    // What is not said is the server's to find out: one request, and nothing was asked before it.
+    const [, asked] = core.calls('request').at(-1) ?? []
+    expect(asked).toMatchObject({ job: 'shop/web', kind: 'deploy' })
+    expect(asked).not.toHaveProperty('revision')
+    expect(asked).not.toHaveProperty('environment')
+    expect(core.calls('showApp')).toHaveLength(0)
   })
 
   it('makes one deploy a build, however often the step is repeated', async () => {
@@ -239,14 +262,8 @@ describe('in Jenkins', () => {
       env: { GKUBE_APP: 'web', GKUBE_REVISION: '9.1.0', GKUBE_ENVIRONMENT: 'staging' },
       revision: '9.1.0',
     },
-    {
-      name: 'no commit',
-      line: 'deploy -E staging',
-      env: { GIT_COMMIT: undefined, BUILD_NUMBER: '77' },
-      revision: '77',
-    },
   ])('lets $name decide', async ({ line, env, revision }) => {
-    expect((await gkube(line, { env: { ...build, ...env } })).code).toBe(0)
+    expect((await gkube(line, { env: nextBuild(env) })).code).toBe(0)
     expect(lastDeploy()?.revision).toBe(revision)
   })
 
@@ -254,16 +271,104 @@ describe('in Jenkins', () => {
     await ask('PUT', '/v1/apps/counted', {
       body: { app: 'counted', image: 'a:{revision}', jobs: ['shop/counted'], revisionFrom: 'BUILD_NUMBER' },
     })
-    await gkube('deploy counted -E staging', {
-      env: { ...build, JOB_NAME: 'shop/counted', BUILD_NUMBER: '8' },
-    })
-    expect(lastDeploy()).toMatchObject({ app: 'counted', revision: '8' })
-    await gkube('deploy -E staging', { env: { ...build, JOB_NAME: 'shop/counted', BUILD_NUMBER: '9' } })
-    expect(lastDeploy()).toMatchObject({ app: 'counted', revision: '9' })
+    const env = nextBuild({ JOB_NAME: 'shop/counted' })
+    await gkube('deploy counted -E staging', { env })
+    expect(lastDeploy()).toMatchObject({ app: 'counted', revision: env.BUILD_NUMBER })
     const file = join(folder, 'counted.yaml')
     writeFileSync(file, 'app: fresh\nimage: a\nrevisionFrom: BUILD_NUMBER\n')
-    await gkube(`deploy -f ${file} -E staging`, { env: { ...build, BUILD_NUMBER: '10' } })
-    expect(lastDeploy()).toMatchObject({ app: 'fresh', revision: '10' })
+    const next = nextBuild()
+    await gkube(`deploy -f ${file} -E staging`, { env: next })
+    expect(lastDeploy()).toMatchObject({ app: 'fresh', revision: next.BUILD_NUMBER })
+  })
+
+  it.each([
+    { name: 'none', jobs: '', env: {}, registered: ['shop/new'] },
+    { name: 'an empty list', jobs: 'jobs: []\n', env: {}, registered: ['shop/new'] },
+    { name: 'others', jobs: 'jobs: [shop/other]\n', env: {}, registered: ['shop/other'] },
+    {
+      name: 'none, of a branch job',
+      jobs: '',
+      env: { JOB_NAME: 'shop/new/feature%2Fx', BRANCH_NAME: 'feature/x' },
+      registered: ['shop/new'],
+    },
+  ])('registers a job with -f; the file names $name', async ({ jobs, env, registered }) => {
+    const file = join(folder, 'gkube.yaml')
+    writeFileSync(file, `app: new\nimage: a:{revision}\n${jobs}`)
+    const { code } = await gkube(`deploy -f ${file}`, { env: nextBuild({ JOB_NAME: 'shop/new', ...env }) })
+    expect(code).toBe(0)
+    expect((await (await ask('GET', '/v1/apps/new')).json()) as object).toMatchObject({ jobs: registered })
+    // A person's file says it all.
+    await gkube(`deploy -f ${file} 1.0.0 -E staging`)
+    if (jobs === '')
+      expect((await (await ask('GET', '/v1/apps/new')).json()) as object).toMatchObject({ jobs: [] })
+  })
+})
+
+describe('how long a command waits for what holds its deploy', () => {
+  const inJenkins = { JENKINS_URL: 'https://ci.example.com/', JOB_NAME: 'shop/web' }
+
+  it.each([
+    { name: 'the option', line: '--wait-approval 0s', env: {} },
+    { name: 'the variable', line: '', env: { GKUBE_WAIT_APPROVAL: '0s' } },
+    {
+      name: 'the option before the variable',
+      line: '--wait-approval 0s',
+      env: { GKUBE_WAIT_APPROVAL: '9h' },
+    },
+  ])('$name: it ends with 4, and the deploy lives on', async ({ line, env }) => {
+    const result = await gkube(`deploy web approve -E staging ${line}`.trim(), { env })
+    expect(result.code).toBe(4)
+    expect(result.err).toMatch(
+      /not begun after 0 s \(.*\)\. The deploy lives on\. Follow it: gkube follow 01J\w+ · cancel it: gkube cancel 01J/,
+    )
+    expect(result.out).toMatch(
+      /gkube: RESULT (requested|preparing|awaiting_approval) web approve staging 0s\n$/,
+    )
+    const id = lastDeploy()?.id ?? ''
+    await until(() => core.deploys.get(id)?.deploy.phase === 'awaiting_approval')
+    await gkube(`approve ${id}`)
+    expect((await gkube(`follow ${id}`)).code).toBe(0)
+  })
+
+  it('a deploy that runs is followed to its end, however long', async () => {
+    const timers = vi.spyOn(globalThis, 'setTimeout')
+    const deploying = gkube('deploy web hang -E staging --wait-approval 123s')
+    const { id } = await running('hang')
+    await until(() => core.deploys.get(id)?.progress)
+    const [due] = timers.mock.calls.find(([, ms]) => ms === 123_000) ?? []
+    due?.()
+    core.finish(id)
+    expect((await deploying).code).toBe(0)
+  })
+
+  it('in Jenkins it is 15 minutes, elsewhere as long as it takes', async () => {
+    const timers = vi.spyOn(globalThis, 'setTimeout')
+    const waits = () => timers.mock.calls.filter(([, ms]) => ms === 900_000).length
+    await gkube('deploy web 7.0.0 -E staging', { env: inJenkins })
+    expect(waits()).toBe(1)
+    await gkube('deploy web 7.0.1 -E staging')
+    expect(waits()).toBe(1)
+  })
+
+  it('a duration that is none is found before anything is asked', async () => {
+    const before = core.deploys.size
+    expect(await gkube('deploy web 1 -E staging --wait-approval soon')).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('--wait-approval is `soon`'),
+    })
+    expect(core.deploys.size).toBe(before)
+  })
+})
+
+describe('a server that is slow to come back', () => {
+  it('is asked again, and the deploy is made once', async () => {
+    const own = await served()
+    const there = cliAt(own.url)
+    await there(`app apply -f ${path}`)
+    own.core.failNext('request', new UserError('unavailable', 'etcd does not answer.'))
+    const { code, err } = await there('deploy web 1.0.0 -E staging')
+    expect({ code, err }).toEqual({ code: 0, err: 'gkube: etcd does not answer. Trying again …\n' })
+    expect(own.core.deploys.size).toBe(1)
   })
 })
 
@@ -299,9 +404,10 @@ describe('a server that comes and goes', () => {
     const deploying = there('deploy web hang -E staging', { env: { GKUBE_RECONNECT: '1s' } })
     await until(() => own.core.open() === 1)
     await own.server.close()
-    const { code, err } = await deploying
+    const { code, out, err } = await deploying
     expect(code).toBe(75)
     expect(err).toMatch(/has not answered for 1 s\. The deploy lives on; later: gkube follow 01J/)
+    expect(out).toMatch(/gkube: RESULT unknown web hang staging \ds\n$/)
     const wrong = await gkube('deploy web 1 -E staging', { env: { GKUBE_RECONNECT: 'long' } })
     expect(wrong.code).toBe(2)
   })

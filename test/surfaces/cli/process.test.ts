@@ -82,6 +82,21 @@ describe('a process', () => {
     expect(performance.now() - begun).toBeLessThan(5000)
   })
 
+  it('that follows a running deploy is told to stop: the app says it is rolled back', async () => {
+    const file = join(folder, 'back.yaml')
+    writeFileSync(file, 'app: back\nimage: web:{revision}\nonAbort: rollback\n')
+    const { child, exited, said } = spawnCli(['deploy', '-f', file, 'hang', '-E', 'staging'], { url })
+    await said('1/3 ready')
+    child.kill('SIGTERM')
+    const { code, out, err } = await exited
+    expect(code).toBe(143)
+    expect(err).toMatch(
+      /SIGTERM: the deploy ran and is being cancelled \(onAbort: rollback\)\. Follow it: gkube follow 01J/,
+    )
+    expect(out).toMatch(/gkube: RESULT running back hang staging \ds\n$/)
+    expect(last()).toMatchObject({ phase: 'cancelled' })
+  })
+
   it('that follows a running deploy is told to stop: the deploy goes on', async () => {
     const { child, exited, said } = spawnCli(['deploy', 'web', 'hang', '-E', 'staging', '--json'], { url })
     await said('1/3 ready')

@@ -4,7 +4,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { isTerminal, phases } from '../../../src/core/deploy.ts'
 import { ago, bar, isOver, phaseText, took, until } from '../../../src/core/words.ts'
-import { buildOf, jobsOf } from '../../../src/surfaces/cli/jenkins.ts'
+import { millisecondsIn } from '../../../src/surfaces/cli/duration.ts'
+import { buildOf } from '../../../src/surfaces/cli/jenkins.ts'
 import { readEvents } from '../../../src/surfaces/cli/sse.ts'
 import { clean, clip, logLine } from '../../../src/surfaces/cli/terminal-text.ts'
 
@@ -135,13 +136,14 @@ describe('server-sent events', () => {
 })
 
 describe('the Jenkins environment', () => {
+  const bare = { registers: 'a', number: null, url: null, commit: null, branch: null, user: null }
   it.each([
     { name: 'nothing', env: {}, build: null },
     { name: 'a job name alone', env: { JOB_NAME: 'x' }, build: null },
     {
       name: 'no Jenkins URL set',
       env: { JOB_NAME: 'shop/web', BUILD_TAG: 'jenkins-shop-web-1', BUILD_NUMBER: '1' },
-      build: { job: 'shop/web', number: 1, url: null, commit: null },
+      build: { ...bare, job: 'shop/web', registers: 'shop/web', number: 1 },
     },
     {
       name: 'everything',
@@ -151,17 +153,83 @@ describe('the Jenkins environment', () => {
         BUILD_NUMBER: '12',
         BUILD_URL: 'http://j/job/a/12/',
         GIT_COMMIT: 'abc',
+        GIT_BRANCH: 'origin/main',
+        BUILD_USER_ID: 'ana',
+        BUILD_USER: 'Ana Ivanova',
+        BUILD_USER_EMAIL: 'ana@example.com',
       },
-      build: { job: 'a', number: 12, url: 'http://j/job/a/12/', commit: 'abc' },
+      build: {
+        ...bare,
+        job: 'a',
+        number: 12,
+        url: 'http://j/job/a/12/',
+        commit: 'abc',
+        branch: 'main',
+        user: 'ana',
+      },
     },
     {
       name: 'odd values',
-      env: { JOB_NAME: 'a', JENKINS_URL: 'x', BUILD_NUMBER: '-1', BUILD_URL: 'javascript:1' },
-      build: { job: 'a', number: null, url: null, commit: null },
+      env: {
+        JOB_NAME: 'a',
+        JENKINS_URL: 'x',
+        BUILD_NUMBER: '-1',
+        BUILD_URL: 'http://[',
+        GIT_COMMIT: 'f'.repeat(65),
+        GIT_BRANCH: 'detached',
+      },
+      build: { ...bare, job: 'a' },
     },
   ])('$name', ({ env, build }) => expect(buildOf(env)).toEqual(build))
 
-  it('knows the jobs above a branch job', () => {
-    expect(jobsOf('shop/web/main')).toEqual(['shop/web/main', 'shop/web', 'shop'])
-  })
+  const jenkins = { JENKINS_URL: 'http://j/', JOB_NAME: 'shop/web' }
+  it.each([
+    { env: { GIT_BRANCH: 'origin/main' }, branch: 'main' },
+    { env: { GIT_BRANCH: 'origin/release/1.4' }, branch: 'release/1.4' },
+    { env: { GIT_BRANCH: 'refs/remotes/origin/main' }, branch: 'main' },
+    { env: { GIT_BRANCH: 'refs/heads/main' }, branch: 'main' },
+    { env: { GIT_BRANCH: 'feature/origin/x' }, branch: 'feature/origin/x' },
+    { env: { GIT_BRANCH: 'origin/main', GIT_LOCAL_BRANCH: 'trunk' }, branch: 'trunk' },
+    { env: { GIT_BRANCH: 'PR-12', BRANCH_NAME: 'PR-12', CHANGE_BRANCH: 'main' }, branch: 'PR-12' },
+    { env: { GIT_BRANCH: '' }, branch: null },
+  ])('the branch of $env is $branch', ({ env, branch }) =>
+    expect(buildOf({ ...jenkins, ...env })?.branch).toBe(branch),
+  )
+
+  it.each([
+    { env: { BUILD_USER_ID: 'ana', BUILD_USER: 'Ana' }, user: 'ana' },
+    { env: { BUILD_USER_EMAIL: 'ana@example.com', BUILD_USER: 'Ana' }, user: 'ana@example.com' },
+    { env: { BUILD_USER: 'Ana' }, user: 'Ana' },
+    { env: { BUILD_USER_ID: 'timer', BUILD_USER: 'Timer Trigger' }, user: null },
+    { env: { BUILD_USER_ID: 'scmChange', BUILD_USER: 'SCM Change' }, user: null },
+    { env: { BUILD_USER_ID: 'branchIndexing', BUILD_USER: 'Branch Indexing' }, user: null },
+    { env: { BUILD_USER_ID: 'remoteRequest', BUILD_USER: 'Remote' }, user: null },
+    { env: {}, user: null },
+  ])('$env was started by $user', ({ env, user }) => expect(buildOf({ ...jenkins, ...env })?.user).toBe(user))
+
+  it.each([
+    { job: 'shop/web', env: {}, registers: 'shop/web' },
+    { job: 'shop/web/main', env: { BRANCH_NAME: 'main' }, registers: 'shop/web' },
+    { job: 'shop/web/feature%2Flogin', env: { BRANCH_NAME: 'feature/login' }, registers: 'shop/web' },
+    // A parameter of that name, in a job that is no branch job.
+    { job: 'shop/web', env: { BRANCH_NAME: 'main' }, registers: 'shop/web' },
+    { job: 'main', env: { BRANCH_NAME: 'main' }, registers: 'main' },
+  ])('$job $env is registered as $registers', ({ job, env, registers }) =>
+    expect(buildOf({ ...jenkins, JOB_NAME: job, ...env })?.registers).toBe(registers),
+  )
+})
+
+describe('durations', () => {
+  it.each([
+    ['90s', 90_000],
+    ['15m', 900_000],
+    ['1h30m', 5_400_000],
+    ['0s', 0],
+  ])('%s', (text, ms) => expect(millisecondsIn(text, '--wait-approval')).toBe(ms))
+
+  it.each(['', '15', '1d', 'long', '-1s', '1s 2s'])('`%s` is none', text =>
+    expect(() => millisecondsIn(text, '--wait-approval')).toThrow(
+      /--wait-approval is `.*expected a duration/,
+    ),
+  )
 })

@@ -1,21 +1,18 @@
 // deploy, redeploy, rollback, scale, restart, delete: argv and the Jenkins build → one request. What follows is the
 // same for all (deploying.ts).
-import { createHash } from 'node:crypto'
 import { createInterface } from 'node:readline/promises'
-import type { App } from '../../../core/app.ts'
 import type { Kind } from '../../../core/deploy.ts'
 import { UserError } from '../../../errors.ts'
 import { type AppFile, readAppFile } from '../app-file.ts'
 import { type Cli, exitCodes } from '../cli.ts'
-import { ApiError } from '../client.ts'
 import { type FollowOptions, requestDeploy } from '../deploying.ts'
-import { type Build, jobsOf } from '../jenkins.ts'
+import type { Build } from '../jenkins.ts'
 
 type RequestOptions = FollowOptions & { environment?: string; note?: string; force?: boolean }
 
-type DeployOptions = RequestOptions & { file?: string; replace?: boolean }
+type DeployOptions = RequestOptions & { file?: string; replace?: boolean; again?: boolean }
 
-/** `gkube deploy [app] [revision]`; inside Jenkins the build says both. */
+/** `gkube deploy [app] [revision]`; inside Jenkins the build says both, and the server what they mean. */
 export async function deploy(
   cli: Cli,
   args: readonly (string | undefined)[],
@@ -23,29 +20,35 @@ export async function deploy(
 ): Promise<number> {
   const { build } = cli
   const file = options.file ? await readAppFile(cli, options.file) : null
-  const { app, revision: named } = namedOf(cli, args, file)
+  const { app, revision } = namedOf(cli, args, file)
   if (!app && !build)
     throw new UserError('bad_input', 'Which app? For example: gkube deploy web 1.4.2 --environment staging')
-  const environment = cli.environment(options.environment)
-  const revision = named ?? (build ? await revisionOf(cli, build, { app, file }) : undefined)
-  if (!revision)
+  if (!revision && !build)
     throw new UserError(
       'bad_input',
-      `Which revision? For example: gkube deploy ${app ?? 'web'} 1.4.2 --environment ${environment}`,
+      `Which revision? For example: gkube deploy ${app ?? 'web'} 1.4.2 -E staging`,
     )
   const body = {
     kind: 'deploy',
     ...(app ? { app } : { job: build?.job }),
-    ...(file ? { spec: file.value } : {}),
-    environment,
+    ...(file ? { spec: specOf(file, build) } : {}),
+    environment: cli.environmentIfNamed(options.environment),
     revision,
     replace: options.replace ?? false,
     force: options.force ?? false,
+    again: options.again ?? false,
     source: sourceOf(cli, options.note),
   }
-  const key = build ? keyOf(cli, build, [environment, app ?? build.job, revision]) : undefined
-  const send = () => requestDeploy(cli, body, { ...options, idempotencyKey: options.idempotencyKey ?? key })
+  const send = () => requestDeploy(cli, body, options)
   return file ? file.placed(send, 'spec') : send()
+}
+
+/** A file that names no jobs is about the job that sends it: so it is known from then on. */
+function specOf({ value }: AppFile, build: Build | null): AppFile['value'] {
+  const named = Array.isArray(value.jobs)
+    ? value.jobs.length > 0
+    : value.jobs !== undefined && value.jobs !== null
+  return build && !named ? { ...value, jobs: [build.registers] } : value
 }
 
 /** What was named: by arguments, then by variables, then by the file. */
@@ -141,42 +144,8 @@ export const sourceOf = ({ build }: Cli, note = '') => ({
   job: build?.job ?? null,
   build: build?.number ?? null,
   url: build?.url ?? null,
+  commit: build?.commit ?? null,
+  branch: build?.branch ?? null,
+  user: build?.user ?? null,
   note,
 })
-
-/** One deploy a build, environment, app and revision, however often the step is repeated. */
-function keyOf({ io }: Cli, build: Build, parts: readonly string[]): string | undefined {
-  if (build.number === null) return undefined
-  const all = [io.env.JENKINS_URL ?? '', build.job, String(build.number), ...parts]
-  return `jenkins-${createHash('sha256').update(JSON.stringify(all)).digest('hex').slice(0, 40)}`
-}
-
-/** The commit or the build number, as the app says (`revisionFrom`). */
-async function revisionOf(
-  cli: Cli,
-  build: Build,
-  about: { app?: string; file: AppFile | null },
-): Promise<string | undefined> {
-  const number = build.number === null ? undefined : String(build.number)
-  if (!build.commit || !number) return build.commit ?? number
-  const from = about.file ? about.file.value.revisionFrom : await revisionFrom(cli, build, about.app)
-  return from === 'BUILD_NUMBER' ? number : build.commit
-}
-
-async function revisionFrom(
-  cli: Cli,
-  build: Build,
-  app: string | undefined,
-): Promise<App['revisionFrom'] | undefined> {
-  const client = cli.client()
-  try {
-    if (app) return (await client.ask<App>('GET', `/v1/apps/${encodeURIComponent(app)}`)).revisionFrom
-    const { apps } = await client.ask<{ apps: { app: App }[] }>('GET', '/v1/apps')
-    return jobsOf(build.job).flatMap(job => apps.filter(one => one.app.jobs.includes(job)))[0]?.app
-      .revisionFrom
-  } catch (error) {
-    // An app that is not known, or may not be seen, gets its clear answer from the request itself.
-    if (error instanceof ApiError && error.status < 500) return undefined
-    throw error
-  }
-}
