@@ -4,7 +4,7 @@
 import { type Build, isOver, type PendingInput } from '../../../core/builds/build.ts'
 import type { Actor } from '../../../core/deploy.ts'
 import { sha256 } from '../../../core/hash.ts'
-import type { BuildMessageFacts, Rendered, ThreadEntry } from '../../../core/messages.ts'
+import type { BuildMessageFacts, ThreadEntry } from '../../../core/messages.ts'
 import { redactText } from '../../../core/redact.ts'
 import { actions, type Block, section } from '../blocks/elements.ts'
 import { fitted } from '../blocks/fit.ts'
@@ -21,6 +21,7 @@ import {
   testWords,
 } from './build-words.ts'
 import { clockTime, nameOf, revisionOf } from './names.ts'
+import { entry, line } from './thread-entry.ts'
 
 type Options = {
   readonly mention: (actor: Actor) => string
@@ -34,14 +35,6 @@ export const buildThread = (facts: BuildMessageFacts, options: Options): readonl
   ...loudOffers(facts, options),
   ...notStarted(facts, options),
 ]
-
-const entry = (key: string, message: Rendered, more: Partial<ThreadEntry> = {}): ThreadEntry => ({
-  key,
-  message,
-  broadcast: false,
-  files: [],
-  ...more,
-})
 
 /** Posted in the channel when it had ended: whoever looks there has seen it just now. */
 const isFresh = ({ build, events, inThread }: BuildMessageFacts): boolean =>
@@ -108,14 +101,12 @@ function failure(facts: BuildMessageFacts, { mention }: Options): ThreadEntry[] 
   if (isRepeat || isFresh(facts)) {
     if (files.length === 0) return []
     const words = joined([md`The end of its console:`, telling])
-    return [
-      entry('console', fitted(`The end of the console of ${plainBuild(build)}`, [section(words)]), { files }),
-    ]
+    return [entry('console', line(`The end of the console of ${plainBuild(build)}`, words), { files })]
   }
   const by = joined([askerOf(build, mention), authorsLine(build, 'loud')], ', ')
   const { headline, text } = buildHeadline({ build, now }, { by, tests: testWords(build) })
   const words = joined([headline, failedTests(build, failedTestsShown), telling], '\n')
-  return [entry('failed', fitted(text, [section(words)]), { broadcast: true, files })]
+  return [entry('failed', line(text, words), { broadcast: true, files })]
 }
 
 const consoleFile = (build: Build, lines: readonly string[]): ThreadEntry['files'] =>
@@ -134,7 +125,7 @@ function backToNormal(facts: BuildMessageFacts): ThreadEntry[] {
   const { build, now } = facts
   if (build.phase !== 'finished' || build.turn !== 'back_to_normal' || isFresh(facts)) return []
   const { headline, text } = buildHeadline({ build, now })
-  return [entry('back-to-normal', fitted(text, [section(headline)]), { broadcast: true })]
+  return [entry('back-to-normal', line(text, headline), { broadcast: true })]
 }
 
 /** `production can have 1.4.2: [Deploy to production]`; without its button once somebody took it. */
@@ -165,5 +156,5 @@ function notStarted({ build, now }: BuildMessageFacts, { mention }: Options): Th
   if (build.phase !== 'not_started' || build.joined !== null || !build.askedBy) return []
   const { headline, text } = buildHeadline({ build, now })
   const words = joined([joined([askerOf(build, mention), headline], ': '), prose(build.note, 1000)], '\n')
-  return [entry('not-started', fitted(text, [section(words)]))]
+  return [entry('not-started', line(text, words))]
 }

@@ -2,8 +2,7 @@
 // entry is posted once; what is said of a moment is only asked for while that moment lasts. Who asked is mentioned on
 // waiting and failure. Only what ended badly is shown in the channel too, and an override, which must be loud.
 import type { Actor, Deploy } from '../../../core/deploy.ts'
-import type { MessageFacts, Rendered, ThreadEntry } from '../../../core/messages.ts'
-import { redactText } from '../../../core/redact.ts'
+import type { MessageFacts, ThreadEntry } from '../../../core/messages.ts'
 import { timeText } from '../../../core/units.ts'
 import { took } from '../../../core/words.ts'
 import { type Block, section } from '../blocks/elements.ts'
@@ -11,11 +10,12 @@ import { fitted } from '../blocks/fit.ts'
 import { codeBlock, joined, type Mrkdwn, md, prose } from '../blocks/mrkdwn.ts'
 import { slackCommands } from '../blocks/slack-commands.ts'
 import { type Options, overrideLine } from './lines.ts'
-import { clockTime, nameOf, revisionOf } from './names.ts'
-import { approvalsLeft, heldBy, stateOf } from './state.ts'
+import { nameOf, revisionOf } from './names.ts'
+import { requestEntries } from './request-entry.ts'
+import { heldBy, stateOf } from './state.ts'
+import { entry, line } from './thread-entry.ts'
 
 type ThreadOptions = Options & { readonly mention: (actor: Actor) => string }
-type File = ThreadEntry['files'][number]
 
 /** Milliseconds in line after which its turn is news. */
 const longWait = 60_000
@@ -26,7 +26,7 @@ export function threadEntries(facts: MessageFacts, options: ThreadOptions): read
   const who: Mrkdwn = { mrkdwn: options.mention(facts.deploy.requestedBy) }
   return [
     ...voided(facts, who),
-    ...request(facts, who),
+    ...requestEntries(facts, { who, options }),
     ...votes(facts.deploy, who),
     ...override(facts),
     ...held(facts, { who, options }),
@@ -36,18 +36,6 @@ export function threadEntries(facts: MessageFacts, options: ThreadOptions): read
     ...ended(facts, { who, options }),
   ]
 }
-
-const entry = (
-  key: string,
-  message: Rendered,
-  more: { readonly broadcast?: boolean; readonly files?: readonly File[] } = {},
-): ThreadEntry => ({ key, message, broadcast: more.broadcast ?? false, files: more.files ?? [] })
-
-/** One section and its plain words. */
-const line = (text: string, words: Mrkdwn): Rendered => fitted(text, [section(words)])
-
-/** Of what is approved: a request that was prepared again is another one. */
-const round = ({ prepared }: Deploy): string => prepared?.hash.slice(0, 8) ?? ''
 
 function voided({ deploy, planned }: MessageFacts, who: Mrkdwn): ThreadEntry[] {
   if (!planned || planned.voided.length === 0) return []
@@ -70,37 +58,6 @@ function voided({ deploy, planned }: MessageFacts, who: Mrkdwn): ThreadEntry[] {
           '\n',
         ),
       ),
-    ),
-  ]
-}
-
-const inlineDiff = { letters: 2500, lines: 40 }
-
-/** The whole difference, beside the buttons of the main message. */
-function request({ deploy, planned, now }: MessageFacts, who: Mrkdwn): ThreadEntry[] {
-  if (deploy.phase !== 'awaiting_approval' || !deploy.approval) return []
-  const left = approvalsLeft(deploy)
-  const until = clockTime(deploy.approval.expiresAt, now)
-  const words = md`${who}: it waits for ${left} ${left === 1 ? 'approval' : 'approvals'}, until ${until}.`
-  // An env value is judged by its name before; this is for what only its shape gives away.
-  const diff = redactText(planned?.diff ?? '').trimEnd()
-  const isShort = diff.length <= inlineDiff.letters && diff.split('\n').length <= inlineDiff.lines
-  const blocks: Block[] = [
-    section(words),
-    ...(diff === '' ? [] : [section(isShort ? codeBlock(diff) : md`The full diff is in the file.`)]),
-  ]
-  // Names are unique in a thread: a file that may have been uploaded is looked up by its name.
-  const name = `${deploy.app}-${deploy.environment}-${round(deploy)}.diff`
-  return [
-    entry(
-      `request-${round(deploy)}`,
-      fitted(`It waits for ${left} ${left === 1 ? 'approval' : 'approvals'}, until ${until}`, blocks),
-      {
-        files:
-          diff === '' || isShort
-            ? []
-            : [{ name, title: `What ${deploy.app} changes in ${deploy.environment}`, content: `${diff}\n` }],
-      },
     ),
   ]
 }
@@ -192,7 +149,7 @@ const list = (name: string, lines: readonly string[]): Mrkdwn[] => {
 
 type Log = NonNullable<MessageFacts['diagnosis']>['log']
 
-function logPart(deploy: Deploy, log: Log): { blocks: Block[]; files: File[] } {
+function logPart(deploy: Deploy, log: Log): { blocks: Block[]; files: ThreadEntry['files'][number][] } {
   if (!log || log.lines.length === 0) return { blocks: [], files: [] }
   const title = `${log.previous ? 'The crashed run of' : 'Log of'} ${log.pod}, container ${log.container}`
   const text = log.lines.join('\n')
@@ -212,7 +169,10 @@ function logPart(deploy: Deploy, log: Log): { blocks: Block[]; files: File[] } {
 }
 
 /** Events are for those who dig: a file, unless there are none. */
-function eventsFile(deploy: Deploy, events: NonNullable<MessageFacts['diagnosis']>['events']): File[] {
+function eventsFile(
+  deploy: Deploy,
+  events: NonNullable<MessageFacts['diagnosis']>['events'],
+): ThreadEntry['files'][number][] {
   if (events.length === 0) return []
   const lines = events.map(({ at, type, reason, object, count, message }) =>
     [timeText(at), type, reason, object, count > 1 ? `${count}×` : '', message].filter(Boolean).join('  '),
