@@ -60,7 +60,7 @@ describe('whose hook it is', () => {
   )
 
   const body = Buffer.from(JSON.stringify({ job: 'Büro', number: 1 }))
-  const signature = (over: string, by = second) => {
+  const signature = (over: string | Uint8Array, by = second) => {
     const headers = signed(by, over, seconds)
     return { timestamp: String(seconds), signature: headers['x-gkube-signature'] ?? '' }
   }
@@ -77,7 +77,7 @@ describe('whose hook it is', () => {
 
   it('a body that is no text is signed by its bytes', () => {
     const bytes = Buffer.from([0xff, 0x00, 0xfe])
-    expect(known.bySignature(signature(bytes.toString('latin1')), bytes)).toBeNull()
+    expect(known.bySignature(signature(bytes), bytes)?.name).toBe('hook-1')
   })
 })
 

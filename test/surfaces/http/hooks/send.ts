@@ -37,10 +37,10 @@ export async function post(
 /** The headers of a signature, as docs/jenkins.md makes them with openssl. */
 export function signed(
   secret: string,
-  body: string,
+  body: string | Uint8Array,
   seconds = Math.floor(Date.now() / 1000),
 ): Record<string, string> {
-  const mac = createHmac('sha256', secret).update(`v1:${seconds}:${body}`).digest('hex')
+  const mac = createHmac('sha256', secret).update(`v1:${seconds}:`).update(body).digest('hex')
   return { 'x-gkube-timestamp': String(seconds), 'x-gkube-signature': `v1=${mac}` }
 }
 
