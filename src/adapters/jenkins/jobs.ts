@@ -9,11 +9,16 @@ import { definitionSchema, definitionTree, parameterOf } from './parameters.ts'
 import { jobAt, jobOf } from './path.ts'
 import type { Answer } from './transport.ts'
 
-const child = z.object({ name: z.string().min(1), _class: text, buildable: flag, jobs: z.unknown() })
+const child = z.object({
+  name: z.string().min(1),
+  _class: text,
+  buildable: flag,
+  jobs: z.unknown().optional(),
+})
 const jobSchema = z.object({
   _class: text,
   buildable: flag,
-  jobs: z.unknown(),
+  jobs: z.unknown().optional(),
   property: many(z.object({ parameterDefinitions: many(definitionSchema) })),
 })
 /** Only what holds jobs has a list of them; the class tells it where the list is not shown. */
