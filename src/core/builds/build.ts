@@ -167,6 +167,8 @@ export const buildSchema = z.object({
   joined: z.string().max(40).nullable().default(null),
   /** Since when a hook tells of an end that Jenkins did not confirm; null: nothing waits to be confirmed. */
   toldAt: time.nullable().default(null),
+  /** Once it ended: what `deployOn` wants of it was asked for, and is not asked for again. */
+  settled: z.boolean().default(false),
   /** Why it is as it is, where the phase alone does not say: refused, unclear, not confirmed. */
   note: z.string().max(1000),
   /** When gkube first knew of it. */
@@ -182,6 +184,8 @@ export const jobStateSchema = z.object({
   number: z.int().positive(),
   result: z.enum(results),
   failingSince: z.int().positive().nullable(),
+  /** By Jenkins' clock: a job that was made anew counts from 1 again. */
+  startedAt: time.nullable().default(null),
 })
 export type JobState = z.output<typeof jobStateSchema>
 

@@ -82,6 +82,7 @@ export const blankBuild = ({
   told: [],
   joined: null,
   toldAt: null,
+  settled: false,
   note: '',
   seenAt: now,
   endedAt: null,

@@ -93,7 +93,7 @@ async function olderThan(
     : ' before'
   return new UserError(
     'conflict',
-    `${job} #${number} is older than #${newer}, which was asked for in ${environment}${by}. Nothing was started. To deploy the older one all the same, say so: gkube deploy --older-build, or the dialog in Slack.`,
+    `${job} #${number} is older than #${newer}, which was asked for in ${environment}${by}. Nothing was started. A person may deploy the older one all the same: by its revision (gkube deploy ${app} <revision> --environment ${environment}), or in Slack.`,
     { details: { job, number, newer, deploy: deploy?.id ?? null, reason: 'older_build' } },
   )
 }

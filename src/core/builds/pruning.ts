@@ -1,0 +1,107 @@
+// Keeps the last builds of each job: what is older goes with its console, its indexes and its messages' records, some at
+// a time, never one that is followed. Wishes that never became a build go after a week.
+import { decodeTime } from 'ulid'
+import { type Entry, newer } from '../kv.ts'
+import { decodeAll, remove, type Stored, unchanged } from '../records.ts'
+import { type Build, buildRefSchema, buildSchema, isOver } from './build.ts'
+import type { Desk } from './desk.ts'
+import { messagesId } from './records.ts'
+
+const kept = 50
+/** More than that over the limit are pruned at once: not one after each build. */
+const slack = 5
+const batch = 5
+const page = 500
+const weekMs = 7 * 86_400_000
+
+type Shop = Pick<Desk, 'deps' | 'term' | 'writer' | 'items'>
+
+/** Deletes the oldest builds of a job beyond the last ones. */
+export async function prune(desk: Shop, job: string): Promise<void> {
+  const { keys, kv, log } = desk.deps
+  const { entries } = await kv.list(keys.jenkinsNumbers(job), { keysOnly: true })
+  if (entries.length <= kept + slack) return
+  // Not by number: a job that was made anew counts from 1 again.
+  const oldestFirst = entries.toSorted((a, b) => (newer(a.createRevision, b.createRevision) ? 1 : -1))
+  const old = oldestFirst.slice(0, entries.length - kept)
+  for (let at = 0; at < old.length && desk.term.held(); at += batch) {
+    const some = old.slice(at, at + batch)
+    const refs = decodeAll(buildRefSchema, (await kv.getMany(some.map(entry => entry.key))).values(), error =>
+      log('a number of a build is left alone', error),
+    )
+    const builds = await readBuilds(
+      desk,
+      refs.map(ref => ref.value.id),
+    )
+    const known = new Set(builds.map(stored => stored.value.id))
+    // Its record went before: only the number is left.
+    const loose = refs.filter(ref => !known.has(ref.value.id)).map(ref => ref.key)
+    await drop(desk, builds, loose)
+  }
+}
+
+/** What never got a number is in no index: looked for at the beginning of a term. */
+export async function pruneWishes(desk: Shop): Promise<void> {
+  const { keys, kv, clock } = desk.deps
+  let after: string | undefined
+  for (; desk.term.held(); ) {
+    const found: { entries: Entry[] } = await kv.list(keys.jenkinsBuilds, {
+      keysOnly: true,
+      limit: page,
+      ...(after ? { after } : {}),
+    })
+    const ids = found.entries.map(entry => entry.key.slice(keys.jenkinsBuilds.length))
+    const old = ids.filter(id => clock.now() - bornAt(id) > weekMs)
+    for (let at = 0; at < old.length && desk.term.held(); at += batch) {
+      const builds = await readBuilds(desk, old.slice(at, at + batch))
+      await drop(
+        desk,
+        builds.filter(({ value }) => value.number === null),
+        [],
+      )
+    }
+    after = found.entries.at(-1)?.key
+    // Ids begin with the time: what comes after a young one is younger.
+    if (found.entries.length < page || after === undefined || old.length < ids.length) return
+  }
+}
+
+function bornAt(id: string): number {
+  try {
+    return decodeTime(id.toUpperCase())
+  } catch {
+    return Number.POSITIVE_INFINITY
+  }
+}
+
+async function readBuilds({ deps }: Shop, ids: readonly string[]): Promise<Stored<Build>[]> {
+  const found = await deps.kv.getMany(ids.map(deps.keys.jenkinsBuild))
+  return decodeAll(buildSchema, found.values(), error => deps.log('a build is left alone', error))
+}
+
+async function drop(
+  { deps, writer, items }: Shop,
+  builds: readonly Stored<Build>[],
+  loose: readonly string[],
+): Promise<void> {
+  const { keys } = deps
+  for (const stored of builds) {
+    const { id, job, number, queueId, told, phase } = stored.value
+    if (!isOver(phase) || items.has(id)) continue
+    const gone = [
+      stored.key,
+      keys.jenkinsConsole(id),
+      ...(number === null ? [] : [keys.jenkinsNumber(job, number)]),
+      ...(queueId === null ? [] : [keys.jenkinsQueue(queueId)]),
+      ...told.flatMap(({ channel }) => [
+        keys.message(messagesId(id, channel)),
+        keys.outboxEntry(messagesId(id, channel)),
+      ]),
+    ]
+    await writer.commit(
+      [unchanged(stored.key, stored), unchanged(keys.jenkinsOpenEntry(id), null)],
+      gone.map(remove),
+    )
+  }
+  if (loose.length > 0) await writer.commit([], loose.map(remove))
+}
