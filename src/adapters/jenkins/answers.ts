@@ -93,9 +93,25 @@ function misled(answer: Answer, user: string): JenkinsError {
   )
 }
 
-/** Login pages of Jenkins and of its single sign-on plugins. */
-export const isLogin = (location: string): boolean =>
-  /\/(login|loginEntry|securityRealm|oauth2|saml2?)\b/i.test(location)
+/** Login pages of Jenkins and of its single sign-on plugins; a job may be called so too. */
+export function isLogin(location: string): boolean {
+  const path = URL.parse(location, 'http://jenkins.invalid/')?.pathname ?? ''
+  return /\/(login|loginEntry|securityRealm|oauth2|saml2?)(\/|$)/i.test(path.replace(/\/job\/.*$/, ''))
+}
+
+/**
+ * Whether Jenkins did what was asked and sends back to a page below `page`: and not to the same request at another
+ * address, which nothing carried out.
+ */
+export function sentBack(
+  answer: Answer,
+  { request, page }: { readonly request: string; readonly page: string },
+) {
+  if (answer.status !== 302 && answer.status !== 303) return false
+  const from = new URL(request, 'http://jenkins.invalid/')
+  const path = URL.parse(answer.headers.get('location') || '.', from.href)?.pathname ?? ''
+  return path.includes(`/${page}`) && !path.endsWith(`/${request}`)
+}
 
 /** The permission that is missing, where Jenkins says it: `hudson.model.Item.Build` is Item/Build in its settings. */
 function permission(answer: Answer): string {
@@ -114,17 +130,17 @@ export function wordsOf({ headers, text }: Answer): string {
   return plain(said).slice(0, 300)
 }
 
-const entities: Readonly<Record<string, string>> = {
-  lt: '<',
-  gt: '>',
-  amp: '&',
-  quot: '"',
-  '#039': "'",
-  '#39': "'",
-}
+const entities = new Map([
+  ['lt', '<'],
+  ['gt', '>'],
+  ['amp', '&'],
+  ['quot', '"'],
+  ['#039', "'"],
+  ['#39', "'"],
+])
 const plain = (text: string): string =>
   text
-    .replace(/&(#?\w+);/g, (whole, name: string) => entities[name] ?? whole)
+    .replace(/&(#?\w+);/g, (whole, name: string) => entities.get(name) ?? whole)
     .replace(/\s+/g, ' ')
     .trim()
 

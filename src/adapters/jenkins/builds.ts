@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { results } from '../../core/builds/event.ts'
 import { type BuildFacts, type Jenkins, JenkinsError } from '../../core/builds/jenkins.ts'
 import { actionSchema, actionTree, parametersOf, startOf } from './actions.ts'
-import { fault, isLogin, understood } from './answers.ts'
+import { fault, sentBack, understood } from './answers.ts'
 import type { Deps } from './jenkins.ts'
 import { count, flag, many, text } from './lenient.ts'
 import { buildAt, jobAt, leafOf } from './path.ts'
@@ -83,9 +83,10 @@ export function jenkinsBuilds({ transport, server, timeouts }: Deps) {
   }
 
   const stop: Jenkins['stop'] = async (job, number) => {
-    const answer = await transport.post({ path: `${buildAt(job, number)}stop`, ms: timeouts.call })
-    // It answers by sending back to the page one came from, also where the build was over already.
-    if (answer.status < 400 && !isLogin(answer.headers.get('location') ?? '')) return
+    const request = `${buildAt(job, number)}stop`
+    const answer = await transport.post({ path: request, ms: timeouts.call })
+    // It sends back to the page one came from, also where the build was over already.
+    if (answer.status < 300 || sentBack(answer, { request, page: jobAt(job) })) return
     throw fault(answer, { to: 'stop', thing: nameOf(job, number), user, posted: true })
   }
 

@@ -22,6 +22,8 @@ export async function jenkinsChecks(deps: Deps): Promise<readonly Check[]> {
     ),
     tried(() => transport.get({ path: 'me/api/json', query: { tree: 'id,fullName' }, ms: timeouts.person })),
   ])
+  // Before all else: the page that says so need not say that it is Jenkins'.
+  if (!(top instanceof JenkinsError) && top.status === 401) return [badToken(server.user)]
   const first = answersCheck(top)
   if (first.state === 'failed' || top instanceof JenkinsError) return [first]
   const credential = credentialCheck(me, server.user)
@@ -64,12 +66,14 @@ function credentialCheck(me: Answer | JenkinsError, user: string): Check {
     if (!id) return failed(name, 'Jenkins does not say whose the credential is', newToken)
     return ok(name, `${fullName ?? id} (${id})`)
   } catch (error) {
-    if (me.status === 401)
-      return failed(name, `Jenkins does not take the token of the user ${user}`, newToken)
+    if (me.status === 401) return badToken(user)
     const message = error instanceof Error ? error.message : String(error)
     return failed(name, message, newToken)
   }
 }
+
+const badToken = (user: string): Check =>
+  failed('jenkins credential', `Jenkins does not take the token of the user ${user}`, newToken)
 
 function topChecks(top: Answer, { url, user }: Deps['server']): readonly Check[] {
   try {

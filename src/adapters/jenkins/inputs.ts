@@ -4,12 +4,12 @@
 import { z } from 'zod'
 import type { Parameter } from '../../core/builds/build.ts'
 import { type Jenkins, JenkinsError } from '../../core/builds/jenkins.ts'
-import { fault, isLogin, understood, wordsOf } from './answers.ts'
+import { fault, sentBack, understood, wordsOf } from './answers.ts'
 import { mustExist, nameOf } from './builds.ts'
 import type { Deps } from './jenkins.ts'
 import { flag, many, text } from './lenient.ts'
 import { definitionSchema, definitionTree, parameterOf } from './parameters.ts'
-import { buildAt } from './path.ts'
+import { buildAt, jobAt } from './path.ts'
 import type { Answer } from './transport.ts'
 
 type Waiting = Awaited<ReturnType<Jenkins['inputs']>>[number]
@@ -66,27 +66,28 @@ export function jenkinsInputs(deps: Deps) {
 
   const answer: Jenkins['answer'] = async (at, { decision, parameters }) => {
     const path = `${buildAt(at.job, at.number)}input/${encodeURIComponent(at.input)}/`
-    const ask = (action: string, form?: Readonly<Record<string, string>>) =>
-      transport.post({ path: `${path}${action}`, ms: timeouts.call, ...(form ? { form } : {}) })
-    if (decision === 'abort') return judged(at, await ask('abort'))
+    const ask = async (action: string, form?: Readonly<Record<string, string>>) => {
+      const request = `${path}${action}`
+      const answer = await transport.post({ path: request, ms: timeouts.call, ...(form ? { form } : {}) })
+      // Usually 200; with a page to go to in between.
+      if (answer.status < 300 || sentBack(answer, { request, page: jobAt(at.job) })) return 'done'
+      return declined(at, answer)
+    }
+    if (decision === 'abort') return ask('abort')
     const wanted = (await inputs(at.job, at.number)).find(one => one.id === at.input)
     const values = filled(wanted?.parameters ?? [], parameters)
-    if (values.length === 0) return judged(at, await ask('proceedEmpty'))
-    return judged(at, await ask('proceed', { json: JSON.stringify({ parameter: values }) }))
+    if (values.length === 0) return ask('proceedEmpty')
+    return ask('proceed', { json: JSON.stringify({ parameter: values }) })
   }
 
-  async function judged(
+  /** What it means that an answer was not taken. */
+  async function declined(
     { job, number, input }: Parameters<Jenkins['answer']>[0],
     answer: Answer,
-  ): Promise<'done' | 'settled'> {
+  ): Promise<'settled'> {
     const wish = { to: 'answer', thing: `the input ${input} of ${nameOf(job, number)}`, user, posted: true }
-    if (answer.status < 400) {
-      // `submit` sends on to the console, the others say 200; only a login page is something else.
-      if (answer.status >= 300 && isLogin(answer.headers.get('location') ?? '')) throw fault(answer, wish)
-      return 'done'
-    }
     const words = wordsOf(answer)
-    if (/already (been )?given|already settled/i.test(words)) return 'settled'
+    if (answer.status === 400 && /already (been )?given/i.test(words)) return 'settled'
     if (answer.status === 404) {
       // An answered input is taken off its build; a build that is gone is something else.
       await mustExist(deps, job, number)
@@ -95,7 +96,7 @@ export function jenkinsInputs(deps: Deps) {
     if (answer.status === 400 && /you need to (be|have)/i.test(words))
       throw new JenkinsError(
         'refused',
-        `Jenkins does not let its user ${user} answer this input: ${words} Add ${user} to its submitters`,
+        `Jenkins does not let its user ${user} answer this input: ${words} Let ${user} do so in Jenkins, or answer it there`,
       )
     throw fault(answer, wish)
   }
@@ -130,7 +131,7 @@ function filled(
   const typed = (name: string, value: string) =>
     definitions.find(one => one.name === name)?.type === 'boolean' ? value === 'true' : value
   const defaults = definitions.flatMap(({ name, default: value }) =>
-    value === null || name in given ? [] : [{ name, value: typed(name, value) }],
+    value === null || Object.hasOwn(given, name) ? [] : [{ name, value: typed(name, value) }],
   )
   return [...Object.entries(given).map(([name, value]) => ({ name, value: typed(name, value) })), ...defaults]
 }

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { type Jenkins, JenkinsError } from '../../core/builds/jenkins.ts'
 import { actionSchema, actionTree, parametersOf, startOf } from './actions.ts'
-import { fault, isLogin, understood, wordsOf } from './answers.ts'
+import { fault, sentBack, understood, wordsOf } from './answers.ts'
 import type { Deps } from './jenkins.ts'
 import { count, flag, many, text } from './lenient.ts'
 import { jobOf } from './path.ts'
@@ -38,14 +38,11 @@ export function jenkinsQueue({ transport, server, timeouts }: Deps) {
   }
 
   const cancelQueueItem: Jenkins['cancelQueueItem'] = async id => {
-    const answer = await transport.post({
-      path: 'queue/cancelItem',
-      query: { id: String(id) },
-      ms: timeouts.call,
-    })
+    const request = 'queue/cancelItem'
+    const answer = await transport.post({ path: request, query: { id: String(id) }, ms: timeouts.call })
     const thing = nameOf(id)
-    // 204; old versions answer with a redirect.
-    if (answer.status < 400 && !isLogin(answer.headers.get('location') ?? '')) return
+    // 204; old versions send back to the queue.
+    if (answer.status < 300 || sentBack(answer, { request, page: 'queue/' })) return
     if (answer.status === 404)
       throw new JenkinsError('not_found', `${thing} is not in Jenkins’ queue any more`)
     if (answer.status === 422) {

@@ -62,6 +62,14 @@ describe('doctor', () => {
       /API token/,
     ],
     [
+      'a token that is none, said by a page of the servlet container',
+      { 'GET /api/json': { status: 401 }, 'GET /me/api/json': { status: 401 } },
+      'jenkins credential',
+      'failed',
+      /does not take the token/,
+      /API token/,
+    ],
+    [
       'a token of nobody',
       { 'GET /api/json': top({ jobs }), 'GET /me/api/json': { status: 403 } },
       'jenkins credential',

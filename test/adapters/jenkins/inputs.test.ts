@@ -154,7 +154,7 @@ describe('an answer', () => {
       'not permitted',
       { [post('abort')]: words(400, 'You need to be ana to submit this.') },
       'refused',
-      /does not let its user gkube answer this input: You need to be ana.*submitters/,
+      /does not let its user gkube answer this input: You need to be ana .*or answer it there$/,
     ],
     ['the build is gone', {}, 'not_found', /build 14 of web/],
     [
