@@ -23,6 +23,7 @@ import { createView } from './core/view.ts'
 import { createDrain } from './drain.ts'
 import { UserError } from './errors.ts'
 import type { Log } from './log.ts'
+import { createPace } from './pace.ts'
 import { jenkinsHooks } from './surfaces/http/hooks/jenkins-hooks.ts'
 import { metricsRegistry } from './surfaces/http/metrics.ts'
 import { httpServer } from './surfaces/http/server.ts'
@@ -102,6 +103,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     failed: error => log.warn({ err: error }, 'a sweep failed; the next one tries again'),
   })
   const drain = createDrain()
+  const pace = createPace()
   const runner = createRunner({
     kv,
     keys,
@@ -112,6 +114,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     registry,
     view,
     replica,
+    turn: pace.turn,
     ...lookups,
     learned: stored =>
       log.info(
@@ -143,7 +146,21 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       drain,
       log,
       core: () => core,
+      turn: pace.turn,
       waiting: deploy => waitingWords(deps, deploy),
+    })
+  const jenkins =
+    config.jenkins &&
+    (await import('./server/jenkins.ts')).wireJenkins({
+      config: { ...config, jenkins: config.jenkins },
+      kv,
+      keys,
+      clock,
+      random,
+      replica,
+      log,
+      core: () => core,
+      mention: async email => (await slack?.mention(email)) ?? null,
     })
   const deps: Deps = {
     kv,
@@ -159,7 +176,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     people,
     groups: config.slack?.groups ?? [],
     etcd: () => kv.ping(),
-    checks: slack ? [slack.checks] : [],
+    jenkins: jenkins?.side,
+    checks: [slack, jenkins].flatMap(side => (side ? [side.checks] : [])),
     bootstrap: config.tokens.bootstrap,
     maxTokenSeconds: config.tokens.maxLifetimeSeconds,
     log: report,
@@ -175,6 +193,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const metrics = metricsRegistry()
   const surface = slack?.surface()
   if (slack && surface) slack.measure(metrics, surface)
+  jenkins?.measure(metrics)
   const hooks = config.jenkins?.hooks.length
     ? jenkinsHooks({ hooks: config.jenkins.hooks, receive: core.receiveBuild, now: clock.now, log, metrics })
     : null
@@ -196,9 +215,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   async function close(): Promise<void> {
     const patience = config.limits.drainSeconds * 1000
     const left = drain.close(patience)
-    const work = slack
-      ? stopNotifier(slack.notifier, clock).then(() => runner.stop(patience))
-      : runner.stop(patience)
+    const elected = [slack?.notifier, jenkins?.follower].flatMap(one => one ?? [])
+    const work = stopElected(elected, clock).then(() => runner.stop(patience))
     await Promise.all([http.close(), surface?.stop(), work, sweeper.stop(), left])
     slack?.close()
     for (const cluster of clusters.values()) cluster.close()
@@ -213,6 +231,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       working = true
       sweeper.start()
       slack?.notifier.start()
+      jenkins?.follower.start()
     })
     ready.catch(error => report('this replica could not start to work', error))
     let closing: Promise<void> | undefined
@@ -233,10 +252,11 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   }
 }
 
-/** Its election hangs on the lease that the runner gives back, so it goes first; deploys do not wait for a slow Slack. */
-async function stopNotifier(notifier: { stop(): Promise<void> }, clock: Clock): Promise<void> {
+/** Their elections hang on the lease that the runner gives back, so they go first; deploys do not wait for a slow Slack. */
+async function stopElected(all: readonly { stop(): Promise<void> }[], clock: Clock): Promise<void> {
   const stopped = new AbortController()
-  await Promise.race([notifier.stop(), clock.sleep(2_000, stopped.signal)])
+  const stopping = Promise.all(all.map(one => one.stop()))
+  await Promise.race([stopping, clock.sleep(all.length > 0 ? 2_000 : 0, stopped.signal)])
   stopped.abort()
 }
 
