@@ -1,6 +1,6 @@
 // The `actions` of builds and of items in the queue, where Jenkins keeps why it runs and with which parameters.
 import { z } from 'zod'
-import { many, text } from './lenient.ts'
+import { cut, many, text } from './lenient.ts'
 import { isSensitive } from './parameters.ts'
 
 /** For `tree=`. */
@@ -35,7 +35,7 @@ export function startOf(actions: readonly Action[]): {
   const causes = actions.flatMap(action => action.causes)
   const words = new Set(causes.flatMap(({ shortDescription }) => shortDescription ?? []))
   return {
-    cause: [...words].join('; ').slice(0, mostCause),
+    cause: cut([...words].join('; '), mostCause),
     user: causes.find(({ userId }) => userId)?.userId ?? null,
   }
 }
@@ -45,6 +45,6 @@ export function parametersOf(actions: readonly Action[]): Readonly<Record<string
   const shown = actions
     .flatMap(action => action.parameters)
     .filter(({ _class, name }) => !isSensitive(_class ?? '') && name.length <= mostName)
-    .map(({ name, value }) => [name, String(value).slice(0, mostValue)] as const)
+    .map(({ name, value }) => [name, cut(String(value), mostValue)] as const)
   return Object.fromEntries(shown)
 }

@@ -6,7 +6,7 @@ import { type BuildFacts, type Jenkins, JenkinsError } from '../../core/builds/j
 import { actionSchema, actionTree, parametersOf, startOf } from './actions.ts'
 import { fault, sentBack, understood } from './answers.ts'
 import type { Deps } from './jenkins.ts'
-import { count, flag, many, text } from './lenient.ts'
+import { count, cut, flag, many, text } from './lenient.ts'
 import { buildAt, jobAt, leafOf } from './path.ts'
 
 const changeTree = (most: number) =>
@@ -51,7 +51,7 @@ export function jenkinsBuilds({ transport, server, timeouts }: Deps) {
   const factsOf = (job: string, raw: Raw): BuildFacts => ({
     number: raw.number,
     queueId: raw.queueId,
-    displayName: (raw.displayName ?? `#${raw.number}`).slice(0, 500),
+    displayName: cut(raw.displayName ?? `#${raw.number}`, 500),
     url: new URL(buildAt(job, raw.number), server.url).href,
     building: raw.building === true || raw.inProgress === true,
     result: raw.result ?? null,
@@ -121,7 +121,7 @@ function sourceOf(job: string, raw: Raw): Pick<BuildFacts, 'commit' | 'branch'> 
 /** `refs/remotes/origin/main` and `origin/main` are main; a checkout by commit has no branch. */
 function branchOf(name: string): string | null {
   const branch = name.replace(/^refs\/(heads|remotes)\//, '').replace(/^(remotes\/)?origin\//, '')
-  return branch === '' || branch === 'detached' || branch === 'HEAD' ? null : branch.slice(0, 500)
+  return branch === '' || branch === 'detached' || branch === 'HEAD' ? null : cut(branch, 500)
 }
 
 const changeSetsOf = (raw: Raw) => [
@@ -131,10 +131,10 @@ const changeSetsOf = (raw: Raw) => [
 
 function changesOf(raw: Raw): Pick<BuildFacts, 'changes' | 'changesTotal'> {
   const changes = changeSetsOf(raw).map(({ commitId, id, msg, authorEmail, author }) => ({
-    commit: (commitId ?? id ?? '').slice(0, 64),
-    author: (author?.fullName ?? authorEmail ?? '').slice(0, 200),
+    commit: cut(commitId ?? id ?? '', 64),
+    author: cut(author?.fullName ?? authorEmail ?? '', 200),
     email: emailOf([authorEmail, author?.absoluteUrl, author?.fullName]),
-    message: (msg ?? '').trim().slice(0, 300),
+    message: cut((msg ?? '').trim(), 300),
   }))
   return { changes, changesTotal: changes.length }
 }

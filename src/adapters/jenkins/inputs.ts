@@ -7,7 +7,7 @@ import { type Jenkins, JenkinsError } from '../../core/builds/jenkins.ts'
 import { fault, sentBack, understood, wordsOf } from './answers.ts'
 import { mustExist, nameOf } from './builds.ts'
 import type { Deps } from './jenkins.ts'
-import { flag, many, text } from './lenient.ts'
+import { cut, flag, many, text } from './lenient.ts'
 import { definitionSchema, definitionTree, parameterOf } from './parameters.ts'
 import { buildAt, jobAt } from './path.ts'
 import type { Answer } from './transport.ts'
@@ -116,8 +116,8 @@ function waiting(
   const submitters = (facts.submitter ?? '').split(',').map(name => name.trim())
   return {
     id: facts.id,
-    message: (facts.message || 'Input requested').slice(0, 1000),
-    proceed: (facts.ok || 'Proceed').slice(0, 100),
+    message: cut(facts.message || 'Input requested', 1000),
+    proceed: cut(facts.ok || 'Proceed', 100),
     parameters: definitions.slice(0, mostParameters).map(parameterOf),
     submitters: submitters.filter(name => name !== '' && name.length <= 200).slice(0, mostSubmitters),
   }

@@ -9,9 +9,10 @@ export const count = z
   .number()
   .nullish()
   .catch(null)
-  .transform(value =>
-    typeof value === 'number' && Number.isFinite(value) && value >= 0 ? Math.round(value) : null,
-  )
+  .transform(value => {
+    const whole = Math.round(value ?? -1)
+    return whole >= 0 && Number.isSafeInteger(whole) ? whole : null
+  })
 
 /** A list of what is understood; nothing where there is no list. */
 export const many = <S extends z.ZodType>(schema: S) =>
@@ -25,3 +26,6 @@ export const many = <S extends z.ZodType>(schema: S) =>
         return result.success ? [result.data] : []
       }),
     )
+
+/** The first so many UTF-16 units, without half a character at the end. */
+export const cut = (text: string, most: number): string => text.slice(0, most).toWellFormed()

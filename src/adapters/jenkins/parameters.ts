@@ -2,7 +2,7 @@
 // API (`defaultParameterValue`) and the stage view's (`definition.defaultVal`). A secret's default is never taken.
 import { z } from 'zod'
 import type { Parameter } from '../../core/builds/build.ts'
-import { many, text } from './lenient.ts'
+import { cut, many, text } from './lenient.ts'
 
 /** For `tree=`. */
 export const definitionTree = 'name,type,description,choices,defaultParameterValue[value]'
@@ -43,7 +43,7 @@ export function parameterOf(definition: z.output<typeof definitionSchema>): Para
   return {
     name: definition.name,
     type,
-    description: (definition.description ?? '').slice(0, mostText),
+    description: cut(definition.description ?? '', mostText),
     choices,
     default: type === 'password' || value === null || !fits(value) ? null : value,
   }

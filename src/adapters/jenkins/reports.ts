@@ -7,7 +7,7 @@ import { type Jenkins, JenkinsError } from '../../core/builds/jenkins.ts'
 import { understood } from './answers.ts'
 import { nameOf } from './builds.ts'
 import type { Deps } from './jenkins.ts'
-import { count, many, text } from './lenient.ts'
+import { count, cut, many, text } from './lenient.ts'
 import { buildAt } from './path.ts'
 
 const suites = many(z.object({ cases: many(z.object({ className: text, name: text, status: text })) }))
@@ -76,7 +76,7 @@ export function jenkinsReports({ transport, server, timeouts, log }: Deps) {
       const names = all
         .flatMap(suite => suite.cases)
         .filter(({ status }) => status === 'FAILED' || status === 'REGRESSION')
-        .map(({ className, name }) => [className, name].filter(Boolean).join('.').slice(0, 300))
+        .map(({ className, name }) => cut([className, name].filter(Boolean).join('.'), 300))
       return [...new Set(names)].slice(0, mostNames)
     } catch (error) {
       if (!(error instanceof JenkinsError) || error.code !== 'unavailable') throw error
@@ -91,7 +91,7 @@ export function jenkinsReports({ transport, server, timeouts, log }: Deps) {
     const wish = wishOf('read the stages of', job, number)
     const found = understood(z.object({ stages: many(stageSchema) }), answer, wish).stages
     return found.slice(0, mostStages).map(({ name, status, durationMillis }) => ({
-      name: (name ?? '').slice(0, 200),
+      name: cut(name ?? '', 200),
       state: stageStates.get(status ?? '') ?? 'waiting',
       ms: durationMillis ?? 0,
     }))
