@@ -1,6 +1,7 @@
 // Pure: text → Command and back. The grammar is command/grammar.ts, from which help is generated too (command/help.ts).
 // Slack's own escapes are taken off before, by the surface. Whether it may be done is the core's to say.
 import { type Filled, fill } from './command/fill.ts'
+import { fillBuild, isAboutBuilds, printedParameters, printedWord } from './command/fill-build.ts'
 import { type CommandName, commandNamed, commandNames, grammar, type Slot } from './command/grammar.ts'
 import { type Known, lacking, Refused } from './command/refusal.ts'
 import { plain, type Word, wordsOf } from './command/words.ts'
@@ -30,7 +31,14 @@ export type Command =
   | ({ readonly kind: 'unlock' } & Partial2<Place> & Why)
   | ({ readonly kind: 'freeze'; readonly environment: string; readonly duration: string | null } & Why)
   | ({ readonly kind: 'unfreeze'; readonly environment: string } & Why)
+  | { readonly kind: 'build'; readonly job: string | null; readonly parameters: Parameters }
+  | { readonly kind: 'builds'; readonly job: string | null; readonly app: string | null }
+  | ({ readonly kind: 'stop-build'; readonly job: string; readonly number: number | null } & Why)
+  /** Without an app: all of them. Without events: the usual ones. */
+  | { readonly kind: 'subscribe'; readonly app: string | null; readonly events: Events | null }
+  | { readonly kind: 'unsubscribe'; readonly app: string | null }
   | { readonly kind: 'list' | 'locks' | 'approvals' | 'whoami' | 'doctor' }
+  | { readonly kind: 'subscriptions' }
   | { readonly kind: 'help'; readonly command: CommandName | null }
 /** What a deploy or a plan names; what is null is asked for in a dialog. */
 export type Parts = {
@@ -38,6 +46,8 @@ export type Parts = {
   readonly revision: string | null
   readonly environment: string | null
 }
+type Parameters = Readonly<Record<string, string>>
+type Events = 'all' | 'changes' | 'failures'
 type Partial2<T> = { readonly [K in keyof T]: T[K] | null }
 
 export type Parsed =
@@ -56,14 +66,15 @@ export function parseCommand(text: string, known: Known, say = ''): Parsed {
   const [first] = words
   if (!first) return { kind: 'command', command: { kind: 'help', command: null } }
   // `roll back`, `who am i`: a name may be written as several words.
-  const length = [1, 2, 3].find(n => commandNamed(nameOf(words.slice(0, n)))) ?? 0
+  const length = nameLength(words, known)
   const name = commandNamed(nameOf(words.slice(0, length)))
   if (!name) return refused(notACommand(first.bare || first.raw, known, say))
   const rest = words.slice(length)
   try {
     if (rest.some(word => word.raw === '--help' || word.raw === '-h'))
       return { kind: 'command', command: { kind: 'help', command: name } }
-    const values = fill(name, rest, { text: clean, known, say })
+    const at = { text: clean, known, say }
+    const values = isAboutBuilds(name) ? fillBuild(name, rest, at) : fill(name, rest, at)
     const filled = withOnlyEnvironment(name, values, known)
     const lost = lacking(name, filled, { known, say })
     if (lost) return refused(lost, name)
@@ -72,6 +83,13 @@ export function parseCommand(text: string, known: Known, say = ''): Parsed {
     if (error instanceof Refused) return refused(error.message, name)
     throw error
   }
+}
+
+/** The longest that is a command, `stop build`; but `stop build in production` where an app is called so. */
+function nameLength(words: readonly Word[], known: Known): number {
+  const is = (n: number) => words.length >= n && commandNamed(nameOf(words.slice(0, n))) !== null
+  const isApp = known.apps?.includes(words[1]?.bare.toLowerCase() ?? '') && is(1)
+  return (isApp ? [1] : [3, 2, 1]).find(is) ?? 0
 }
 
 const nameOf = (words: readonly Word[]): string => words.map(word => word.bare).join('-')
@@ -151,6 +169,19 @@ function commandOf(kind: CommandName, values: Filled): Command {
       }
     case 'unfreeze':
       return { kind, environment: place.environment, reason }
+    case 'build':
+      return { kind, job: maybe('job'), parameters: JSON.parse(values.parameters ?? '{}') }
+    case 'builds':
+      return { kind, job: maybe('job'), app: anywhere.app }
+    case 'stop-build': {
+      const number = values.number === undefined ? null : Number(values.number)
+      return { kind, job: text('job'), number, reason }
+    }
+    case 'subscribe':
+      // fill.ts takes nothing else for it.
+      return { kind, app: anywhere.app, events: maybe('events') as Events | null }
+    case 'unsubscribe':
+      return { kind, app: anywhere.app }
     case 'help':
       return { kind, command: values.command === undefined ? null : commandNamed(values.command) }
     default:
@@ -178,7 +209,11 @@ function naturalText(command: Command): string {
     command.kind,
     ...word('command'),
     ...word('id'),
+    ...(parts.job === undefined ? [] : [printedWord(parts.job)]),
+    ...word('number'),
+    ...printedParameters(parts.parameters),
     ...word('app'),
+    ...word('events'),
     ...(parts.everything === undefined ? [] : ['all']),
     ...word('replicas', 'to '),
     ...word('revision', command.kind === 'rollback' ? 'to ' : ''),
@@ -200,6 +235,8 @@ function optionText(command: Command): string {
   const options = Object.entries(valuesOf(command)).map(([slot, value]) => {
     const name = optionNames[slot as Slot] ?? slot
     if (slot === 'everything' || slot === 'previous') return `--${name}`
+    if (slot === 'parameters') return printedParameters(value).join(' ')
+    if (slot === 'job') return `--job ${printedWord(value)}`
     return slot === 'reason' ? `--reason "${value}"` : `--${name} ${value}`
   })
   return [command.kind, ...options].join(' ')
@@ -210,12 +247,15 @@ const optionNames: Partial<Record<Slot, string>> = {
   everything: 'all',
 }
 
+const slotText = (value: unknown): string =>
+  value === true ? 'yes' : typeof value === 'object' ? JSON.stringify(value) : String(value)
+
 /** The slots of a command, the reason last. */
 function valuesOf(command: Command): Filled {
   const { kind, ...fields } = command
   const values: Partial<Record<Slot, string>> = {}
   for (const [slot, value] of Object.entries(fields))
-    if (value !== null && value !== false) values[slot as Slot] = value === true ? 'yes' : String(value)
+    if (value !== null && value !== false) values[slot as Slot] = slotText(value)
   const everywhere = (kind === 'lock' || kind === 'unlock') && !values.environment
   const { reason, ...others } = values
   return {

@@ -16,6 +16,10 @@ const deploy = (
   reason: string | null = null,
 ) => ({ kind: 'deploy', app, revision, environment, reason }) satisfies Command
 const why = { reason: null }
+const build = (job: string, parameters: Record<string, string> = {}) =>
+  ({ kind: 'build', job, parameters }) satisfies Command
+const stop = (job: string, number: number | null, reason: string | null = null) =>
+  ({ kind: 'stop-build', job, number, reason }) satisfies Command
 
 const understood: readonly (readonly [string, Command])[] = [
   // any order
@@ -142,6 +146,40 @@ const understood: readonly (readonly [string, Command])[] = [
   ['doctor', { kind: 'doctor' }],
   ['', { kind: 'help', command: null }],
   ['  ', { kind: 'help', command: null }],
+  // builds
+  ['build', { kind: 'build', job: null, parameters: {} }],
+  ['build shop/web', build('shop/web')],
+  ['build the job `shop/web`', build('shop/web')],
+  ['build Shop/Web/feature%2Flogin', build('Shop/Web/feature%2Flogin')],
+  ['build shop/web BRANCH=main CLEAN=true', build('shop/web', { BRANCH: 'main', CLEAN: 'true' })],
+  ['build shop/web with BRANCH=main and CLEAN=true', build('shop/web', { BRANCH: 'main', CLEAN: 'true' })],
+  ['build shop/web -p BRANCH=main -p A=', build('shop/web', { BRANCH: 'main', A: '' })],
+  ['build shop/web NOTE="a new start" B=1', build('shop/web', { NOTE: 'a new start', B: '1' })],
+  ['build shop/web NOTE=“a new start”', build('shop/web', { NOTE: 'a new start' })],
+  ['build shop/web "NOTE=a b"', build('shop/web', { NOTE: 'a b' })],
+  ["build shop/web NOTE='it is' M=don't N=it's", build('shop/web', { NOTE: 'it is', M: "don't", N: "it's" })],
+  ['build shop/web NOTE="say \\"hi\\""', build('shop/web', { NOTE: 'say "hi"' })],
+  ['build shop/web URL=https://x.example.com/?a=b', build('shop/web', { URL: 'https://x.example.com/?a=b' })],
+  ['build shop/web GLOB=*.js', build('shop/web', { GLOB: '*.js' })],
+  ['build "my folder/my job" A=1', build('my folder/my job', { A: '1' })],
+  ['build --job build A=1', build('build', { A: '1' })],
+  ['build build', build('build')],
+  ['builds', { kind: 'builds', job: null, app: null }],
+  ['builds of web', { kind: 'builds', job: null, app: 'web' }],
+  ['builds shop/web', { kind: 'builds', job: 'shop/web', app: null }],
+  ['builds nightly-everything', { kind: 'builds', job: 'nightly-everything', app: null }],
+  ['stop build shop/web 214', stop('shop/web', 214)],
+  ['stop build #214 of shop/web', stop('shop/web', 214)],
+  ['stop-build shop/web#214', stop('shop/web', 214)],
+  ['cancel build shop/web #214 because wrong branch', stop('shop/web', 214, 'wrong branch')],
+  ['abort build shop/web', stop('shop/web', null)],
+  ['subscribe', { kind: 'subscribe', app: null, events: null }],
+  ['subscribe web', { kind: 'subscribe', app: 'web', events: null }],
+  ['subscribe to failures of web', { kind: 'subscribe', app: 'web', events: 'failures' }],
+  ['subscribe all', { kind: 'subscribe', app: null, events: 'all' }],
+  ['unsubscribe web', { kind: 'unsubscribe', app: 'web' }],
+  ['unsubscribe from web', { kind: 'unsubscribe', app: 'web' }],
+  ['subscriptions', { kind: 'subscriptions' }],
   ['help', { kind: 'help', command: null }],
   ['help deploy', { kind: 'help', command: 'deploy' }],
   ['? ship', { kind: 'help', command: 'deploy' }],
@@ -185,6 +223,19 @@ const refused: readonly (readonly [string, RegExp])[] = [
   ['logs web in production --tail 99999', /is not a number of lines/],
   ['logs web in production --tail many', /is not a number of lines/],
   ['help depoly', /Did you mean `deploy`/],
+  ['build shop/web main', /^`main` is not a parameter: write `NAME=value`, with quotes around a value/],
+  ['build shop/web NOTE="a b', /^A quote \("\) is opened and not closed\. Type: `\/gkube build shop\/web`$/],
+  ['build shop/web A=1 A=2', /^`A` is given twice/],
+  ['build shop/web --branch main', /^`--branch` is not an option of `build`/],
+  ['build --job', /`--job` needs a value/],
+  ['build /shop/', /^`\/shop\/` is not a job: type its full path, such as shop\/web\.$/],
+  ['builds wbe', /^`wbe` is not an app\. Did you mean `web`\?/],
+  ['builds web api', /^`api` is too much for `builds`/],
+  ['stop build', /^Say which job\. Type: `\/gkube stop-build shop\/web 214`$/],
+  ['stop build shop/web 0', /^`0` is not the number of a build/],
+  ['stop build shop/web 1 2', /^`1` and `2` are both given/],
+  ['subscribe wbe', /Did you mean `web`/],
+  ['subscribe web sometimes', /^`sometimes` is too much for `subscribe`/],
   [`lock production ${'x'.repeat(501)}`, /at most 500 characters/],
   ['x'.repeat(5000), /^That is too long/],
 ]
@@ -211,6 +262,13 @@ describe('understood', () => {
     expect(parseCommand('deploy shop 1.4.2 to production', blind)).toEqual({
       kind: 'command',
       command: deploy('shop', '1.4.2', 'production'),
+    })
+  })
+
+  it('stops a deploy of the app that is called build, and no build', () => {
+    const apps = { apps: ['build'], environments: ['staging', 'production'] }
+    expect(parseCommand('stop build in production', apps)).toMatchObject({
+      command: { kind: 'cancel', app: 'build', environment: 'production' },
     })
   })
 
@@ -297,6 +355,24 @@ const reasonArb = fc
 const durationArb = fc.constantFrom('30s', '5m', '2h', '1h30m', '72h')
 const orNull = <T>(arb: fc.Arbitrary<T>) => fc.option(arb, { nil: null })
 
+const jobArb = fc.oneof(
+  nameArb,
+  fc.constantFrom(
+    'shop/web',
+    'shop/web/feature%2Flogin',
+    'my folder/a "job"',
+    'job',
+    '--env',
+    'a#1',
+    "it's",
+    'a=b',
+  ),
+)
+const valueArb = fc.oneof(
+  fc.constantFrom('', 'a b', '"', '\\', "don't", '--x', 'a=b', '`x`', 'because x'),
+  fc.stringMatching(/^[!-~]{1,8}( [!-~]{1,8}){0,2}$/),
+)
+
 const commandArb = knownArb.chain(names => {
   const app = fc.constantFrom(...names.apps)
   const environment = fc.constantFrom(...names.environments)
@@ -341,7 +417,33 @@ const commandArb = knownArb.chain(names => {
     fc.record({ ...is('freeze'), environment, duration: orNull(durationArb), reason }),
     fc.record({ ...is('unfreeze'), environment, reason }),
     fc.record({
-      kind: fc.constantFrom('list' as const, 'approvals' as const, 'whoami' as const, 'doctor' as const),
+      ...is('build'),
+      job: jobArb,
+      parameters: fc.dictionary(fc.stringMatching(/^[A-Z_]{1,6}$/), valueArb),
+    }),
+    fc.record({ ...is('build'), job: fc.constant(null), parameters: fc.constant({}) }),
+    fc.record({ ...is('builds'), job: jobArb.filter(job => job.includes('/')), app: fc.constant(null) }),
+    fc.record({ ...is('builds'), job: fc.constant(null), app: orNull(app) }),
+    fc.record({
+      ...is('stop-build'),
+      job: jobArb,
+      number: orNull(fc.integer({ min: 1, max: 99_999 })),
+      reason,
+    }),
+    fc.record({
+      ...is('subscribe'),
+      app: orNull(app),
+      events: orNull(fc.constantFrom('all', 'changes', 'failures')),
+    }),
+    fc.record({ ...is('unsubscribe'), app: orNull(app) }),
+    fc.record({
+      kind: fc.constantFrom(
+        'list' as const,
+        'subscriptions' as const,
+        'approvals' as const,
+        'whoami' as const,
+        'doctor' as const,
+      ),
     }),
     fc.record({ ...is('help'), command: orNull(fc.constantFrom(...commandNames)) }),
   )
@@ -351,7 +453,7 @@ const commandArb = knownArb.chain(names => {
 describe('generated', () => {
   it('10,000 texts: never throws, and every refusal says something', () => {
     const words = fc.constantFrom(
-      ...commandNames, ...tricky, 'wbe', 'prodution', '1.4.2', '--env', '--env=', '--reason', '—tail', '`', '"', '“', '<!channel>',
+      ...commandNames, ...tricky, 'wbe', 'shop/web', 'A=1', 'NOTE="a', 'b"', "'", '#3', '--job', 'prodution', '1.4.2', '--env', '--env=', '--reason', '—tail', '`', '"', '“', '<!channel>',
       '&amp;', ':', '-', '@', 'web:', ':1', '\u00a0', '\u200b', '💥', '\u0000', '99999999999999999999', '__proto__', 'constructor',
     ) // biome-ignore format: a list
     const text = fc.oneof(

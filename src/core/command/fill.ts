@@ -22,8 +22,11 @@ const places = new Set(['in', 'into', 'on', 'at', '@'])
 const noise = new Set([
   'of', 'the', 'app', 'please', 'version', 'revision', 'with', 'replica', 'replicas', 'pod', 'pods', 'instances', 'and',
 ]) // biome-ignore format: a list
+/** `subscribe to web`, `unsubscribe from web`: nothing is told by it. */
+const idle: Partial<Record<CommandName, string>> = { subscribe: 'to', unsubscribe: 'from' }
 const because = new Set(['because', 'because:', 'reason:', ':', '-', '--', '–', '—'])
 const all = new Set(['all', 'everything', 'everywhere'])
+const events = new Set(['all', 'changes', 'failures'])
 const deployId = /^[0-9a-hjkmnp-tv-z]{26}$/
 
 const refuse = (message: string): never => {
@@ -80,6 +83,8 @@ function fillingOf(name: CommandName, words: readonly Word[], { text, known, say
         return isEnvironment(lower) ? lower : refuse(unknownName('environment', value, known.environments))
       case 'duration':
         return durationOf(value) ?? refuse(`\`${value}\` is not a duration. Type \`30m\`, \`2h\` or \`3d\`.`)
+      case 'events':
+        return events.has(lower) ? lower : refuse(unknownName('choice', value, [...events]))
       case 'command':
         return commandNamed(value) ?? refuse(unknownName('command', value, commandNames))
       default:
@@ -157,6 +162,7 @@ function fillingOf(name: CommandName, words: readonly Word[], { text, known, say
     ['id', lower => wants('id') && deployId.test(lower)],
     ['everything', lower => wants('everything') && all.has(lower)],
     ['replicas', lower => wants('replicas') && /^\d+$/.test(lower)],
+    ['events', lower => open('events') && events.has(lower)],
     ['command', () => wants('command')],
   ]
   function bare(i: number): number {
@@ -164,7 +170,7 @@ function fillingOf(name: CommandName, words: readonly Word[], { text, known, say
     const lower = word.toLowerCase()
     const kind = kinds.find(([, is]) => is(lower))?.[0]
     if (kind) named(kind, kind === 'everything' ? 'yes' : lower)
-    else if (!tagged(word) && lower && !noise.has(lower)) left.push(word)
+    else if (!tagged(word) && lower && !noise.has(lower) && lower !== idle[name]) left.push(word)
     return 1
   }
   /** `web:1.4.2`, `web@1.4.2`. */

@@ -3,7 +3,8 @@
 
 export const commandNames = [
   'deploy', 'status', 'list', 'pods', 'logs', 'history', 'plan', 'promote', 'rollback', 'scale', 'restart', 'cancel',
-  'delete', 'lock', 'unlock', 'freeze', 'unfreeze', 'locks', 'approvals', 'whoami', 'doctor', 'help',
+  'delete', 'build', 'builds', 'stop-build', 'subscribe', 'unsubscribe', 'subscriptions', 'lock', 'unlock', 'freeze',
+  'unfreeze', 'locks', 'approvals', 'whoami', 'doctor', 'help',
 ] as const // biome-ignore format: a list
 export type CommandName = (typeof commandNames)[number]
 
@@ -23,6 +24,10 @@ export type Slot =
   | 'duration'
   | 'reason'
   | 'command'
+  | 'job'
+  | 'number'
+  | 'parameters'
+  | 'events'
 
 export type Entry = {
   /** In the order of the usage line. `must`: refused without it. */
@@ -35,13 +40,14 @@ export type Entry = {
   /** Without the slash command before them. */
   readonly examples: readonly [string, ...string[]]
   readonly aliases?: readonly string[]
-  readonly group: 'ship' | 'look' | 'run' | 'hold' | 'me'
+  readonly group: 'ship' | 'look' | 'run' | 'build' | 'hold' | 'me'
 }
 
 export const groups: Readonly<Record<Entry['group'], string>> = {
   ship: 'Ship',
   look: 'Look',
   run: 'Run',
+  build: 'Jenkins',
   hold: 'Hold back',
   me: 'You and gkube',
 }
@@ -149,6 +155,47 @@ export const grammar: Readonly<Record<CommandName, Entry>> = {
     aliases: ['remove'],
     group: 'run',
   },
+  build: {
+    takes: { job: 'may', parameters: 'may' },
+    summary: 'Start a build of a Jenkins job. Without a job a dialog asks for it and for its parameters.',
+    examples: ['build shop/web', 'build shop/web BRANCH=main NOTE="a new start"'],
+    group: 'build',
+  },
+  builds: {
+    takes: { job: 'may', app: 'may' },
+    summary: 'The last builds: all, of an app, or of a job.',
+    examples: ['builds', 'builds web', 'builds shop/web'],
+    group: 'build',
+  },
+  'stop-build': {
+    takes: { job: 'must', number: 'may', reason: 'may' },
+    reason: 'marked',
+    summary: 'Stop a build, or take it out of the queue. Without a number: the one that runs or waits.',
+    examples: ['stop-build shop/web 214', 'stop-build shop/web'],
+    aliases: ['cancel-build', 'abort-build'],
+    group: 'build',
+  },
+  subscribe: {
+    takes: { app: 'may', events: 'may' },
+    summary:
+      'Tell this channel of the builds of an app, or of all apps: failures and back to normal, unless said otherwise.',
+    examples: ['subscribe web', 'subscribe web failures', 'subscribe all'],
+    aliases: ['follow'],
+    group: 'build',
+  },
+  unsubscribe: {
+    takes: { app: 'may' },
+    summary: 'No longer tell this channel of the builds of an app, or of all apps.',
+    examples: ['unsubscribe web'],
+    aliases: ['unfollow'],
+    group: 'build',
+  },
+  subscriptions: {
+    takes: {},
+    summary: 'Whose builds this channel is told of.',
+    examples: ['subscriptions'],
+    group: 'build',
+  },
   lock: {
     takes: { app: 'may', environment: 'may', everything: 'may', duration: 'may', reason: 'may' },
     reason: 'free',
@@ -234,5 +281,8 @@ export const optionSlots: Readonly<Record<string, Slot>> = {
   for: 'duration',
   reason: 'reason',
   command: 'command',
+  job: 'job',
+  number: 'number',
+  events: 'events',
 }
 export const flags: ReadonlySet<Slot> = new Set(['previous', 'everything'])

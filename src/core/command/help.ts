@@ -68,6 +68,10 @@ function textOf(slot: Slot, value: string, entry: Entry): string {
     case 'previous':
     case 'tail':
       return slot === 'tail' ? '--tail lines' : '--previous'
+    case 'parameters':
+      return 'name=value …'
+    case 'events':
+      return 'all|changes|failures'
     default:
       return value
   }

@@ -1,5 +1,5 @@
 // Why a command cannot be run as typed, in words that say what to type instead.
-import { revision as revisionShape } from '../units.ts'
+import { jobPath, revision as revisionShape } from '../units.ts'
 import { type CommandName, grammar, type Slot } from './grammar.ts'
 
 export type Known = {
@@ -26,6 +26,10 @@ export const slotWords: Readonly<Record<Slot, string>> = {
   duration: 'how long',
   reason: 'the reason',
   command: 'the command',
+  job: 'the job',
+  number: 'the number of the build',
+  parameters: 'the parameters',
+  events: 'what to tell of',
 }
 
 /** ``Type: `/gkube scale web to 3 in staging` `` */
@@ -48,6 +52,7 @@ export function lacking(
     from: `Say where from: ${where}. ${type}`,
     to: `Say where to: ${where}. ${type}`,
     environment: `Say where: ${where}. ${type}`,
+    job: `Say which job. ${type}`,
   }
   const lost = slots.find(([slot, need]) => need === 'must' && values[slot] === undefined)
   if (lost) return sentences[lost[0]] ?? type
@@ -58,11 +63,15 @@ export function lacking(
   return misshapen(values)
 }
 
-function misshapen({ revision, replicas, tail }: Values): string | null {
+function misshapen({ revision, replicas, tail, job, number }: Values): string | null {
   if (revision !== undefined && !revisionShape.safeParse(revision).success)
     return `\`${revision.slice(0, 130)}\` is not a revision: letters, digits, dots, dashes and underscores, such as 1.4.2 or 3fa9c1e.`
   if (replicas !== undefined && !(/^\d+$/.test(replicas) && Number(replicas) <= 10_000))
     return `\`${replicas.slice(0, 80)}\` is not a number of pods from 0 to 10000.`
+  if (job !== undefined && !jobPath.safeParse(job).success)
+    return `\`${job.slice(0, 80)}\` is not a job: type its full path, such as shop/web.`
+  if (number !== undefined && !/^[1-9]\d{0,8}$/.test(number))
+    return `\`${number.slice(0, 80)}\` is not the number of a build, such as 214.`
   if (tail !== undefined && !(/^\d+$/.test(tail) && Number(tail) >= 1 && Number(tail) <= 10_000))
     return `\`${tail.slice(0, 80)}\` is not a number of lines from 1 to 10000.`
   return null

@@ -6,6 +6,7 @@ import { type Build, isOver, type PendingInput } from '../builds/build.ts'
 import { checkParameters } from '../builds/parameters.ts'
 import { changeBuild } from '../builds/records.ts'
 import type { BuildVerbs } from '../builds/verbs.ts'
+import { buildTitle } from '../builds/words.ts'
 import type { Caller } from '../core.ts'
 import { isSameActor } from '../deploy.ts'
 import type { Write } from '../kv.ts'
@@ -33,7 +34,7 @@ export function buildWishes(deps: BuildDeps): Pick<BuildVerbs, 'stopBuild' | 'an
           action: 'stop_build',
           outcome: 'asked',
           ...appOf(build),
-          detail: `${titleOf(build)} ${reason}`.trim(),
+          detail: `${buildTitle(build)} ${reason}`.trim(),
         })
         const stop = { by: caller.actor, at: now, state: 'wanted' as const }
         return { build: { ...build, stop }, writes: [audit] }
@@ -48,7 +49,7 @@ export function buildWishes(deps: BuildDeps): Pick<BuildVerbs, 'stopBuild' | 'an
         if (!input)
           throw new UserError(
             'not_found',
-            `${titleOf(build)} does not ask that (any more). Its message shows what it waits for.`,
+            `${buildTitle(build)} does not ask that (any more). Its message shows what it waits for.`,
           )
         const { answer } = input
         const open = answer !== null && answer.state !== 'refused'
@@ -56,7 +57,7 @@ export function buildWishes(deps: BuildDeps): Pick<BuildVerbs, 'stopBuild' | 'an
         const refusal = answerRefusal(build, input, now)
         if (refusal) throw refusal
         demandSubmitter(deps, caller, build, input)
-        const what = `The input of ${titleOf(build)}`
+        const what = `The input of ${buildTitle(build)}`
         const parameters =
           decision === 'abort' ? {} : checkParameters(input.parameters, given, { what, url: build.url })
         const audit = auditPut(keys, now, {
@@ -64,7 +65,7 @@ export function buildWishes(deps: BuildDeps): Pick<BuildVerbs, 'stopBuild' | 'an
           action: 'answer_input',
           outcome: decision,
           ...appOf(build),
-          detail: `${titleOf(build)}: ${input.message} ${Object.entries(parameters)
+          detail: `${buildTitle(build)}: ${input.message} ${Object.entries(parameters)
             .map(([key, value]) => `${key}=${value}`)
             .join(' ')}`.trim(),
         })
@@ -76,16 +77,12 @@ export function buildWishes(deps: BuildDeps): Pick<BuildVerbs, 'stopBuild' | 'an
   }
 }
 
-/** `shop/web #214`; without a number while it has none. */
-export const titleOf = ({ job, number }: Pick<Build, 'job' | 'number'>): string =>
-  number === null ? job : `${job} #${number}`
-
 const appOf = ({ apps: [app] }: Build): { app?: string } => (app === undefined ? {} : { app })
 
 /** Why it cannot be stopped now, in words; null: it can. */
 export function stopRefusal(build: Build, now: number): UserError | null {
   const { stop } = build
-  const title = titleOf(build)
+  const title = buildTitle(build)
   const first =
     stop && stop.state !== 'refused'
       ? ` @${stop.by.name} was first: asked to stop it ${ago(stop.at, now)}.`
@@ -112,7 +109,7 @@ export function answerRefusal(build: Build, input: PendingInput, now: number): U
   if (input.over || isOver(build.phase))
     return new UserError(
       'conflict',
-      `${titleOf(build)} does not wait for that any more: it was answered in Jenkins, or went on without.`,
+      `${buildTitle(build)} does not wait for that any more: it was answered in Jenkins, or went on without.`,
     )
   return null
 }
@@ -130,7 +127,7 @@ function demandSubmitter(deps: BuildDeps, caller: Caller, build: Build, input: P
   })
   throw new UserError(
     'forbidden',
-    `This input of ${titleOf(build)} is for ${names.slice(0, 10).join(', ')}, or an operator; not for ${caller.actor.name}.`,
+    `This input of ${buildTitle(build)} is for ${names.slice(0, 10).join(', ')}, or an operator; not for ${caller.actor.name}.`,
     { details: { submitters } },
   )
 }

@@ -5,6 +5,7 @@ import type { Clock } from '../../core/clock.ts'
 import type { Rendered } from '../../core/messages.ts'
 import type { Log } from '../../log.ts'
 import { registerActions } from './actions.ts'
+import { registerBuilds } from './build-handlers.ts'
 import { registerCommands } from './commands.ts'
 import { createDelivery, type Delivery } from './deliver.ts'
 import type { SlackDeps } from './deps.ts'
@@ -50,6 +51,7 @@ export function slackSurface(options: SlackOptions): SlackSurface {
   registerActions(bolt, deps)
   registerViews(bolt, deps)
   registerOptions(bolt, deps)
+  registerBuilds(bolt, deps)
   const homes = registerHome(bolt, deps)
 
   const delivery = createDelivery({

@@ -7,6 +7,7 @@ import type { Rendered } from '../../core/messages.ts'
 import { UserError } from '../../errors.ts'
 import { actOn } from './commands/acts.ts'
 import type { Asked } from './commands/asked.ts'
+import { aboutBuilds } from './commands/builds.ts'
 import { lookAt } from './commands/looks.ts'
 import { ask } from './commands/requests.ts'
 import type { SlackDeps } from './deps.ts'
@@ -68,6 +69,13 @@ function handle(at: Asked, command: Command): Promise<void> {
     case 'freeze':
     case 'unfreeze':
       return actOn(at, command)
+    case 'build':
+    case 'builds':
+    case 'stop-build':
+    case 'subscribe':
+    case 'unsubscribe':
+    case 'subscriptions':
+      return aboutBuilds(at, command)
     default:
       return lookAt(at, command)
   }

@@ -18,6 +18,7 @@ import { type Choice, choiceOf, deployDialog, revisionBlock } from '../views/dep
 import { type Meta, metaOf } from '../views/meta.ts'
 import { type Preview, previewBlocks } from '../views/preview.ts'
 import { blockOf, type Submitted } from '../views/state.ts'
+import { ifRaced, newest } from './changing.ts'
 import { FieldErrors, type Submission, submitted } from './submit.ts'
 import { sharedChannel, toldIn } from './told.ts'
 
@@ -82,30 +83,6 @@ function dialogOf(
   const required = environments.get(choice.environment ?? '')?.approvals.required ?? 0
   return deployDialog({ choice, meta, preview: previewBlocks(preview), asks: required > 0 })
 }
-
-/** When each open dialog was last changed, on this replica: Slack may deliver two changes in any order. */
-const changedAt = new Map<string, number>()
-const mostDialogs = 500
-
-function newest(id: string, at: number): boolean {
-  const last = changedAt.get(id) ?? 0
-  if (at < last) return false
-  changedAt.delete(id)
-  changedAt.set(id, at)
-  const [oldest] = changedAt.keys()
-  if (changedAt.size > mostDialogs && oldest !== undefined) changedAt.delete(oldest)
-  return true
-}
-
-/** The view changed meanwhile or was closed: that is no failure. */
-const ifRaced =
-  <T>(then: () => Promise<T> | T | null) =>
-  (error: unknown): Promise<T | null> | T | null => {
-    if (!(error instanceof UserError)) throw error
-    if (/\bhash_conflict\b/.test(error.message)) return then()
-    if (/\bnot_found\b/.test(error.message)) return null
-    throw error
-  }
 
 type Filling = {
   readonly call: Pick<Call, 'caller'>

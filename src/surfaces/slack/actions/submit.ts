@@ -44,6 +44,8 @@ type Work<T> = {
   readonly blockFor: (error: UserError) => string
   /** What to say when it is done. */
   readonly done: (result: T) => Promise<Rendered>
+  /** Said where it takes longer than Slack waits; default: etcd did not tell. */
+  readonly late?: Rendered
   /** Closing the dialog says enough where it was done in time. */
   readonly closes?: boolean
   /** Where to say it; null: in the dialog's place. */
@@ -52,7 +54,7 @@ type Work<T> = {
 
 export async function submitted<T>(
   at: Submission,
-  { title, work, blockFor, done, closes, channel }: Work<T>,
+  { title, work, blockFor, done, closes, channel, late: slow = unconfirmedAnswer(null) }: Work<T>,
 ): Promise<void> {
   const { deps, call, view, ack } = at
   let late = false
@@ -70,7 +72,7 @@ export async function submitted<T>(
       deadline: inTimeFor(call),
       late: async () => {
         late = true
-        await ack({ response_action: 'update', view: answerView(title, unconfirmedAnswer(null)) })
+        await ack({ response_action: 'update', view: answerView(title, slow) })
       },
     })
   } catch (error) {

@@ -4,7 +4,7 @@
 
 /** Verbs that both have, and those that have another name here. */
 const verbs =
-  'deploy|status|list|pods|logs|history|plan|promote|rollback|scale|restart|cancel|delete|lock|unlock|freeze|unfreeze|locks|approvals|whoami|doctor|help'
+  'deploy|status|list|pods|logs|history|plan|promote|rollback|scale|restart|cancel|delete|build|builds|stop-build|subscribe|unsubscribe|subscriptions|lock|unlock|freeze|unfreeze|locks|approvals|whoami|doctor|help'
 const others: Readonly<Record<string, string>> = { 'app list': 'list' }
 const toWords: ReadonlySet<string> = new Set(['deploy', 'plan'])
 /** What the core names without a place where it is clear on the command line. */

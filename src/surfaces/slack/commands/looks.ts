@@ -18,6 +18,7 @@ import { podsAnswer } from '../answers/pods.ts'
 import { statusAnswer } from '../answers/status.ts'
 import { whoamiAnswer } from '../answers/whoami.ts'
 import type { Asked } from './asked.ts'
+import type { BuildCommand } from './builds.ts'
 
 type Look = Exclude<
   Command,
@@ -34,6 +35,7 @@ type Look = Exclude<
       | 'unlock'
       | 'freeze'
       | 'unfreeze'
+      | BuildCommand['kind']
   }
 >
 

@@ -22,6 +22,14 @@ const schema = z.strictObject({
     .optional(),
   /** What the button of the lock dialog does. */
   hold: z.enum(['lock', 'freeze']).optional(),
+  /** The Jenkins job whose parameters a dialog shows. */
+  job: z.string().min(1).max(500).optional(),
+  /** gkube's id of a build, and the input of it that a dialog answers. */
+  build: z
+    .string()
+    .regex(/^[a-z0-9]{1,40}$/)
+    .optional(),
+  input: z.string().min(1).max(200).optional(),
 })
 export type Meta = z.output<typeof schema>
 

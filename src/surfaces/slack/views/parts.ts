@@ -109,6 +109,20 @@ export const choiceField = (
   }
 }
 
+/** One box to tick; nobody has to. */
+export const checkField = (at: Field & { readonly checked: boolean }): InputBlock => {
+  const yes = option({ value: 'true', text: 'Yes' })
+  return {
+    ...field({ ...at, optional: true }),
+    element: {
+      type: 'checkboxes',
+      action_id: at.action,
+      options: [yes],
+      ...(at.checked ? { initial_options: [yes] } : {}),
+    },
+  }
+}
+
 /** A modal; without `submit` it only shows something. */
 export const modal = (view: {
   readonly title: string
