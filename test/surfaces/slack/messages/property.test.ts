@@ -10,33 +10,10 @@ import {
   phases,
   stepNames,
 } from '../../../../src/core/deploy.ts'
-import type { MessageFacts, Planned, Rendered } from '../../../../src/core/messages.ts'
-import { problemsOf } from '../../../../src/sandbox/slack/validate.ts'
+import type { MessageFacts, Planned } from '../../../../src/core/messages.ts'
+import { check, hostile, text } from './hostile.ts'
 import { deploy, facts, hash, now, production, renderer, staging } from './sample.ts'
 
-const hostile = fc.oneof(
-  fc.constantFrom(
-    '<!channel>',
-    '<@U0BEN> <#C1>',
-    '`````',
-    '```\n<!here>\n```',
-    '\u202e\u200b<\u200b!everyone>',
-    '&lt;!channel&gt;',
-    '<https://evil.example|ok>',
-    ':x: :white_check_mark:',
-    '🎉'.repeat(400),
-    '\ud83d half an emoji, \u0000\u0007 controls',
-    '',
-    ' ',
-    'gkube deploy web -E x',
-  ),
-  fc.string({ unit: 'grapheme', maxLength: 40 }),
-)
-const text = (most: number) =>
-  fc.oneof(
-    hostile.map(one => one.slice(0, most)),
-    fc.constantFrom('&'.repeat(most), 'W'.repeat(most), '<!channel>'.repeat(most).slice(0, most)),
-  )
 const name = (most: number) => fc.constantFrom('web', 'a'.repeat(most))
 const revision = fc.constantFrom('1.4.2', 'r'.repeat(128), '<!here>')
 const time = fc.constantFrom(null, now - 400_000_000, now - 60_000, now)
@@ -159,28 +136,7 @@ const anyFacts: fc.Arbitrary<MessageFacts> = fc
       ),
     ),
   })
-  .map(one => facts(one))
-
-/** The only thing that may stand after `<`: who asked, where it is told to them; and links. */
-const markup = /<(?!@U0ANA>|https?:\/\/[^\s<>|]+\|[^<>|]*>)/
-
-function check(message: Rendered): void {
-  expect(problemsOf('message', message)).toEqual([])
-  expect(message.text.trim()).not.toBe('')
-  expect(message.text).not.toContain('\n')
-  for (const said of saidIn(message)) expect(said).not.toMatch(markup)
-}
-
-/** Texts that Slack reads as markup. */
-function saidIn(value: unknown): string[] {
-  if (Array.isArray(value)) return value.flatMap(saidIn)
-  if (value === null || typeof value !== 'object') return []
-  const one = value as Record<string, unknown>
-  if (one.type === 'plain_text') return []
-  return Object.entries(one).flatMap(([key, inner]) =>
-    key === 'text' && typeof inner === 'string' ? [inner] : saidIn(inner),
-  )
-}
+  .map(one => facts({ ...one, inThread: one.planned !== null }))
 
 it('every message of every deploy is one that Slack takes, and pings nobody else', () => {
   fc.assert(
