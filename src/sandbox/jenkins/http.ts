@@ -4,8 +4,9 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import type { Access } from './access.ts'
 import { Answer, json } from './answer.ts'
+import type { Ask, RouteDeps } from './asked.ts'
 import type { Faults } from './faults.ts'
-import { type Ask, answerTo, type RouteDeps } from './routes.ts'
+import { answerTo } from './routes.ts'
 
 export type HttpDeps = RouteDeps & {
   readonly access: Access

@@ -1,6 +1,6 @@
 // The few pages that links in messages lead to: folder, job, build, console. Plain HTML, made at each request.
 import { type Answer, escaped, html } from './answer.ts'
-import { plainText } from './running.ts'
+import { plainText } from './console.ts'
 import { type BuildRecord, causeText, displayOf, type Job, jobUrl, nameOf, type State } from './state.ts'
 
 const link = (href: string, words: string) => `<a href="/${escaped(href)}">${escaped(words)}</a>`

@@ -1,34 +1,12 @@
 // Paths of the remote API and what they answer. Segments come decoded once: a branch job's own encoding stays in them.
 // Who asks is known here (http.ts); permission of the job is looked at where something is changed.
-import { Answer, type Headers, html, json, notFound, redirect, text } from './answer.ts'
-import type { Beans } from './beans.ts'
-import { buildPage, consolePage, folderPage, jobPage, testsPage } from './pages.ts'
+import { Answer, notFound, redirect } from './answer.ts'
+import { type Ask, bean, is, mayChange, onlyPost, type RouteDeps } from './asked.ts'
+import { buildRoute } from './build-routes.ts'
+import { folderPage, jobPage } from './pages.ts'
 import { BadParameter, valuesOf } from './parameters.ts'
-import type { Queue } from './queue.ts'
-import { NotTaken, plainText, type Running } from './running.ts'
-import { inputsBean, stagesBean, testReportBean } from './stages.ts'
-import { type BuildRecord, type Job, jobUrl, nameOf, type State } from './state.ts'
-import { parseTree, shown } from './tree.ts'
-
-export type Ask = {
-  readonly method: string
-  readonly segments: readonly string[]
-  readonly query: URLSearchParams
-  /** Of the query and the form, in their order. */
-  readonly given: (name: string) => readonly string[]
-  readonly user: string
-}
-
-export type RouteDeps = {
-  readonly state: State
-  readonly queue: Queue
-  readonly running: Running
-  readonly beans: Beans
-  readonly root: () => string
-  /** What Locations of queue items begin with. */
-  readonly locationBase: () => string
-  readonly stageView: boolean
-}
+import { NotTaken } from './running.ts'
+import { type BuildRecord, type Job, jobUrl, nameOf } from './state.ts'
 
 /** The answer, or throws it. */
 export function answerTo(deps: RouteDeps, ask: Ask): Answer {
@@ -68,8 +46,6 @@ function route(deps: RouteDeps, ask: Ask): Answer {
   return jobRoute(deps, ask, { path, job, rest })
 }
 
-const is = (segments: readonly string[], path: string) => segments.join('/') === path
-
 /** `job/a/job/b/7/console` → `a/b` and what follows. */
 function jobIn(segments: readonly string[]): { path: string; rest: readonly string[] } {
   const names: string[] = []
@@ -79,16 +55,6 @@ function jobIn(segments: readonly string[]): { path: string; rest: readonly stri
     at += 2
   }
   return { path: names.join('/'), rest: segments.slice(at) }
-}
-
-/** Shows a bean by `tree` and `depth`. */
-function bean(ask: Ask, value: unknown): Answer {
-  const tree = ask.query.get('tree')
-  try {
-    return json(shown(value, tree ? parseTree(tree) : null, Number(ask.query.get('depth') ?? 0)))
-  } catch (error) {
-    throw new Answer(400, String(error))
-  }
 }
 
 function top({ state, beans, root }: RouteDeps): object {
@@ -183,102 +149,4 @@ function delayOf(given: string | undefined): number | undefined {
   const [, digits] = /^(\d+)(?:secs?)?$/.exec(given.trim()) ?? []
   if (digits === undefined) throw new BadParameter(`Invalid time duration value: ${given}`)
   return Number(digits) * 1000
-}
-
-type AtBuild = { readonly build: BuildRecord; readonly job: Job; readonly rest: readonly string[] }
-
-function buildRoute(deps: RouteDeps, ask: Ask, { build, job, rest }: AtBuild): Answer {
-  const isPipeline = job.seed.kind === 'pipeline'
-  const stop =
-    rest[0] === 'stop' || (isPipeline && (rest[0] === 'term' || rest[0] === 'kill')) ? rest[0] : null
-  if (stop && rest.length === 1) {
-    onlyPost(ask)
-    mayChange(job, ask, 'Job/Cancel')
-    if (build.building) deps.running.stop(build, stop as 'stop', ask.user)
-    return redirect(302, `${deps.root()}${jobUrl(build.job)}${build.number}/`)
-  }
-  if (rest[0] === 'input' || is(rest, 'wfapi/inputSubmit')) return inputRoute(deps, ask, { build, job, rest })
-  switch (rest.join('/')) {
-    case '':
-      return buildPage(build)
-    case 'api/json':
-      return bean(ask, deps.beans.build(build))
-    case 'console':
-      return consolePage(build)
-    case 'consoleText':
-      return text(plainText(build.log))
-    case 'logText/progressiveText':
-      return progressive(build, Number(ask.given('start')[0] ?? 0))
-    case 'testReport/api/json':
-      if (!build.tests) throw notFound()
-      return bean(ask, testReportBean(build.tests))
-    case 'testReport':
-      return testsPage(build)
-    case 'wfapi':
-    case 'wfapi/describe':
-      if (!isPipeline || !deps.stageView) throw notFound()
-      return json(stagesBean(build, Date.now()))
-    case 'wfapi/pendingInputActions':
-      if (!isPipeline || !deps.stageView) throw notFound()
-      return json(inputsBean(build))
-    default:
-      throw notFound()
-  }
-}
-
-/** From a byte of the raw log on; a start past its end begins again. */
-function progressive(build: BuildRecord, asked: number): Answer {
-  const size = build.log.length
-  const start = Number.isSafeInteger(asked) && asked >= 0 && asked <= size ? asked : 0
-  const headers: Headers = {
-    'x-text-size': String(size),
-    ...(build.inProgress ? { 'x-more-data': 'true' } : {}),
-  }
-  return text(plainText(build.log.subarray(start)), headers)
-}
-
-function inputRoute({ running }: RouteDeps, ask: Ask, { build, job, rest }: AtBuild): Answer {
-  const isSubmit = rest[0] === 'wfapi'
-  const id = isSubmit ? ask.given('inputId')[0] : rest[1]
-  const action = isSubmit ? 'proceed' : rest[2]
-  if (rest.length === 1 && !isSubmit) return html('Paused for input', '')
-  const known = isSubmit || (rest.length === 3 && ['proceedEmpty', 'proceed', 'abort'].includes(action ?? ''))
-  if (!id || !known) throw notFound()
-  onlyPost(ask)
-  mayChange(job, ask, 'Job/Build')
-  const taken = running.settle(build, {
-    id,
-    decision: action === 'abort' ? 'abort' : 'proceed',
-    by: ask.user,
-    values: action === 'proceed' ? formValues(ask.given('json')[0]) : undefined,
-  })
-  if (!taken) throw notFound()
-  return new Answer(200, '')
-}
-
-/** The form field `json` of Jenkins' own pages: `{"parameter": [{"name", "value"}]}`. */
-function formValues(field: string | undefined): (name: string) => readonly string[] {
-  if (field === undefined) throw new Answer(400, 'This page expects a form submission')
-  let form: { parameter?: unknown }
-  try {
-    form = JSON.parse(field) as typeof form // looked at below
-  } catch {
-    throw new Answer(400, 'Failed to parse form data. Please report this problem as a bug')
-  }
-  const list = (Array.isArray(form.parameter) ? form.parameter : [form.parameter ?? []]).flat() as unknown[]
-  return name =>
-    list.flatMap(one => {
-      const given = one as { name?: unknown; value?: unknown }
-      return given?.name === name ? [String(given.value)] : []
-    })
-}
-
-function onlyPost({ method }: Ask): void {
-  if (method !== 'POST') throw new Answer(405, 'Form post required', { allow: 'POST' })
-}
-
-function mayChange({ seed }: Job, { user }: Ask, permission: string): void {
-  if (!seed.readOnly) return
-  const words = `${user} is missing the ${permission} permission`
-  throw new Answer(403, words, { 'x-error': words })
 }

@@ -1,5 +1,8 @@
 // Runs builds: what a job's run may do (Steps), its log, its end, and how it is stopped or its input answered.
 // Hooks are sent inside the build, as the plugin does. The queue (queue.ts) decides when one begins.
+
+import { begun } from './begun.ts'
+import { note } from './console.ts'
 import type { InputSeed, Steps } from './control.ts'
 import type { Hooks } from './hooks.ts'
 import { valuesOf } from './parameters.ts'
@@ -7,7 +10,6 @@ import { environmentOf, runShell } from './shell.ts'
 import {
   type BuildRecord,
   causeText,
-  commitOf,
   emailOf,
   type InputRecord,
   isOpen,
@@ -52,9 +54,6 @@ type Live = {
   readonly over: Promise<void>
 }
 
-/** A console note, as Jenkins hides links in its log: in the bytes, not in the text. */
-const note = '\u001b[8mha:////4AAAAHdzYW5kYm94\u001b[0m'
-
 export function runningOf(deps: Deps) {
   const { state, timers, hooks } = deps
   const live = new Map<BuildRecord, Live>()
@@ -86,15 +85,7 @@ export function runningOf(deps: Deps) {
     const line = (text: string) => say(build, text)
     await hooks.tell(build, 'QUEUED', line)
     await hooks.tell(build, 'STARTED', line)
-    let result: Result = 'SUCCESS'
-    try {
-      at.abort.signal.throwIfAborted()
-      await job.seed.run?.(stepsOf(build, at))
-      result = build.result ?? 'SUCCESS'
-    } catch (error) {
-      result = error instanceof Ended ? error.result : 'FAILURE'
-      say(build, error instanceof Error ? error.message : String(error))
-    }
+    const result = await outcome(build, job, at)
     for (const input of build.inputs) input.settled = true
     endStage(build, result === 'FAILURE' ? 'FAILED' : result === 'NOT_BUILT' ? 'ABORTED' : result)
     if (isPipeline) say(build, '[Pipeline] End of Pipeline')
@@ -107,38 +98,14 @@ export function runningOf(deps: Deps) {
     build.inProgress = false
   }
 
-  function begun(item: QueueItem, job: Job): BuildRecord {
-    const number = job.next++
-    const now = Date.now()
-    const changes = (job.seed.changes?.(number) ?? []).map((change, i) => ({
-      ...change,
-      paths: change.paths ?? ['README.md'],
-      commit: commitOf(item.job, number, i),
-      at: now - 60_000,
-    }))
-    const took = job.builds.filter(build => build.result === 'SUCCESS' && !build.building).slice(0, 3)
-    return {
-      job: item.job,
-      number,
-      queueId: item.id,
-      startedAt: now,
-      durationMs: 0,
-      estimatedMs: took.length
-        ? Math.round(took.reduce((sum, build) => sum + build.durationMs, 0) / took.length)
-        : -1,
-      building: true,
-      inProgress: true,
-      result: null,
-      parameters: item.parameters,
-      causes: item.causes,
-      commit: changes.at(-1)?.commit ?? job.builds[0]?.commit ?? commitOf(item.job, 0),
-      branch: job.seed.branch ?? 'main',
-      changes,
-      tests: null,
-      stages: [],
-      artifacts: [],
-      inputs: [],
-      log: Buffer.alloc(0),
+  async function outcome(build: BuildRecord, job: Job, at: Omit<Live, 'over'>): Promise<Result> {
+    try {
+      at.abort.signal.throwIfAborted()
+      await job.seed.run?.(stepsOf(build, at))
+      return build.result ?? 'SUCCESS'
+    } catch (error) {
+      say(build, error instanceof Error ? error.message : String(error))
+      return error instanceof Ended ? error.result : 'FAILURE'
     }
   }
 
@@ -279,8 +246,3 @@ export function runningOf(deps: Deps) {
 
 /** Jenkins' `Failure`: 400 with its words in X-Error. */
 export class NotTaken extends Error {}
-
-/** The log as people read it: without hidden notes. */
-export const plainText = (log: Buffer): string =>
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: that is how Jenkins marks them
-  log.toString('utf8').replace(/\u001b\[8mha:.*?\u001b\[0m/g, '')

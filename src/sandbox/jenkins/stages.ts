@@ -18,7 +18,7 @@ export function stagesBean(build: BuildRecord, now: number): object {
     _links: { self: { href: `/${jobUrl(build.job)}${build.number}/wfapi/describe` } },
     id: String(build.number),
     name: `#${build.number}`,
-    status: build.result ? statuses[build.result] : running,
+    status: build.result && !build.building ? statuses[build.result] : running,
     startTimeMillis: build.startedAt,
     endTimeMillis: build.startedAt + lasted,
     durationMillis: lasted,

@@ -148,6 +148,13 @@ export const leafOf = (path: string): string => path.slice(path.lastIndexOf('/')
 /** A branch job is shown by its branch's name. */
 export const displayOf = (path: string): string => leafOf(path).replaceAll(/%2F/gi, '/')
 
+/** `shop » worker » feature/login`. */
+export const fullDisplayOf = (path: string): string =>
+  path
+    .split('/')
+    .map((_, i, all) => displayOf(all.slice(0, i + 1).join('/')))
+    .join(' » ')
+
 /** Where the sources of a job would be. */
 export const remoteOf = (job: string): string =>
   `https://git.example.com/${job.split('/').slice(0, 2).join('/')}.git`
