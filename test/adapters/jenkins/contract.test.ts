@@ -1,6 +1,6 @@
 // The adapter against a Jenkins that behaves as one: the sandbox's. A build from the wish to its result, with its queue,
 // stages, inputs, tests and console; what the odd answers mean is in the other files here.
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { jenkinsAdapter } from '../../../src/adapters/jenkins/jenkins.ts'
 import type { BuildFacts, Jenkins } from '../../../src/core/builds/jenkins.ts'
 import type { JobSeed, SandboxJenkins } from '../../../src/sandbox/jenkins/control.ts'
@@ -67,6 +67,9 @@ const seed: readonly JobSeed[] = [
   { path: 'shop/hidden', kind: 'freestyle', hidden: true },
 ]
 
+// Builds that run, on a machine that has other things to do.
+vi.setConfig({ testTimeout: 30_000 })
+
 let sandbox: SandboxJenkins
 let jenkins: Jenkins
 const adapter = (options: { readonly token?: string } = {}, { url, user, token } = sandbox): Jenkins =>
@@ -91,7 +94,7 @@ const numberOf = (queueId: number): Promise<number> =>
         const item = await jenkins.queueItem(queueId)
         return item?.state === 'left' ? item.number : null
       },
-      { interval: 20, timeout: 5000 },
+      { interval: 20, timeout: 20_000 },
     )
     .toBeTruthy()
     .then(async () => {
@@ -187,7 +190,7 @@ describe('an input', () => {
   const waits = async () => {
     const number = await begun('shop/asks')
     await expect
-      .poll(() => jenkins.inputs('shop/asks', number), { interval: 20, timeout: 5000 })
+      .poll(() => jenkins.inputs('shop/asks', number), { interval: 20, timeout: 20_000 })
       .toHaveLength(1)
     return { job: 'shop/asks', number, input: 'Ship' }
   }
@@ -297,7 +300,7 @@ describe('credentials and faults', () => {
       unclear: true,
     })
     await expect
-      .poll(() => jenkins.recent('shop/lost'), { interval: 20, timeout: 5000 })
+      .poll(() => jenkins.recent('shop/lost'), { interval: 20, timeout: 20_000 })
       .toMatchObject([{ number: 1, user: 'gkube' }])
   })
 
@@ -306,7 +309,7 @@ describe('credentials and faults', () => {
     const other = adapter({}, bare)
     bare.control.start('shop/asks')
     await expect
-      .poll(() => other.inputs('shop/asks', 1).catch(() => []), { interval: 20, timeout: 5000 })
+      .poll(() => other.inputs('shop/asks', 1).catch(() => []), { interval: 20, timeout: 20_000 })
       .toMatchObject([
         {
           id: 'Ship',

@@ -200,7 +200,7 @@ function mutated(value: unknown): fc.Arbitrary<unknown> {
   return parts.length === 0 ? odd : fc.oneof(odd, ...parts, ...parts)
 }
 
-it.each(reads)('$name: read as far as it can be', async ({ path, answer, read }) => {
+it.each(reads)('$name: read as far as it can be', { timeout: 30_000 }, async ({ path, answer, read }) => {
   jenkins.script({ [`GET ${path}`]: { json: answer } })
   await read()
   await fc.assert(
@@ -208,6 +208,6 @@ it.each(reads)('$name: read as far as it can be', async ({ path, answer, read })
       jenkins.script({ [`GET ${path}`]: { json } })
       await read().catch((error: unknown) => expect(error).toBeInstanceOf(JenkinsError))
     }),
-    { numRuns: 150 },
+    { numRuns: 60 },
   )
 })
