@@ -107,14 +107,7 @@ export function wireSlack({
   return {
     surface,
     notifier,
-    /** The member of an e-mail; null: there is none, or Slack does not tell now. Never throws. */
-    async mention(email: string): Promise<string | null> {
-      const person = await workspace.personByEmail(email).catch((error: unknown) => {
-        log.debug({ err: error }, 'Slack does not tell whose e-mail that is')
-        return null
-      })
-      return person && !person.deleted && !person.bot ? person.id : null
-    },
+    mention: adapter.memberOf,
     checks: async (): Promise<readonly Check[]> =>
       (await Promise.all([adapter.checks(), notifier.checks()])).flat(),
     /** `surface`: as made above. */

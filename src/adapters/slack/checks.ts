@@ -10,7 +10,8 @@ export const neededScopes = ['commands', 'chat:write', 'users:read'] as const
 
 /** What is lost without each. */
 export const optionalScopes: Readonly<Record<string, string>> = {
-  'users:read.email': 'people are known by their Slack id only, not by the e-mail in gkube.yaml',
+  'users:read.email':
+    'people are known by their Slack id only, not by the e-mail in gkube.yaml, and whose commits failed is not mentioned',
   'usergroups:read': 'user groups cannot be read: what is granted to them holds for nobody',
   'channels:read': 'gkube cannot tell whether it is in a public channel before it posts there',
   'groups:read': 'gkube cannot tell whether it is in a private channel before it posts there',

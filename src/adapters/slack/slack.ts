@@ -13,6 +13,8 @@ import { type SlackWorkspace, slackWorkspace } from './workspace.ts'
 export type SlackAdapter = {
   readonly messenger: Messenger
   readonly workspace: SlackWorkspace
+  /** The member of an e-mail, to be mentioned; null: nobody's, or Slack does not tell now. Never throws. */
+  memberOf(email: string): Promise<string | null>
   /** Takes some seconds at most. */
   checks(): Promise<readonly Check[]>
   /** By method of the Web API, for metrics. */
@@ -36,6 +38,15 @@ export function slackAdapter(
   return {
     messenger: slackMessenger({ web, scheduler, log }),
     workspace: slackWorkspace({ web, scheduler, directory }),
+    async memberOf(email) {
+      try {
+        const person = await directory.personByEmail(email)
+        return person && !person.deleted && !person.bot && !person.foreign ? person.id : null
+      } catch (error) {
+        log('Slack does not tell whose e-mail that is: nobody is mentioned', error)
+        return null
+      }
+    },
     checks: () => slackChecks({ web, scheduler, directory }, options),
     counts: scheduler.counts,
     close: scheduler.close,

@@ -75,6 +75,30 @@ describe('a person', () => {
   })
 })
 
+describe('whose e-mail it is', () => {
+  test('is asked once a minute, of nobody too; who left or is of elsewhere is not mentioned', async () => {
+    for (let times = 0; times < 3; times++) {
+      expect(await adapter.memberOf('ana@example.com')).toBe('U0ANA')
+      expect(await adapter.memberOf('bot@example.com')).toBeNull()
+    }
+    expect(asked('users.lookupByEmail')).toBe(2)
+    slack.control.setPerson('U0CHO', { foreign: true })
+    expect(await adapter.memberOf('cho@example.com')).toBeNull()
+    slack.control.setPerson('U0CHO', { foreign: false })
+  })
+
+  test.each([
+    ['without the scope', { error: 'missing_scope' }],
+    ['where Slack limits it', { status: 429, retryAfter: 60 }],
+    ['where Slack is down', { connection: 'cut' }],
+  ] as const)('is nobody’s %s, and is known soon after', async (_, fault) => {
+    slack.control.fault({ method: 'users.lookupByEmail', ...fault })
+    expect(await adapter.memberOf('ana@example.com')).toBeNull()
+    skipped = 61_000
+    expect(await adapter.memberOf('ana@example.com')).toBe('U0ANA')
+  })
+})
+
 describe('a user group', () => {
   test('of many is known by the time they ask again: groups have few turns, and the last is not forgotten', async () => {
     // As fast as ten times Slack's budget.

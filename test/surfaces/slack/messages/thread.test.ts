@@ -4,7 +4,20 @@ import type { Deploy, Diagnosis } from '../../../../src/core/deploy.ts'
 import { phases } from '../../../../src/core/deploy.ts'
 import type { MessageFacts, Planned, ThreadEntry } from '../../../../src/core/messages.ts'
 import { problemsOf } from '../../../../src/sandbox/slack/validate.ts'
-import { ana, approval, ben, cho, deploy, facts, jenkins, now, renderer, vote, wordsOf } from './sample.ts'
+import {
+  ana,
+  approval,
+  ben,
+  cho,
+  deploy,
+  facts,
+  jenkins,
+  labels,
+  now,
+  renderer,
+  vote,
+  wordsOf,
+} from './sample.ts'
 
 const planned: Planned = {
   schema: 1,
@@ -59,6 +72,45 @@ describe('a request for approval', () => {
       { name: 'web-production-a1b2c3d4.diff', title: 'What web changes in production', content: `${diff}\n` },
     ])
     expect(wordsOf(entry.message)).toContain('The full diff is in the file.')
+  })
+
+  it('in the thread of a build is shown in the channel, with its buttons; the diff stays in the thread', () => {
+    const entries = thread({ deploy: asked, planned, inThread: true })
+    expect(keys(entries)).toEqual(['request-a1b2c3d4', 'diff-a1b2c3d4'])
+    const [request, diff] = entries
+    expect(request).toMatchObject({ broadcast: true, edit: 'too' })
+    expect(labels(request?.message.blocks)).toEqual([
+      'Approve',
+      'Approve with comment…',
+      'Deny…',
+      'Override…',
+    ])
+    expect(JSON.stringify(request?.message.blocks)).toContain(`shown:${deploy().id}:a1b2c3d4e5f60718`)
+    expect(wordsOf(request?.message ?? { text: '', blocks: [] })).toBe(
+      ':hourglass_flowing_sand: *web* `1.4.1` → `1.4.2` · *production* · waiting for 1 of 1 approval\nasked by <@U0ANA>, until 14:30 UTC\n*Changes*: image 1.4.1 → 1.4.2 (full diff in the thread)',
+    )
+    expect(diff).toMatchObject({ broadcast: false })
+    expect(wordsOf(diff?.message ?? { text: '', blocks: [] })).toContain('+ image: web:1.4.2')
+  })
+
+  it.each([
+    ['approved', { phase: 'running', approval: approval({ votes: [vote(ben)] }) }, 'approved by @ben'],
+    [
+      'denied',
+      { phase: 'denied', approval: approval({ votes: [vote(ben, 'deny', 'no')] }) },
+      'denied by @ben',
+    ],
+    ['expired', { phase: 'expired', approval: approval() }, 'expired, not approved'],
+    ['cancelled', { phase: 'cancelled', approval: approval() }, 'cancelled, not approved'],
+    [
+      'overridden',
+      { phase: 'running', approval: approval(), overridden: { by: cho, reason: 'fire', at: now, hash: '' } },
+      'overridden by @cho',
+    ],
+  ] as const)('in the thread of a build, once it is %s, says so in its place', (_, over, words) => {
+    const entry = only(thread({ deploy: over as Partial<Deploy>, planned, inThread: true }), 'request')
+    expect(entry).toMatchObject({ key: 'request-a1b2c3d4', broadcast: false, edit: 'only' })
+    expect(wordsOf(entry.message)).toBe(`*web* \`1.4.1\` → \`1.4.2\` · *production* · ${words}`)
   })
 
   it('is another one after what would run changed, and says whose votes are void', () => {
