@@ -2,7 +2,6 @@
 // sees every side. serve.ts gives it a configuration and signals; tests give it other clocks and stores.
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
-import { setTimeout as wait } from 'node:timers/promises'
 import { etcdKv } from './adapters/etcd/kv.ts'
 import { type KubernetesCluster, kubernetesCluster } from './adapters/kubernetes/kubernetes-cluster.ts'
 import { registryClient } from './adapters/registry/registry-client.ts'
@@ -51,9 +50,19 @@ export type ServerOptions = {
 
 export const systemClock: Clock = {
   now: Date.now,
-  sleep: async (ms, signal) => {
-    if (!signal?.aborted) await wait(ms, undefined, { signal }).catch(() => undefined)
-  },
+  // Not of node:timers/promises: most sleeps are ended early, and each such end is an error with its stack there.
+  sleep: (ms, signal) =>
+    new Promise(resolve => {
+      if (signal?.aborted) return resolve()
+      const end = () => {
+        clearTimeout(timer)
+        signal?.removeEventListener('abort', end)
+        resolve()
+      }
+      const timer = setTimeout(end, ms)
+      signal?.addEventListener('abort', end, { once: true })
+      return undefined
+    }),
 }
 
 /** Starts one replica. Throws UserError where the configuration does not fit the world. */
@@ -146,7 +155,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       drain,
       log,
       core: () => core,
-      turn: pace.turn,
+      turn: () => pace.turn(drain.closing),
       waiting: deploy => waitingWords(deps, deploy),
     })
   const jenkins =

@@ -20,6 +20,8 @@ export type RunnerDeps = DriveDeps &
   PrepareDeps & {
     readonly view: View
     readonly replica: Replica
+    /** Resolves when work that nobody waits for may begin: requests go first (pace.ts). */
+    readonly turn?: (signal: AbortSignal) => Promise<void>
     /** Told after a deploy ended, for housekeeping. */
     readonly ended?: (deploy: Deploy) => void
   }
@@ -41,6 +43,8 @@ const mostPreparing = 16
 /** A look goes over all that is live: of so many a millisecond passes between two looks, so that bursts share one. */
 const liveAMillisecond = 20
 
+const isToPrepare = ({ phase }: Deploy): boolean => phase === 'requested' || phase === 'preparing'
+
 type InHand = {
   readonly cancel: AbortController
   /** Its owner key was taken away: an operator released it. */
@@ -60,6 +64,8 @@ export function createRunner(deps: RunnerDeps): Runner {
   let scheduled = false
   const bases = basisWatch({ kv: deps.kv, keys, view })
   const claimDeps = { keys, ledger: deps.ledger, view, clock, replica: replica.name }
+
+  const turn = async (): Promise<void> => deps.turn?.(stopping.signal)
 
   function changed(key: string, revision: Revision | null): void {
     // After a reset any intent may be new.
@@ -97,9 +103,9 @@ export function createRunner(deps: RunnerDeps): Runner {
   function lookAt(stored: Stored<Deploy>, lease: Lease): void {
     const { id, phase } = stored.value
     if (inHand.has(id) || view.live.owners.has(id) || leaves(stored.value)) return
-    if ((phase === 'requested' || phase === 'preparing') && preparing.size < mostPreparing) {
+    if (isToPrepare(stored.value) && preparing.size < mostPreparing) {
       preparing.add(id)
-      take(id, lease, signals => prepareOne(stored, lease, signals).finally(() => preparing.delete(id)))
+      take(id, lease, signals => prepareOne(id, lease, signals).finally(() => preparing.delete(id)))
     }
     if (phase === 'running' || phase === 'rolling_back')
       take(id, lease, signals => resume(stored, lease, signals))
@@ -122,8 +128,7 @@ export function createRunner(deps: RunnerDeps): Runner {
     const groups = new Map<string, Stored<Deploy>[]>()
     for (const stored of view.live.deploys.values()) {
       const { phase, environment, app } = stored.value
-      const comes = phase === 'requested' || phase === 'preparing'
-      if (!comes && phase !== 'ready') continue
+      if (!isToPrepare(stored.value) && phase !== 'ready') continue
       const key = keys.active(environment, app)
       groups.set(key, [...(groups.get(key) ?? []), stored])
     }
@@ -144,7 +149,7 @@ export function createRunner(deps: RunnerDeps): Runner {
     const storedOf = (deploy: Deploy) => group.find(stored => stored.value.id === deploy.id)
     for (const { deploy, by } of superseded) {
       const stored = storedOf(deploy)
-      if (stored) take(deploy.id, lease, () => supersede(stored, by))
+      if (stored) take(deploy.id, lease, () => turn().then(() => supersede(stored, by)))
     }
     // Not before they are gone: once the newer one is claimed it supersedes no more, and they would run after it.
     if (superseded.length > 0) return
@@ -207,8 +212,11 @@ export function createRunner(deps: RunnerDeps): Runner {
     }
   }
 
-  async function prepareOne(stored: Stored<Deploy>, lease: Lease, cancelled: AbortSignal): Promise<void> {
-    const { id } = stored.value
+  async function prepareOne(id: string, lease: Lease, cancelled: AbortSignal): Promise<void> {
+    await turn()
+    const stored = stopping.signal.aborted ? undefined : view.live.deploys.get(id)
+    // Meanwhile another replica may have begun, or somebody cancelled it: the next look sees what it is now.
+    if (!stored || !isToPrepare(stored.value) || view.live.owners.has(id)) return
     const begun = await deps.ledger.advance(
       stored,
       { kind: 'prepare' },

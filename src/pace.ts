@@ -1,0 +1,81 @@
+// Requests go first: work that nobody waits in front of the screen for (preparing, tidying the queue, telling) asks for
+// a turn before it begins. While the event loop is behind, turns are held back; they are never refused, and nobody
+// waits for ever. Who asks: core/runner.ts, the notifier's reading (server/slack.ts). Never around a lease or a claim.
+
+export type Pace = {
+  /** Resolves when the work may begin: at once while nothing is behind, else in order. Also when `signal` aborts. */
+  turn(signal?: AbortSignal): Promise<void>
+  /** How many wait for a turn. */
+  waiting(): number
+}
+
+/** One turn each of these milliseconds: each is some milliseconds of work in pieces, and requests come in between. */
+const tickMs = 2
+/** The loop is behind when a timer comes this late; one that is not comes within one. */
+const lateMs = 3
+/** Whoever waited this long begins however busy it is: a third of what preparing may take in all. */
+const heldMs = 10_000
+
+type Waiting = { readonly since: number; readonly begin: () => void }
+
+type PaceTimers = { readonly now: () => number; readonly after: (ms: number, work: () => void) => void }
+
+const systemTimers: PaceTimers = {
+  now: () => performance.now(),
+  // It keeps no process alive: whoever waits is given up with it.
+  after: (ms, work) => void setTimeout(work, ms).unref(),
+}
+
+/** One for each process. */
+export function createPace({ now, after }: PaceTimers = systemTimers): Pace {
+  const line = new Set<Waiting>()
+  let ticking = false
+  let last = Number.NEGATIVE_INFINITY
+
+  function begin(one: Waiting): void {
+    line.delete(one)
+    last = now()
+    one.begin()
+  }
+
+  function tick(): void {
+    const due = now() + tickMs
+    after(tickMs, () => {
+      const [first] = line
+      const at = now()
+      if (first && (at - due < lateMs || at - first.since > heldMs)) begin(first)
+      if (line.size > 0) tick()
+      else ticking = false
+    })
+  }
+
+  return {
+    waiting: () => line.size,
+    turn(signal) {
+      if (line.size === 0 && now() - last >= tickMs) {
+        last = now()
+        return Promise.resolve()
+      }
+      return new Promise(resolve => {
+        const leave = () => {
+          line.delete(one)
+          resolve()
+        }
+        const one: Waiting = {
+          since: now(),
+          begin: () => {
+            signal?.removeEventListener('abort', leave)
+            resolve()
+          },
+        }
+        if (signal?.aborted) return resolve()
+        signal?.addEventListener('abort', leave, { once: true })
+        line.add(one)
+        if (ticking) return undefined
+        ticking = true
+        tick()
+        return undefined
+      })
+    },
+  }
+}

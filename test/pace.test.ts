@@ -1,0 +1,85 @@
+// Turns of work that nobody waits for: at once when nothing is behind, held back while it is, in order, never for ever.
+import { expect, it } from 'vitest'
+import { createPace } from '../src/pace.ts'
+
+/** Timers that come when the test says so, as late as it says. */
+function world() {
+  let now = 1_000
+  let timers: { readonly at: number; readonly work: () => void }[] = []
+  const pace = createPace({ now: () => now, after: (ms, work) => void timers.push({ at: now + ms, work }) })
+  const begun: string[] = []
+  return {
+    pace,
+    begun,
+    ask: (name: string, signal?: AbortSignal) => pace.turn(signal).then(() => void begun.push(name)),
+    /** Lets timers come for so long, each late by so much. */
+    async pass(ms: number, late = 0): Promise<void> {
+      const end = now + ms
+      for (;;) {
+        const next = timers.toSorted((a, b) => a.at - b.at)[0]
+        if (!next || next.at + late > end) break
+        timers = timers.filter(timer => timer !== next)
+        now = next.at + late
+        next.work()
+        await settled()
+      }
+      now = end
+    },
+    timers: () => timers.length,
+  }
+}
+const settled = () => new Promise(resolve => setImmediate(resolve))
+
+it('lets one begin at once, and keeps no timer for it', async () => {
+  const { ask, begun, timers } = world()
+  await ask('a')
+  expect(begun).toEqual(['a'])
+  expect(timers()).toBe(0)
+})
+
+it('spreads what comes together, in order, and rests when all have begun', async () => {
+  const { ask, begun, pass, pace, timers } = world()
+  const all = ['a', 'b', 'c', 'd'].map(name => ask(name))
+  await settled()
+  expect(begun).toEqual(['a'])
+  expect(pace.waiting()).toBe(3)
+  await pass(2)
+  expect(begun).toEqual(['a', 'b'])
+  await pass(10)
+  await Promise.all(all)
+  expect(begun).toEqual(['a', 'b', 'c', 'd'])
+  expect(timers()).toBe(0)
+})
+
+it('holds them back while the loop is behind, and goes on when it is not', async () => {
+  const { ask, begun, pass } = world()
+  for (const name of ['a', 'b', 'c']) void ask(name)
+  await settled()
+  await pass(2_000, 8)
+  expect(begun).toEqual(['a'])
+  await pass(20)
+  expect(begun).toEqual(['a', 'b', 'c'])
+})
+
+it('lets everybody begin after a while, however far it is behind', async () => {
+  const { ask, begun, pass } = world()
+  for (const name of ['a', 'b', 'c']) void ask(name)
+  await settled()
+  await pass(9_000, 50)
+  expect(begun).toEqual(['a'])
+  await pass(2_000, 50)
+  expect(begun).toEqual(['a', 'b', 'c'])
+})
+
+it('holds nobody back who was told to stop', async () => {
+  const { ask, begun, pace } = world()
+  const stop = new AbortController()
+  const all = ['a', 'b', 'c'].map(name => ask(name, stop.signal))
+  await settled()
+  stop.abort()
+  await Promise.all(all)
+  expect(begun).toEqual(['a', 'b', 'c'])
+  expect(pace.waiting()).toBe(0)
+  await ask('late', stop.signal)
+  expect(begun.at(-1)).toBe('late')
+})
