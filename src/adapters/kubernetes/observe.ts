@@ -59,8 +59,16 @@ export function observeApp(watches: Watches, scope: Scope, changed: () => void):
   // The first lists do not always bring an object of this app.
   for (const { watch } of held) void watch.firstAnswer.then(notify)
 
-  const ours = (one: string): Facts[] =>
-    [...(ofKind(one)?.items.values() ?? [])].filter(isOurs).map(item => item.facts)
+  const ours = (one: string): Facts[] => [...candidates(one)].filter(isOurs).map(item => item.facts)
+
+  /** By its label; by its name the workload alone; pods of other labels have a watch of their own. */
+  function candidates(one: string): Iterable<Kept<Facts>> {
+    const watch = ofKind(one)
+    if (!watch) return []
+    if (one === 'Pod' && podLabels) return watch.items.values()
+    const named = one === kind ? watch.items.get(`${scope.namespace}/${name}`) : undefined
+    return new Set([...watch.ofApp(scope.app), ...(named ? [named] : [])])
+  }
 
   function read(): Observed | null {
     if (!held.every(({ watch }) => watch.synced() || isOptional(watch))) return null

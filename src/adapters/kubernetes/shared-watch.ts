@@ -3,6 +3,7 @@
 // notices a connection that died silently, restarts after any other error. watches.ts counts who uses it.
 import type { IncomingMessage } from 'node:http'
 import { ClusterError, type KubeObject } from '../../core/cluster.ts'
+import { appLabel } from '../../core/objects/labels.ts'
 import { collectionPath, type Resource } from './resources.ts'
 import { pause, type Wire } from './wire.ts'
 
@@ -16,6 +17,8 @@ export type SharedWatch<Facts> = {
   readonly resource: Resource
   /** By `namespace/name`. */
   readonly items: ReadonlyMap<string, Kept<Facts>>
+  /** Those that carry the label of this app: there may be hundreds of others. */
+  ofApp(app: string): Iterable<Kept<Facts>>
   /** The first list arrived. */
   synced(): boolean
   /** What is shown is current: the watch runs (or was only just interrupted). */
@@ -76,10 +79,13 @@ const healthyMs = 5_000
 const itemKey = (metadata: { namespace?: string; name: string }): string =>
   `${metadata.namespace ?? ''}/${metadata.name}`
 
+const appOf = ({ meta }: Kept<unknown>): string | undefined => meta.metadata.labels?.[appLabel]
+
 /** Starts watching at once; ends when `signal` aborts. */
 export function sharedWatch<Facts>(options: Options<Facts>): SharedWatch<Facts> {
   const { wire, signal, tuning } = options
   const items = new Map<string, Kept<Facts>>()
+  const byApp = new Map<string, Map<string, Kept<Facts>>>()
   const listeners = new Set<(item: Kept<Facts>) => void>()
   const { promise: firstAnswer, resolve: answered } = Promise.withResolvers<void>()
   const accept = (as: string) => (options.metadataOnly ? metadataAccept(as) : undefined)
@@ -99,13 +105,25 @@ export function sharedWatch<Facts>(options: Options<Facts>): SharedWatch<Facts> 
     const key = itemKey(item.meta.metadata)
     const before = items.get(key)
     if (before && !isNewer(item, before)) return
+    unlist(key, before)
     items.set(key, item)
+    const app = appOf(item)
+    if (app !== undefined) byApp.set(app, (byApp.get(app) ?? new Map()).set(key, item))
     tell(item)
   }
 
   function drop(key: string, item: Kept<Facts>): void {
+    unlist(key, items.get(key))
     items.delete(key)
     tell(item)
+  }
+
+  function unlist(key: string, item: Kept<Facts> | undefined): void {
+    const app = item && appOf(item)
+    if (app === undefined) return
+    const others = byApp.get(app)
+    others?.delete(key)
+    if (others?.size === 0) byApp.delete(app)
   }
 
   /** Reads everything; what is gone since the last list is dropped, what is new or changed is told. */
@@ -239,6 +257,7 @@ export function sharedWatch<Facts>(options: Options<Facts>): SharedWatch<Facts> 
       return resource
     },
     items,
+    ofApp: app => byApp.get(app)?.values() ?? [],
     firstAnswer,
     synced: () => synced,
     live: () => synced && (brokenAt === null || performance.now() - brokenAt < tuning.staleAfterMs),

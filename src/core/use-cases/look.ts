@@ -4,6 +4,7 @@ import { UserError } from '../../errors.ts'
 import { auditPut } from '../audit.ts'
 import { type Cluster, ClusterError, type KubeObject, type Observed, type PodFacts } from '../cluster.ts'
 import type { Caller, ClusterInfo, Core, LogsInput, Status } from '../core.ts'
+import type { Deploy } from '../deploy.ts'
 import { watchedOf } from '../inventory.ts'
 import type { Entry } from '../kv.ts'
 import { demand } from '../policy.ts'
@@ -166,20 +167,27 @@ async function workloadEntries(
 ): Promise<readonly Entry[]> {
   if (!app) return (await kv.list(environment ? keys.workloadsIn(environment) : keys.workloads)).entries
   // Where it ever ran `active` is kept: an environment that is not configured any more is still looked into.
-  const ran = [...view.live.active.keys()]
-    .map(key => key.slice(keys.actives.length).split('/'))
-    .flatMap(([env, name]) => (env !== undefined && name === app ? [env] : []))
+  const end = `/${app}`
+  const ran = [...view.live.active.keys()].flatMap(key =>
+    key.endsWith(end) ? [key.slice(keys.actives.length, -end.length)] : [],
+  )
   const names = environment ? [environment] : new Set([...environments.keys(), ...ran])
   return [...(await kv.getMany([...names].map(name => keys.workload(name, app)))).values()]
+}
+
+/** Of hundreds that are open no lists are made. */
+function openAt({ view }: Pick<Deps, 'view'>, at: { app: string; environment: string }): readonly Deploy[] {
+  const found: Deploy[] = []
+  for (const { value } of view.live.deploys.values())
+    if (value.app === at.app && value.environment === at.environment) found.push(value)
+  return found
 }
 
 async function statusOf(deps: Deps, driftsOf: Drifts, workload: Workload): Promise<Status> {
   const { live } = deps.view
   const { app, environment } = workload
   const locks = [...live.locks.values()].map(stored => stored.value)
-  const running = [...live.deploys.values()]
-    .map(stored => stored.value)
-    .filter(d => d.app === app && d.environment === environment)
+  const running = openAt(deps, workload)
   const current = running.find(d => d.phase === 'running' || d.phase === 'rolling_back') ?? running[0] ?? null
   const facts = {
     workload,

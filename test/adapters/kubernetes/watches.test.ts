@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { KubernetesCluster } from '../../../src/adapters/kubernetes/kubernetes-cluster.ts'
 import { type Observed, refOf } from '../../../src/core/cluster.ts'
+import { appLabel } from '../../../src/core/objects/labels.ts'
 import { startProxy } from '../../support/proxy.ts'
 import { configMap, deployment, realCluster, target, until } from './target.ts'
 
@@ -87,6 +88,30 @@ describe.skipIf(realCluster)('a shared watch', () => {
     await expect.poll(() => observer.current()).not.toBeNull()
     await expect.poll(() => observer.problem()).toBeNull()
     observer.stop()
+  })
+
+  it('shows an object to the app of its label of now, and to that one alone', async () => {
+    const cluster = here.client({ tuning: quick })
+    for (const name of ['claims-a', 'claims-b'])
+      await cluster.create(deployment(here.namespace, name, { replicas: 0 }))
+    const claim = (app: string) => ({
+      apiVersion: 'v1',
+      kind: 'PersistentVolumeClaim',
+      metadata: {
+        name: 'moves',
+        namespace: here.namespace,
+        labels: { 'app.kubernetes.io/managed-by': 'gkube', [appLabel]: app },
+      },
+      spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+    })
+    await cluster.create(claim('claims-a'))
+    await sees(cluster, 'claims-a', o => o.claims.length === 1)
+    await sees(cluster, 'claims-b', o => o.claims.length === 0)
+    await cluster.apply(claim('claims-b'))
+    await sees(cluster, 'claims-b', o => o.claims.length === 1)
+    await sees(cluster, 'claims-a', o => o.claims.length === 0)
+    await cluster.remove(refOf(claim('claims-b')), {})
+    await sees(cluster, 'claims-b', o => o.claims.length === 0)
   })
 
   it('that may not list claims does not hold a rollout up', async () => {
