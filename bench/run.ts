@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import { cliCost } from './cli-cost.ts'
 import { type Figure, judge, table } from './figures.ts'
 import { firstWrite } from './first-write.ts'
+import { hooksLoad } from './hooks.ts'
 import { kubectlBaseline } from './kubectl.ts'
 import { startRig } from './rig.ts'
 import { rolloutOverhead } from './rollout-overhead.ts'
@@ -16,8 +17,8 @@ const help = `npm run bench [-- options]
   --json           print the figures as JSON
   --updates N      updates of each way for the time to the first write (default 100)
   --rounds N       rounds of everything else (default 15)
-  --only PART      deploy, serve, cli or slack (may be given several times)
-  --core N         slack: gkube has this core (needs taskset); give the rest another one:
+  --only PART      deploy, serve, cli, slack or hooks (may be given several times)
+  --core N         slack, hooks: gkube has this core (needs taskset); give the rest another one:
                    taskset -c 1 npm run bench -- --only slack --core 0
 `
 
@@ -26,7 +27,7 @@ const { values } = parseArgs({
     json: { type: 'boolean', default: false },
     updates: { type: 'string', default: '100' },
     rounds: { type: 'string', default: '15' },
-    only: { type: 'string', multiple: true, default: ['deploy', 'serve', 'cli', 'slack'] },
+    only: { type: 'string', multiple: true, default: ['deploy', 'serve', 'cli', 'slack', 'hooks'] },
     core: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
@@ -84,6 +85,10 @@ async function measure(updates: number, rounds: number): Promise<Figure[]> {
     if (wants('slack')) {
       say('signed requests from Slack, 200 a second, beside a bare Bolt app …')
       figures.push(...(await slackLoad(rig, { core: values.core })))
+    }
+    if (wants('hooks')) {
+      say('hooks of Jenkins, 100 a second, beside a bare http server …')
+      figures.push(...(await hooksLoad(rig, { core: values.core })))
     }
   } finally {
     await rig.close()
