@@ -44,7 +44,7 @@ export function wireJenkins({ config, kv, keys, clock, random, replica, log, cor
     byDefault: { channel, events },
     mention,
     person: user => {
-      const person = people.find(one => one.jenkins === user)
+      const person = people.find(one => one.jenkins?.toLowerCase() === user.toLowerCase())
       return person ? { name: person.name, slack: person.slack ?? null } : null
     },
     log: report,

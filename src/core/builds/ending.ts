@@ -33,9 +33,11 @@ export async function ending(deps: Deps, after: Build, now: number): Promise<End
   if (after.phase !== 'finished' || after.toldAt !== null)
     return { build: { ...over, settled: true }, compares: [], writes: [] }
   const jobKey = keys.jenkinsJob(after.job)
-  const before = await read<JobState>(kv, jobStateSchema, jobKey)
+  const [before, offers] = await Promise.all([
+    read<JobState>(kv, jobStateSchema, jobKey),
+    offersOf(deps, after),
+  ])
   const { turn, failingSince, state } = turnOf(after, before?.value ?? null)
-  const offers = await offersOf(deps, after)
   return {
     build: { ...over, turn, failingSince, offers, settled: after.result !== 'SUCCESS' },
     compares: [unchanged(jobKey, before)],

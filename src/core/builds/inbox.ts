@@ -94,10 +94,11 @@ async function begin(desk: Desk, event: BuildEvent, entry: Stored<unknown>): Pro
   const apps = await appsOfJob(deps, event.job)
   const blank = blankBuild({ id: newId(now), now, job: event.job, apps })
   const merged = mergeEvent(blank, event, { now, trusted: deps.jenkins === null })
-  const first = await deployedFirst(desk, event, apps)
-  const subscribed = await toldIn(deps, { apps, asked: null }, error =>
-    deps.log('a subscription is left alone', error),
-  )
+  const report = (error: Error) => deps.log('a subscription is left alone', error)
+  const [first, subscribed] = await Promise.all([
+    deployedFirst(desk, event, apps),
+    toldIn(deps, { apps, asked: null }, report),
+  ])
   const { told, under } = inThread(subscribed, first.messages)
   const known = { ...merged, told }
   const end = isOver(known.phase)

@@ -75,7 +75,7 @@ export type Jenkins = {
   queueItem(id: number): Promise<QueueFacts | null>
   cancelQueueItem(id: number): Promise<void>
   /** What of a job waits in the queue; `since` in milliseconds since the epoch, by Jenkins' clock. */
-  queued?(job: string): Promise<
+  queued(job: string): Promise<
     readonly {
       readonly id: number
       readonly since: number

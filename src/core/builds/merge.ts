@@ -11,6 +11,7 @@ const furthest = (a: Build['phase'], b: Build['phase']): Build['phase'] =>
 /** A hook may be ahead of what Jenkins shows for a moment: after this, Jenkins is right. */
 const aheadMs = 60_000
 const mostParameters = 50
+const mostParameterText = 32_000
 
 /** The note of an answer that is about to be sent: if its input is found settled after that, it was ours. */
 export const sending = 'being sent'
@@ -129,20 +130,22 @@ function inputsOf(before: readonly PendingInput[], listed: Seen['inputs'], now: 
 }
 
 /** It went on before the answer was sent. */
-const unsent = (answer: PendingInput['answer']): PendingInput['answer'] =>
-  answer?.state === 'wanted'
-    ? {
-        ...answer,
-        state: 'refused',
-        note: 'It was answered in Jenkins before, or went on without an answer.',
-      }
-    : answer
+function unsent(answer: PendingInput['answer']): PendingInput['answer'] {
+  if (answer?.state !== 'wanted') return answer
+  const ours = answer.note === sending
+  return ours ? { ...answer, state: 'sent', note: '' } : { ...answer, state: 'refused', note: tooLate }
+}
 
 const cut = (text: string, most: number): string => text.slice(0, most).toWellFormed()
 
-const few = (parameters: Readonly<Record<string, string>>): Record<string, string> =>
-  Object.fromEntries(
-    Object.entries(parameters)
-      .slice(0, mostParameters)
-      .map(([name, value]) => [cut(name, 200), cut(value, 500)]),
-  )
+/** The first ones, as many as a record holds. */
+function few(parameters: Readonly<Record<string, string>>): Record<string, string> {
+  const kept: [string, string][] = []
+  let room = mostParameterText
+  for (const [name, value] of Object.entries(parameters).slice(0, mostParameters)) {
+    const text = cut(value, Math.min(room, 10_000))
+    room -= text.length
+    kept.push([cut(name, 200), text])
+  }
+  return Object.fromEntries(kept)
+}

@@ -1,7 +1,7 @@
 // Keeps the last builds of each job: what is older goes with its console, its indexes and its messages' records, some at
 // a time, never one that is followed. Wishes that never became a build go after a week.
 import { decodeTime } from 'ulid'
-import { type Entry, newer } from '../kv.ts'
+import type { Entry } from '../kv.ts'
 import { decodeAll, remove, type Stored, unchanged } from '../records.ts'
 import { type Build, buildRefSchema, buildSchema, isOver } from './build.ts'
 import type { Desk } from './desk.ts'
@@ -22,7 +22,7 @@ export async function prune(desk: Shop, job: string): Promise<void> {
   const { entries } = await kv.list(keys.jenkinsNumbers(job), { keysOnly: true })
   if (entries.length <= kept + slack) return
   // Not by number: a job that was made anew counts from 1 again.
-  const oldestFirst = entries.toSorted((a, b) => (newer(a.createRevision, b.createRevision) ? 1 : -1))
+  const oldestFirst = entries.toSorted((a, b) => Number(BigInt(a.createRevision) - BigInt(b.createRevision)))
   const old = oldestFirst.slice(0, entries.length - kept)
   for (let at = 0; at < old.length && desk.term.held(); at += batch) {
     const some = old.slice(at, at + batch)

@@ -33,7 +33,9 @@ export async function fulfil(desk: Desk, item: Item): Promise<void> {
     const why = desk.line.failure()?.message
     return void (await writer.change(
       item.id,
-      refused(`Jenkins did not answer for long, so nothing was started.${why ? ` Last: ${why}` : ''}`),
+      refused(
+        `Jenkins could not be asked for it for too long, so nothing was started.${why ? ` Last: ${why}` : ''}`,
+      ),
     ))
   }
   if (desk.line.rest() > 0) return
@@ -162,15 +164,16 @@ async function findOwn(
   const { line, deps } = desk
   const { job, parameters } = item.stored.value
   const { keys } = deps
-  const waiting = await line.ask(async () => (await jenkins.queued?.(job)) ?? [])
+  const waiting = await line.ask(() => jenkins.queued(job))
   for (const one of waiting) {
-    const mine = one.user === user && one.since >= since && holdsAll(one.parameters, parameters)
+    const mine = isUser(one.user, user) && one.since >= since && holdsAll(one.parameters, parameters)
     if (mine && !(await isTaken(desk, item, keys.jenkinsQueue(one.id)))) return { kind: 'queue', id: one.id }
   }
   const recent = await line.ask(() => jenkins.recent(job))
   // The oldest of those in question: later ones may be wishes that came after this one.
   for (const facts of recent.toReversed()) {
-    const mine = facts.user === user && facts.startedAt >= since && holdsAll(facts.parameters, parameters)
+    const mine =
+      isUser(facts.user, user) && facts.startedAt >= since && holdsAll(facts.parameters, parameters)
     if (!mine || (await isTaken(desk, item, keys.jenkinsNumber(job, facts.number)))) continue
     const queueKey = facts.queueId === null ? null : keys.jenkinsQueue(facts.queueId)
     if (queueKey === null || !(await isTaken(desk, item, queueKey)))
@@ -179,11 +182,14 @@ async function findOwn(
   return null
 }
 
+/** Ids of users are the same in any case. */
+const isUser = (one: string | null, user: string): boolean => one?.toLowerCase() === user.toLowerCase()
+
+/** Secrets are not told; what is told must be the same, but for what Jenkins does to texts. */
 const holdsAll = (all: Readonly<Record<string, string>>, some: Readonly<Record<string, string>>): boolean =>
-  // Secrets and what is cut are not told; what is told must be the same.
-  Object.entries(some).every(
-    ([name, value]) => all[name] === undefined || all[name] === value || all[name] === value.slice(0, 500),
-  )
+  Object.entries(some).every(([name, value]) => all[name] === undefined || plain(all[name]) === plain(value))
+
+const plain = (text: string): string => text.replaceAll('\r\n', '\n').trim()
 
 /** By a record that was asked for through gkube; one that a hook made may be this very build. */
 async function isTaken({ deps }: Desk, item: Item, key: string): Promise<boolean> {

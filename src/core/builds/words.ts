@@ -13,7 +13,7 @@ const over: readonly BuildPhase[] = ['finished', 'cancelled', 'not_started', 'lo
 export const isBuildOver = (phase: BuildPhase): boolean => over.includes(phase)
 
 const phases: Readonly<Record<BuildPhase, string>> = {
-  asked: 'asked for',
+  asked: 'about to start',
   queued: 'in the queue',
   running: 'running',
   finishing: 'finishing',
