@@ -373,6 +373,10 @@ const valueArb = fc.oneof(
   fc.stringMatching(/^[!-~]{1,8}( [!-~]{1,8}){0,2}$/),
 )
 
+// Made once: making one costs more than drawing from it.
+const parametersArb = fc.dictionary(fc.stringMatching(/^[A-Z_]{1,6}$/), valueArb)
+const pathArb = jobArb.filter(job => job.includes('/'))
+
 const commandArb = knownArb.chain(names => {
   const app = fc.constantFrom(...names.apps)
   const environment = fc.constantFrom(...names.environments)
@@ -419,10 +423,10 @@ const commandArb = knownArb.chain(names => {
     fc.record({
       ...is('build'),
       job: jobArb,
-      parameters: fc.dictionary(fc.stringMatching(/^[A-Z_]{1,6}$/), valueArb),
+      parameters: parametersArb,
     }),
     fc.record({ ...is('build'), job: fc.constant(null), parameters: fc.constant({}) }),
-    fc.record({ ...is('builds'), job: jobArb.filter(job => job.includes('/')), app: fc.constant(null) }),
+    fc.record({ ...is('builds'), job: pathArb, app: fc.constant(null) }),
     fc.record({ ...is('builds'), job: fc.constant(null), app: orNull(app) }),
     fc.record({
       ...is('stop-build'),

@@ -4,6 +4,7 @@ import { UserError } from '../../errors.ts'
 import { auditPut } from '../audit.ts'
 import { type Subscription, subscriptionSchema } from '../builds/build.ts'
 import type { BuildVerbs } from '../builds/verbs.ts'
+import { isSameActor } from '../deploy.ts'
 import { demand, may } from '../policy.ts'
 import { decode, decodeAll, put, remove, unchanged } from '../records.ts'
 import { appNamed } from './apps.ts'
@@ -53,8 +54,11 @@ export function subscriptions(deps: Deps): Verbs {
       const key = keys.subscription(channel, app)
       const entry = await kv.get(key)
       const before = entry ? decode(subscriptionSchema, entry) : null
-      if (before?.value.by.id !== caller.actor.id) demand(caller, 'subscribe', { app }, deps.people)
-      if (!before) return { was: false }
+      if (!before) {
+        demand(caller, 'view', app === '*' ? {} : { app }, deps.people)
+        return { was: false }
+      }
+      if (!isSameActor(before.value.by, caller.actor)) demand(caller, 'subscribe', { app }, deps.people)
       const audit = auditPut(keys, clock.now(), {
         by: caller.actor,
         action: 'unsubscribe',

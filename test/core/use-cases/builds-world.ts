@@ -60,12 +60,14 @@ export async function buildsWorld(
     readonly fed?: Readonly<Record<string, string>>
     readonly jenkins?: Partial<Jenkins> | null
     readonly channel?: string | null
+    /** When it is at first; the Slack surface compares it with the signatures. */
+    readonly begin?: number
   } = {},
 ) {
   const { jobs = [jobFacts('shop/web')], fed = { 'shop/web': 'web' }, channel = null } = options
   const kv = await testKv()
   const keys = keysBelow(kv.root)
-  let now = Date.UTC(2026, 10, 23, 12)
+  let now = options.begin ?? Date.UTC(2026, 10, 23, 12)
   let asked = 0
   const jenkins = scripted({
     job: async job => {

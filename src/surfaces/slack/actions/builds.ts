@@ -120,7 +120,7 @@ export async function stop(at: Clicked): Promise<void> {
   await call.tell(
     again
       ? said(
-          `You told ${buildTitle(build)} to stop ${ago(before.at, deps.clock.now())}; it is ${buildState(build)}.`,
+          `You told ${buildTitle(build)} to stop ${ago(before.at, deps.clock.now())} (${buildState(build)}).`,
         )
       : stoppedAnswer(build),
   )
@@ -154,7 +154,7 @@ export async function deploy(at: Clicked): Promise<void> {
   if (revision === undefined || build.number === null)
     throw new UserError(
       'conflict',
-      `${buildTitle(build)} is ${buildState(build)} and is not offered for ${environment} (any more). Deploy it by its revision: gkube deploy ${app} <revision> --environment ${environment}`,
+      `${buildTitle(build)} (${buildState(build)}) is not offered for ${environment} (any more). Deploy it by its revision: gkube deploy ${app} <revision> --environment ${environment}`,
     )
   const channel = sharedChannel(click.message?.channel ?? null)
   const input = requestInput.parse({

@@ -20,7 +20,7 @@ export function askedAnswer(
   build: Build,
   at: { readonly repeated: boolean; readonly channel: string | null },
 ): Rendered {
-  const state = at.repeated ? `that was asked for already; it is ${buildState(build)}.` : 'got it.'
+  const state = at.repeated ? `that was asked for already (${buildState(build)}).` : 'got it.'
   const where =
     at.channel !== null && /^[CGD][A-Z0-9]{2,}$/.test(at.channel)
       ? { mrkdwn: ` Follow it in <#${at.channel}>.` }
