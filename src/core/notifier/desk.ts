@@ -24,12 +24,13 @@ type Shared = Pick<Desk, 'rooms' | 'sent'> & { open: Open | null }
 
 /** Works until the term ends; what has been begun is waited for. */
 export async function serveTerm(deps: Deps, term: Term, shared: Shared): Promise<void> {
+  const settles = deps.clock.now() + deps.times.unclear
   for (let failures = 0; !term.ended.aborted; ) {
     const round = new AbortController()
     const end = () => round.abort()
     term.ended.addEventListener('abort', end, { once: true })
     try {
-      await serveRound(deps, term, shared, round)
+      await serveRound(deps, { term, settles }, shared, round)
       failures = 0
     } catch (error) {
       deps.log('the messages to tell could not be read; trying again', error)
@@ -43,7 +44,12 @@ export async function serveTerm(deps: Deps, term: Term, shared: Shared): Promise
 }
 
 /** From reading everything to the end of the term, or to a gap in the feed. */
-async function serveRound(deps: Deps, term: Term, shared: Shared, round: AbortController): Promise<void> {
+async function serveRound(
+  deps: Deps,
+  { term, settles }: Pick<Desk, 'term' | 'settles'>,
+  shared: Shared,
+  round: AbortController,
+): Promise<void> {
   const items = new Map<string, Item>()
   const watched = watchedKeys()
   const { forget, ...joins } = joining({ deps, term, items, watched, kick: item => runner.kick(item) })
@@ -52,6 +58,7 @@ async function serveRound(deps: Deps, term: Term, shared: Shared, round: AbortCo
     ...joins,
     times: deps.times,
     term,
+    settles,
     signal: round.signal,
     rooms: shared.rooms,
     sent: shared.sent,

@@ -32,6 +32,10 @@ export type Memory = {
   phase: string | null
   /** Since when it is to be posted, where it waits for another one. */
   wantedSince: number | null
+  /** Posted, or found, in this term: nobody else edits it. */
+  ours: boolean
+  /** Edited for the last time while an edit of the notifier before might still arrive after it. */
+  unsure: boolean
   /** A direct message that shows that nothing is asked of the person any more. */
   decided: boolean
 }
@@ -91,6 +95,8 @@ export function memoryOf(item: Item, slot: Slot): Memory {
     retry: false,
     phase: null,
     wantedSince: null,
+    ours: false,
+    unsure: false,
     decided: false,
   }
   item.memory.set(slot.name, fresh)
@@ -131,7 +137,7 @@ export function isTold(
   { now, wanted }: { readonly now: number; readonly wanted: boolean },
 ): boolean {
   const { over, endedAt } = item.subject.standing()
-  if (!over) return false
+  if (!over || [...item.memory.values()].some(memory => memory.unsure)) return false
   const { main } = messages
   // What is there may have more to tell long after the end: a build is deployed by a click.
   const since = main?.state === 'posted' || wanted ? item.takenAt : (endedAt ?? now)

@@ -4,10 +4,15 @@ import { directStep } from './direct-lane.ts'
 import type { Item, LaneName, Next } from './item.ts'
 import { mainStep } from './main-lane.ts'
 import type { Desk } from './posting.ts'
+import { settleEdits } from './settling.ts'
 import { threadStep } from './thread-lane.ts'
 
-export const steps: Readonly<Record<LaneName, (desk: Desk, item: Item) => Promise<Next>>> = {
-  main: mainStep,
-  thread: threadStep,
-  direct: directStep,
-}
+type Step = (desk: Desk, item: Item) => Promise<Next>
+
+const parts: Readonly<Record<LaneName, Step>> = { main: mainStep, thread: threadStep, direct: directStep }
+
+/** What is next for one part. */
+export const stepOf =
+  (part: LaneName): Step =>
+  async (desk, item) =>
+    (await parts[part](desk, item)) ?? settleEdits(desk, item, part)

@@ -11,6 +11,8 @@ export type Desk = {
   readonly deps: NotifierDeps
   readonly times: Times
   readonly term: Term
+  /** From then on no edit of the notifier before can arrive any more. */
+  readonly settles: number
   /** Ends what waits for its turn. */
   readonly signal: AbortSignal
   /** Writes the record of an item as `change` has it; throws where another notifier was elected. */
@@ -143,6 +145,7 @@ export async function posted(
     tries: 0,
     updatedAt: now,
     live: drawn?.live ?? null,
+    ours: true,
   })
   await desk.record(item, messages => withPost(messages, slot, { ...postOf(messages, slot), ...post }))
   desk.sent.delete(known)
@@ -175,6 +178,8 @@ export async function update(
   switch (sent.kind) {
     case 'done':
       Object.assign(memory, { tries: 0, updatedAt: now, live: shows?.live ?? null })
+      // Where more is to come, that mends it.
+      memory.unsure = !memory.ours && now < desk.settles && item.subject.standing().over
       if (post.shown === shows?.shown) return 'again'
       await desk.record(item, messages =>
         withPost(messages, slot, { ...post, at: now, shown: shows?.shown ?? null }),
@@ -189,6 +194,7 @@ export async function update(
     case 'gone':
     case 'refused': {
       desk.deps.log(`${name(item, slot)} cannot be updated: ${sent.message}`, null)
+      memory.unsure = false
       await desk.record(item, messages => withPost(messages, slot, { ...post, at: now, state: sent.kind }))
       return 'again'
     }

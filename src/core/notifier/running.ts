@@ -4,7 +4,7 @@ import { backoff } from '../clock.ts'
 import { LostRace } from '../ledger.ts'
 import { Fenced } from '../replica.ts'
 import { type Item, isTold, type LaneName, laneNames, mainSlot, memoryOf, type Next } from './item.ts'
-import { steps } from './lanes.ts'
+import { stepOf } from './lanes.ts'
 import type { Desk } from './posting.ts'
 
 /** What it waits for may change without a change of its records. */
@@ -51,7 +51,7 @@ export function laneRunner(
     while (!signal.aborted && !item.gone) {
       lane.again = false
       lane.due = null
-      const next = await steps[name](desk, item).catch(error => failed(item, error))
+      const next = await stepOf(name)(desk, item).catch(error => failed(item, error))
       if (next === 'again') wakeOthers(item, name)
       else if (next && 'notBefore' in next) {
         lane.notBefore = next.notBefore

@@ -21,6 +21,16 @@ const shownOf = (deploy: Deploy): string =>
     }),
   )
 
+/** For a replica: `sent` once a call of that method is on its way. */
+function calling(method: string) {
+  const { promise: sent, resolve } = Promise.withResolvers<void>()
+  const fetch: typeof globalThis.fetch = (to, init) => {
+    if (String(to).includes(method)) resolve()
+    return globalThis.fetch(to, init)
+  }
+  return { sent, fetch }
+}
+
 describe('replicas', { concurrent: true }, () => {
   test('one tells; when it dies another one goes on within the lease', async ({ expect }) => {
     const world = await startWorld()
@@ -44,16 +54,41 @@ describe('replicas', { concurrent: true }, () => {
   test('one that stops records what it has sent, and the next posts nothing twice', async ({ expect }) => {
     const world = await startWorld()
     const { control } = world.slack
-    const first = await world.replica({ timeoutMs: 10_000, ttlSeconds: 20 })
+    const { sent, fetch } = calling('chat.postMessage')
+    const first = await world.replica({ timeoutMs: 10_000, ttlSeconds: 20, fetch })
     control.fault({ method: 'chat.postMessage', delay: 500 })
     const asked = await world.request()
-    await expect.poll(async () => (await world.messages(asked.id)).main?.state, patient).toBe('posting')
+    await sent
     await first.stop()
     expect((await world.messages(asked.id)).main?.state).toBe('posted')
     await world.replica()
     await world.move(asked, ended('succeeded'))
     await world.told()
     expect(control.calls('chat.postMessage')).toHaveLength(1)
+  })
+
+  test('an edit of an old one that arrives after the last one of the new one is mended', async ({
+    expect,
+  }) => {
+    const world = await startWorld()
+    const { control } = world.slack
+    const { sent, fetch } = calling('chat.update')
+    const first = await world.replica({ ttlSeconds: 20, timeoutMs: 10_000, fetch })
+    const asked = await world.request()
+    await control.until(() => control.messages(staging)[0]?.text.includes('requested'))
+    control.fault({ method: 'chat.update', delay: 1_200 })
+    const running = await world.move(asked, { phase: 'running', startedAt: Date.now() })
+    await sent
+    await first.replica.stop()
+    await world.replica({ times: { unclear: 2_000 } })
+    await world.move(running, ended('succeeded'))
+    const text = () => control.messages(staging)[0]?.text
+    await control.until(() => text()?.includes('succeeded'))
+    // The old one's words come last.
+    await control.until(() => text()?.includes('running'))
+    expect(await world.inOutbox()).toBe(1)
+    await world.told()
+    expect(text()).toContain('succeeded')
   })
 
   test('an old one that wakes up late writes nothing and posts nothing', async ({ expect }) => {
