@@ -8,6 +8,8 @@ import type { Environment } from '../environment.ts'
 import type { Entry } from '../kv.ts'
 import { type Action, demand, may } from '../policy.ts'
 import { decode } from '../records.ts'
+import { unknownName } from '../suggest.ts'
+import { appNames } from './apps.ts'
 import type { Deps } from './deps.ts'
 
 type Input = Pick<RequestInput, 'spec' | 'revision' | 'from' | 'source' | 'job'> & { readonly kind: string }
@@ -22,7 +24,12 @@ export async function onlyEnvironment(
   demand(caller, action, { app }, deps.people)
   const entry = spec ? null : await deps.kv.get(deps.keys.app(app))
   const known = spec ?? (entry ? decode(appSchema, entry).value : null)
-  const configured = Object.keys(known?.environments ?? {}).flatMap(name => deps.environments.get(name) ?? [])
+  if (!known)
+    throw new UserError(
+      'not_found',
+      `${unknownName('app', app, await appNames(deps))} To register it: gkube app apply -f app.yaml, or gkube deploy -f app.yaml.`,
+    )
+  const configured = Object.keys(known.environments).flatMap(name => deps.environments.get(name) ?? [])
   const allowed = configured.filter(environment => may(caller, action, { app, environment }))
   const [only, ...more] = allowed.length > 0 ? allowed : configured
   if (only && more.length === 0) return only
@@ -32,7 +39,7 @@ export async function onlyEnvironment(
     'bad_input',
     among.length > 0
       ? `${app} runs in several environments: name one of ${among.join(', ')}.`
-      : `Name an environment: ${known ? `${app} lists none, ` : ''}gkube knows ${all.join(', ') || 'none'}.`,
+      : `${app} lists no environment that gkube knows: name one of ${all.join(', ')}.`,
     { details: { environments: among } },
   )
 }
