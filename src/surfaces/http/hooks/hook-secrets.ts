@@ -1,6 +1,6 @@
 // Whose hook a request is: by the end of its address, a password, a Bearer token, or a signature over time and body.
 // Each secret is compared, hashed and in constant time, whichever was right: nothing is learned from how long it takes.
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import { createHash, createHmac, createSecretKey, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { HookScope } from '../../../core/builds/verbs.ts'
 
@@ -46,10 +46,14 @@ export type HookSecrets = {
 
 /** `equal` compares digests in constant time; a test looks at what it is given. */
 export function hookSecrets(hooks: readonly Hook[], equal = timingSafeEqual): HookSecrets {
-  // Both sides by a key that nobody knows: equal lengths, and no digest that could be prepared.
-  const key = randomBytes(32)
-  const digest = (text: string) => createHmac('sha256', key).update(text).digest()
-  const known = hooks.map(hook => ({ hook, digest: digest(hook.secret) }))
+  // Both sides after a salt that nobody knows: equal lengths, and no digest that could be prepared.
+  const salt = randomBytes(32)
+  const digest = (text: string) => createHash('sha256').update(salt).update(text).digest()
+  const known = hooks.map(hook => ({
+    hook,
+    digest: digest(hook.secret),
+    key: createSecretKey(hook.secret, 'utf8'),
+  }))
   return {
     bySecret: secret => {
       const given = digest(secret)
@@ -57,8 +61,8 @@ export function hookSecrets(hooks: readonly Hook[], equal = timingSafeEqual): Ho
     },
     bySignature: ({ timestamp, signature }, body) => {
       const given = digest(signature)
-      return pick(known, ({ hook }) => {
-        const mac = createHmac('sha256', hook.secret).update(`v1:${timestamp}:`).update(body).digest('hex')
+      return pick(known, ({ key }) => {
+        const mac = createHmac('sha256', key).update(`v1:${timestamp}:`).update(body).digest('hex')
         return equal(digest(`v1=${mac}`), given)
       })
     },
