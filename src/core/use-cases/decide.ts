@@ -51,7 +51,7 @@ export function decisions(deps: Deps): Pick<Core, 'cancel' | 'abort' | 'vote'> {
     async vote(caller, id, { decision, reason, hash }) {
       const first = await deployNamed(deps, id)
       const environment = environmentNamed(deps, first.value.environment)
-      return racing(deps, id, async stored => {
+      const attempt = async (stored: Stored<Deploy>) => {
         const refusal = voteRefusalFor(deps, caller, stored.value, { decision, hash })
         if (refusal) throw refusal
         if (environment.approvals.reason && decision === 'approve' && !reason.trim())
@@ -63,7 +63,8 @@ export function decisions(deps: Deps): Pick<Core, 'cancel' | 'abort' | 'vote'> {
         const at = deps.clock.now()
         const vote = { by, decision, reason, at, hash: stored.value.prepared?.hash ?? '' }
         return advance(deps, stored, { event: { kind: 'vote', vote }, by, detail: reason })
-      })
+      }
+      return racing(deps, id, attempt, first)
     },
   }
 }
@@ -125,15 +126,16 @@ export function voteRefusalFor(
   return voteRefusal({ deploy, by: caller.actor, ...vote, now: deps.clock.now(), others })
 }
 
-/** Tries again where someone else wrote first; an event that is not legal any more is a conflict in words. */
+/** Tries again where someone else wrote first (`first`: as it was just read); an event that is not legal any more is a conflict in words. */
 export async function racing<T>(
   deps: Deps,
   id: string,
   attempt: (stored: Stored<Deploy>) => Promise<T>,
+  first: Stored<Deploy> | null = null,
 ): Promise<T> {
   for (let races = 0; ; races++) {
     try {
-      return await attempt(await deployNamed(deps, id))
+      return await attempt((races === 0 && first) || (await deployNamed(deps, id)))
     } catch (error) {
       if (error instanceof IllegalEvent) throw new UserError('conflict', `Not now: ${error.message}.`)
       if (!(error instanceof LostRace)) throw error

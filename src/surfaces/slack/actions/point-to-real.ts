@@ -1,5 +1,4 @@
 // After a click on a message: whether it is a copy that does not change any more, and where the real one is (orphan.ts).
-import { setTimeout as wait } from 'node:timers/promises'
 import type { Call, SlackDeps } from '../deps.ts'
 import type { Click } from './click.ts'
 import { orphanAnswer } from './orphan.ts'
@@ -13,14 +12,14 @@ export async function pointToReal(
   { click, call, id }: { readonly click: Click; readonly call: Call; readonly id: string },
 ): Promise<void> {
   if (!click.message?.thread) return
-  const stop = new AbortController()
-  const limit = wait(pointWithinMs, null, { signal: stop.signal }).catch(() => null)
+  const { promise: late, resolve } = Promise.withResolvers<null>()
+  const timer = setTimeout(resolve, pointWithinMs, null)
   try {
-    const answer = orphanAnswer(click, await Promise.race([deps.posted(id), limit]))
+    const answer = orphanAnswer(click, await Promise.race([deps.posted(id), late]))
     if (answer) await call.tell(answer)
   } catch (error) {
     deps.log.warn({ err: error, id }, 'a click could not be compared with what was posted')
   } finally {
-    stop.abort()
+    clearTimeout(timer)
   }
 }

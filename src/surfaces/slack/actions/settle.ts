@@ -74,13 +74,14 @@ async function inTime<T>(
   work: Promise<T>,
   { ms, late }: { readonly ms: number; readonly late: () => Promise<void> },
 ): Promise<T> {
-  const stop = new AbortController()
-  const timer = wait(Math.max(0, ms), 'late' as const, { signal: stop.signal }).catch(() => 'done' as const)
+  const { promise: passed, resolve } = Promise.withResolvers<'late'>()
+  // Not of node:timers/promises: that it is ended early, as it mostly is, would be an error with its stack each time.
+  const timer = setTimeout(resolve, Math.max(0, ms), 'late')
   try {
-    const first = await Promise.race([work.then(() => 'done' as const), timer])
+    const first = await Promise.race([work.then(() => 'done' as const), passed])
     if (first === 'late') await late()
     return await work
   } finally {
-    stop.abort()
+    clearTimeout(timer)
   }
 }
