@@ -89,5 +89,8 @@ it('sends everything to one address, menus of messages too', () => {
 })
 
 it('is told when App Home is opened', () => {
-  expect(manifest.settings.event_subscriptions.bot_events).toEqual(['app_home_opened'])
+  expect(manifest.settings.event_subscriptions.bot_events).toEqual([
+    'app_home_opened',
+    'member_joined_channel',
+  ])
 })

@@ -11,7 +11,8 @@ import { createLeader } from './leader.ts'
 import type { Rendered, Renderer } from './messages.ts'
 import { notifierChecks } from './notifier/checks.ts'
 import { serveTerm } from './notifier/desk.ts'
-import { retryNow, stateOf } from './notifier/state.ts'
+import { retryRefused } from './notifier/refused.ts'
+import { stateOf } from './notifier/state.ts'
 import type { Replica } from './replica.ts'
 
 /** How soon it should be seen; answers to a person who waits in front of the screen are sooner than all of these. */
@@ -133,8 +134,8 @@ export type Notifier = {
   start(): void
   /** Ends what it does and hands over. Before the replica's own stop. */
   stop(): Promise<void>
-  /** A channel may take messages now that refused them: gkube was invited. */
-  retry(channel: string): void
+  /** A channel may take messages now that refused them: gkube was invited. On any replica. */
+  retry(channel: string): Promise<void>
   /** For metrics: what this replica has in hand; zeros while another one is elected. */
   state(): { readonly elected: boolean; readonly open: number; readonly behind: number }
   /** For doctor, on every replica: messages that no channel takes, and whether anybody is elected. */
@@ -168,14 +169,7 @@ export function createNotifier(deps: NotifierDeps): Notifier {
   return {
     start: leader.start,
     stop: leader.stop,
-    retry(channel) {
-      for (const item of shared.open?.items.values() ?? []) {
-        const { main, channels } = item.messages.value
-        if (main?.state !== 'refused' || !channels.includes(channel)) continue
-        retryNow(item)
-        shared.open?.kick(item)
-      }
-    },
+    retry: channel => retryRefused({ kv, keys }, channel),
     state: () => stateOf(shared.open, leader.elected()),
     checks: () => notifierChecks({ kv, keys }),
   }

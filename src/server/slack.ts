@@ -100,6 +100,7 @@ export function wireSlack({
       renderer,
       claim: slackClaims({ kv, keys, replica: replica.name }),
       names: appNames({ core: core(), now: clock.now }),
+      invited: notifier.retry,
       news: newsOf({ kv, keys }),
       posted: async id => (await read(kv, messagesSchema, keys.message(id)))?.value ?? null,
       bodyLimit: config.limits.bodyBytes,

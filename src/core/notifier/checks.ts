@@ -3,12 +3,9 @@ import { leaderSchema } from '../coordination.ts'
 import type { Check } from '../core.ts'
 import type { Keys } from '../keys.ts'
 import type { Kv } from '../kv.ts'
-import { messagesSchema } from '../messages.ts'
-import { decodeAll, read } from '../records.ts'
+import { read } from '../records.ts'
+import { refusedMessages } from './refused.ts'
 
-/** Looked at, at most. */
-const most = 500
-const batch = 100
 const named = 5
 
 export async function notifierChecks(deps: {
@@ -17,25 +14,15 @@ export async function notifierChecks(deps: {
 }): Promise<readonly Check[]> {
   const { kv, keys } = deps
   const leader = await read(kv, leaderSchema, keys.leader('notifier'))
-  const { entries } = await kv.list(keys.outbox, { keysOnly: true, limit: most })
-  const ids = entries.map(entry => entry.key.slice(keys.outbox.length))
-  const refused: string[] = []
-  const channels = new Set<string>()
-  let unreadable = 0
-  for (let at = 0; at < ids.length; at += batch) {
-    const found = await kv.getMany(ids.slice(at, at + batch).map(keys.message))
-    for (const { value } of decodeAll(messagesSchema, found.values(), () => void unreadable++)) {
-      if (value.main?.state !== 'refused') continue
-      refused.push(value.deploy)
-      for (const channel of value.channels) channels.add(channel)
-    }
-  }
+  const { refused, open, unreadable } = await refusedMessages({ kv, keys })
+  const ids = refused.map(({ messages }) => messages.deploy)
+  const channels = new Set(refused.flatMap(({ messages }) => messages.channels))
   return [
     leader
       ? check(
           'slack notifier',
           'ok',
-          `${leader.value.replica} sends the messages; ${ids.length} deploys and builds are not all told`,
+          `${leader.value.replica} sends the messages; ${open} deploys and builds are not all told`,
         )
       : check(
           'slack notifier',
@@ -48,7 +35,7 @@ export async function notifierChecks(deps: {
           check(
             'slack messages',
             'failed',
-            `${[...channels].join(', ')} did not take the messages of ${refused.length} deploys and builds (${refused.slice(0, named).join(', ')}${refused.length > named ? ', …' : ''})`,
+            `${[...channels].join(', ')} did not take the messages of ${refused.length} deploys and builds (${ids.slice(0, named).join(', ')}${refused.length > named ? ', …' : ''})`,
             'Invite gkube to the channel (/invite @gkube), or name another one as `channel` of the environment; it is tried again within the hour.',
           ),
         ]

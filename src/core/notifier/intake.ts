@@ -127,7 +127,12 @@ export async function followOutbox({ deps, term, items, watched, kick, round }: 
     const item = items.get(id)
     if (!item) takeSoon(id)
     // Its own first entry is as old as its record.
-    else if (newer(modRevision, item.messages.createRevision)) item.listed = modRevision
+    if (!item || !newer(modRevision, item.messages.createRevision)) return
+    item.listed = modRevision
+    if (item.messages.value.main?.state !== 'refused') return
+    // Somebody says that the channel may take it now.
+    memoryOf(item, mainSlot).retry = true
+    kick(item)
   }
 
   function safely(item: Item, entry: Entry): boolean {

@@ -1,6 +1,5 @@
 // What the notifier of this replica has in hand, for metrics.
 import type { Open } from './desk.ts'
-import { type Item, mainSlot, memoryOf } from './item.ts'
 
 /** `behind`: deploys and builds that ended, and not all of it is told. */
 export function stateOf(
@@ -10,9 +9,4 @@ export function stateOf(
   const items = [...(open?.items.values() ?? [])]
   const behind = items.filter(item => item.subject.standing().over).length
   return { elected, open: items.length, behind }
-}
-
-/** The pause after a refusal is over: the channel may take it now. */
-export function retryNow(item: Item): void {
-  memoryOf(item, mainSlot).retry = true
 }

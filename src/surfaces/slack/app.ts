@@ -11,6 +11,7 @@ import { createDelivery, type Delivery } from './deliver.ts'
 import type { SlackDeps } from './deps.ts'
 import { guardedBy } from './guarded.ts'
 import { registerHome } from './home-updates.ts'
+import { registerInvited } from './invited.ts'
 import { registerOptions } from './options.ts'
 import { eventsPath, slackReceiver } from './receiver.ts'
 import { slackSocket } from './socket.ts'
@@ -52,6 +53,7 @@ export function slackSurface(options: SlackOptions): SlackSurface {
   registerViews(bolt, deps)
   registerOptions(bolt, deps)
   registerBuilds(bolt, deps)
+  registerInvited(bolt, deps)
   const homes = registerHome(bolt, deps)
 
   const delivery = createDelivery({

@@ -40,6 +40,8 @@ export type SlackDeps = {
   readonly names: AppNames
   /** What was posted for a deploy: a click on a copy that was lost between posting and recording is told where the real one is. */
   readonly posted: (deploy: string) => Promise<Messages | null>
+  /** gkube is in a channel now: what that refused is tried again. */
+  readonly invited: (channel: string) => Promise<void>
   /** Changes of deploys, locks and freezes, for App Home: `newsOf({ kv, keys })` of core/news.ts. */
   readonly news: Subscribe
   /** Wraps a handler: it is tracked, its failure reaches the person and the log, repeats of one envelope run once. */

@@ -72,6 +72,7 @@ export async function surfaceWith(given: {
     renderer: slackRenderer({ links: { compare: null }, mention: slackMention, command: '/gkube' }),
     claim: async () => true,
     posted: async () => null,
+    invited: async () => undefined,
     names: { seenBy: async () => null },
     news: () => () => undefined,
     bodyLimit: 100_000,
@@ -85,8 +86,11 @@ export async function surfaceWith(given: {
   const { port } = server.address() as AddressInfo
 
   /** Sends it signed; the text of the ack and how long it took. */
-  async function send(fields: Record<string, string>): Promise<{ status: number; text: string; ms: number }> {
-    const body = new URLSearchParams(fields).toString()
+  async function send(fields: Record<string, string>) {
+    return signed(new URLSearchParams(fields).toString(), 'application/x-www-form-urlencoded')
+  }
+
+  async function signed(body: string, type: string): Promise<{ status: number; text: string; ms: number }> {
     const time = String(Math.floor(Date.now() / 1000))
     const mac = createHmac('sha256', 's3cret').update(`v0:${time}:${body}`).digest('hex')
     const begun = performance.now()
@@ -94,7 +98,7 @@ export async function surfaceWith(given: {
       method: 'POST',
       body,
       headers: {
-        'content-type': 'application/x-www-form-urlencoded',
+        'content-type': type,
         'x-slack-request-timestamp': time,
         'x-slack-signature': `v0=${mac}`,
       },
@@ -108,6 +112,11 @@ export async function surfaceWith(given: {
     log,
     drain,
     send,
+    event: (event: Record<string, unknown>) =>
+      signed(
+        JSON.stringify({ type: 'event_callback', team_id: 'T1', event_id: `Ev${++triggers}`, event }),
+        'application/json',
+      ),
     command: (text: string, over: Record<string, string> = {}) =>
       send({
         command: '/gkube',
