@@ -3,6 +3,7 @@
 import { Command } from 'commander'
 import { type Add, type Does, exampleText, type Load } from './tree.ts'
 import { access, here } from './tree-admin.ts'
+import { builds } from './tree-builds.ts'
 import { apps, deploys } from './tree-deploys.ts'
 import { decisions, workloads } from './tree-workloads.ts'
 
@@ -28,6 +29,7 @@ export function program(run: Run): Command {
   deploys(root, add, does)
   workloads(root, add, does)
   decisions(root, add, does)
+  builds(root, add, does)
   access(root, add, does)
   here(root, add, does)
   return root

@@ -14,6 +14,7 @@ import { type Body, parseInput, parseJson, parseYaml, readBody, readQuery } from
 import type { Route } from './route.ts'
 import { accessRoutes } from './routes-access.ts'
 import { appRoutes } from './routes-apps.ts'
+import { buildRoutes } from './routes-builds.ts'
 import { deployRoutes } from './routes-deploys.ts'
 import { workloadRoutes } from './routes-workloads.ts'
 import { shownPath } from './shown-path.ts'
@@ -33,7 +34,13 @@ export type ApiEnv = {
 }
 type Ask = Context<ApiEnv>
 
-export const routes: readonly Route[] = [...appRoutes, ...deployRoutes, ...workloadRoutes, ...accessRoutes]
+export const routes: readonly Route[] = [
+  ...appRoutes,
+  ...deployRoutes,
+  ...workloadRoutes,
+  ...buildRoutes,
+  ...accessRoutes,
+]
 
 export type ApiOptions = {
   readonly core: Core

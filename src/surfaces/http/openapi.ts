@@ -2,6 +2,7 @@
 // Schemas that several routes share become components; health and metrics, which are not in the table, are added.
 import { z } from 'zod'
 import { appSchema, appSpecSchema } from '../../core/app.ts'
+import { buildSchema, subscriptionSchema } from '../../core/builds/build.ts'
 import { lockSchema } from '../../core/core.ts'
 import { actorSchema, deploySchema, diagnosisSchema, progressSchema } from '../../core/deploy.ts'
 import { workloadSchema } from '../../core/workload.ts'
@@ -16,6 +17,8 @@ const shared: readonly (readonly [string, z.ZodType])[] = [
   ['Diagnosis', diagnosisSchema],
   ['Workload', workloadSchema],
   ['Lock', lockSchema],
+  ['Build', buildSchema],
+  ['Subscription', subscriptionSchema],
   ['Actor', actorSchema],
   ['Status', answers.status],
   ['Pod', answers.pod],

@@ -5,7 +5,7 @@ import { callerLimits } from '../../../src/surfaces/http/caller-limits.ts'
 import { openApi } from '../../../src/surfaces/http/openapi.ts'
 import { tokenGuard } from '../../../src/surfaces/http/token-guard.ts'
 import { served, until } from '../serve.ts'
-import { adoptionHash, memoryCore } from '../support.ts'
+import { adoptionHash, memoryCore, tokens } from '../support.ts'
 
 type Operation = {
   operationId: string
@@ -89,6 +89,14 @@ describe('answers are what the document says', async () => {
   await until(() => core.deploys.get(urgent)?.deploy.phase === 'awaiting_approval')
   const token = await ask('POST', '/v1/tokens', { body: { name: 'a', grants: [{ role: 'viewer' }] } })
   expect(token.status).toBe(201)
+  const built = async (result: string) => {
+    const body = { job: 'shop/web', parameters: { RESULT: result } }
+    const answer = await ask('POST', '/v1/builds', { body })
+    return ((await answer.json()) as { build: { id: string } }).build.id
+  }
+  const [asking, hanging] = [await built('INPUT'), await built('HANG')]
+  const admin = await core.authenticate(tokens.admin, 'api')
+  while ((await core.showBuild(admin, asking)).inputs.length === 0) await new Promise(setImmediate)
   const named = { app: 'web', environment: 'staging' }
 
   /** What to ask of each route, in an order that works. */
@@ -135,6 +143,17 @@ describe('answers are what the document says', async () => {
     run: { path: '/v1/workloads/staging/web/run', body: { command: ['ls'] } },
     exec: { path: '/v1/workloads/staging/web/exec', body: { command: ['ls'] } },
     abortDeploy: { path: `/v1/deploys/${waiting}/abort`, body: { reason: '' } },
+    build: { path: '/v1/builds', body: { job: 'shop/web' } },
+    builds: { path: '/v1/builds?job=shop%2Fweb' },
+    showBuild: { path: `/v1/builds/${asking}` },
+    buildLog: { path: `/v1/builds/${asking}/log?lines=2` },
+    answerInput: { path: `/v1/builds/${asking}/answer`, body: { input: 'Go', decision: 'proceed' } },
+    stopBuild: { path: `/v1/builds/${hanging}/stop` },
+    jobs: { path: '/v1/jobs?text=shop' },
+    job: { path: '/v1/job?job=shop%2Fweb' },
+    subscribe: { path: '/v1/subscriptions', body: { channel: 'C0DEV', app: 'web' } },
+    subscriptions: { path: '/v1/subscriptions' },
+    unsubscribe: { path: '/v1/subscriptions', body: { channel: 'C0DEV', app: 'web' } },
     cancelDeploy: { path: '', body: { reason: '' } },
     deleteApp: { path: '/v1/apps/web' },
   }
