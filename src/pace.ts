@@ -1,10 +1,12 @@
-// Requests go first: work that nobody waits in front of the screen for (preparing, tidying the queue, telling) asks for
-// a turn before it begins. While the event loop is behind, turns are held back; they are never refused, and nobody
-// waits for ever. Who asks: core/runner.ts, the notifier's reading (server/slack.ts). Never around a lease or a claim.
+// People go first: work that nobody waits for in front of the screen (preparing, tidying the queue, telling) asks for a
+// turn before it begins. While people ask and the event loop is behind, turns are held back; they are never refused,
+// and nobody waits for ever. Who asks: core/runner.ts, the notifier's reading (server/slack.ts). Never around a claim.
 
 export type Pace = {
   /** Resolves when the work may begin: at once while nothing is behind, else in order. Also when `signal` aborts. */
   turn(signal?: AbortSignal): Promise<void>
+  /** Somebody asks and waits for the answer. */
+  came(): void
   /** How many wait for a turn. */
   waiting(): number
 }
@@ -13,6 +15,8 @@ export type Pace = {
 const tickMs = 2
 /** The loop is behind when a timer comes this late; one that is not comes within one. */
 const lateMs = 3
+/** Nobody came for this long: a loop that is behind is so by this very work, or by others on the machine. */
+const quietMs = 250
 /** Whoever waited this long begins however busy it is: a third of what preparing may take in all. */
 const heldMs = 10_000
 
@@ -31,6 +35,7 @@ export function createPace({ now, after }: PaceTimers = systemTimers): Pace {
   const line = new Set<Waiting>()
   let ticking = false
   let last = Number.NEGATIVE_INFINITY
+  let cameAt = Number.NEGATIVE_INFINITY
 
   function begin(one: Waiting): void {
     line.delete(one)
@@ -43,13 +48,17 @@ export function createPace({ now, after }: PaceTimers = systemTimers): Pace {
     after(tickMs, () => {
       const [first] = line
       const at = now()
-      if (first && (at - due < lateMs || at - first.since > heldMs)) begin(first)
+      const behind = at - due >= lateMs && at - cameAt < quietMs
+      if (first && (!behind || at - first.since > heldMs)) begin(first)
       if (line.size > 0) tick()
       else ticking = false
     })
   }
 
   return {
+    came: () => {
+      cameAt = now()
+    },
     waiting: () => line.size,
     turn(signal) {
       if (line.size === 0 && now() - last >= tickMs) {

@@ -152,7 +152,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       clock,
       random,
       replica,
-      drain,
+      drain: {
+        track: (name, work) => {
+          pace.came()
+          return drain.track(name, work)
+        },
+      },
       log,
       core: () => core,
       turn: () => pace.turn(drain.closing),

@@ -1,4 +1,4 @@
-// Turns of work that nobody waits for: at once when nothing is behind, held back while it is, in order, never for ever.
+// Turns of work that nobody waits for: at once when nothing is behind, held back while it is and people ask, in order, never for ever.
 import { expect, it } from 'vitest'
 import { createPace } from '../src/pace.ts'
 
@@ -13,13 +13,14 @@ function world() {
     begun,
     ask: (name: string, signal?: AbortSignal) => pace.turn(signal).then(() => void begun.push(name)),
     /** Lets timers come for so long, each late by so much. */
-    async pass(ms: number, late = 0): Promise<void> {
+    async pass(ms: number, { late = 0, asked = false } = {}): Promise<void> {
       const end = now + ms
       for (;;) {
         const next = timers.toSorted((a, b) => a.at - b.at)[0]
         if (!next || next.at + late > end) break
         timers = timers.filter(timer => timer !== next)
         now = next.at + late
+        if (asked) pace.came()
         next.work()
         await settled()
       }
@@ -51,13 +52,16 @@ it('spreads what comes together, in order, and rests when all have begun', async
   expect(timers()).toBe(0)
 })
 
-it('holds them back while the loop is behind, and goes on when it is not', async () => {
+it.each([
+  { what: 'the loop is not behind any more', then: { asked: true } },
+  { what: 'nobody asks any more', then: { late: 8 } },
+])('holds them back while people ask and the loop is behind, until $what', async ({ then }) => {
   const { ask, begun, pass } = world()
   for (const name of ['a', 'b', 'c']) void ask(name)
   await settled()
-  await pass(2_000, 8)
+  await pass(2_000, { late: 8, asked: true })
   expect(begun).toEqual(['a'])
-  await pass(20)
+  await pass(300, then)
   expect(begun).toEqual(['a', 'b', 'c'])
 })
 
@@ -65,9 +69,9 @@ it('lets everybody begin after a while, however far it is behind', async () => {
   const { ask, begun, pass } = world()
   for (const name of ['a', 'b', 'c']) void ask(name)
   await settled()
-  await pass(9_000, 50)
+  await pass(9_000, { late: 50, asked: true })
   expect(begun).toEqual(['a'])
-  await pass(2_000, 50)
+  await pass(2_000, { late: 50, asked: true })
   expect(begun).toEqual(['a', 'b', 'c'])
 })
 
