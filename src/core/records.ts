@@ -29,8 +29,33 @@ export class UnreadableRecord extends UserError {
   }
 }
 
-/** Parses an entry; throws UnreadableRecord. */
+/** What was parsed last, by key: one change of the feed is read by the view, the notifier and whoever follows. */
+const parsedBefore = new Map<string, { schema: unknown; value: string; stored: Stored<unknown> }>()
+const mostParsed = 1_000
+const longestParsed = 16_384
+
+/** Parses an entry; throws UnreadableRecord. The same entry may give the same object again: nobody changes it. */
 export function decode<T>(schema: z.ZodType<T>, entry: Entry): Stored<T> {
+  const before = parsedBefore.get(entry.key)
+  // By its bytes, not by its revision: an etcd that was restored counts revisions again.
+  if (
+    before?.schema === schema &&
+    before.value === entry.value &&
+    before.stored.modRevision === entry.modRevision &&
+    before.stored.createRevision === entry.createRevision
+  )
+    // Made by this very schema.
+    return before.stored as Stored<T>
+  const stored = parse(schema, entry)
+  if (entry.value.length > longestParsed) return stored
+  parsedBefore.delete(entry.key)
+  parsedBefore.set(entry.key, { schema, value: entry.value, stored })
+  const oldest = parsedBefore.keys().next().value
+  if (parsedBefore.size > mostParsed && oldest !== undefined) parsedBefore.delete(oldest)
+  return stored
+}
+
+function parse<T>(schema: z.ZodType<T>, entry: Entry): Stored<T> {
   let json: unknown
   try {
     json = JSON.parse(entry.value)

@@ -85,7 +85,11 @@ export function createView(deps: {
     const known = seen.get(key)
     if (known && !newer(entry.modRevision, known)) return
     seen.set(key, entry.modRevision)
-    if (key.startsWith(keys.deploys)) keepDeploy(entry)
+    if (key.startsWith(keys.deploys))
+      keepDeploy(
+        entry,
+        parse(() => decode(deploySchema, entry)),
+      )
     else if (key.startsWith(keys.queues)) live.queue.set(key.slice(key.lastIndexOf('/') + 1), entry)
     else if (key.startsWith(keys.slotsAll)) live.slots.add(key)
     else if (key.startsWith(keys.actives)) set(live.active, key, () => decode(activeSchema, entry))
@@ -98,14 +102,13 @@ export function createView(deps: {
     else seen.delete(key)
   }
 
-  function keepDeploy(entry: Entry): void {
-    const stored = parse(() => decode(deploySchema, entry))
+  function keepDeploy({ key }: Pick<Entry, 'key'>, stored: Stored<Deploy> | null): void {
     // What cannot be read is not worked on: a newer gkube may have written it.
-    if (!stored) return void live.deploys.delete(rest(entry.key, keys.deploys))
+    if (!stored) return void live.deploys.delete(rest(key, keys.deploys))
     if (isTerminal(stored.value.phase)) {
       live.deploys.delete(stored.value.id)
       // Kept in `seen` only while it could come again out of order: the feed never repeats, so it can go.
-      seen.delete(entry.key)
+      seen.delete(key)
     } else live.deploys.set(stored.value.id, stored)
   }
 
@@ -173,7 +176,12 @@ export function createView(deps: {
   return {
     live,
     start: restart,
-    learn: stored => keep({ key: stored.key, value: JSON.stringify(stored.value), ...revisions(stored) }),
+    learn(stored) {
+      const known = seen.get(stored.key)
+      if (known && !newer(stored.modRevision, known)) return
+      seen.set(stored.key, stored.modRevision)
+      keepDeploy(stored, stored)
+    },
     stop() {
       stopped = true
       stop.abort()
@@ -181,8 +189,3 @@ export function createView(deps: {
     },
   }
 }
-
-const revisions = (stored: { modRevision: string; createRevision: string }) => ({
-  modRevision: stored.modRevision,
-  createRevision: stored.createRevision,
-})

@@ -37,6 +37,19 @@ describe('an entry', () => {
     const again = put('/k/a', { schema: 1, name: 'web' })
     expect(again).not.toEqual(write)
   })
+  it('is parsed once for all who read it, and again where anything of it is another', () => {
+    const read = (changed: Partial<Entry> = {}, by: z.ZodType<{ name: string }> = schema) =>
+      decode(by, { ...entry('{"schema":1,"name":"web"}', '/k/again'), ...changed })
+    const first = read()
+    expect(read()).toBe(first)
+    expect(read({ modRevision: '10' })).toMatchObject({ modRevision: '10' })
+    expect(read({ createRevision: '8' })).toMatchObject({ createRevision: '8', modRevision: '9' })
+    // A restored etcd counts its revisions again.
+    expect(read({ value: '{"schema":1,"name":"api"}' }).value.name).toBe('api')
+    const named = z.object({ schema: z.literal(1), name: z.string().transform(name => `${name}!`) })
+    expect(read({}, named).value.name).toBe('web!')
+    expect(read().value.name).toBe('web')
+  })
   const bad: [string, string, RegExp][] = [
     ['is not JSON', '{"schema":1', /\/k\/a cannot be read .*not JSON/],
     ['is empty', '', /not JSON/],
