@@ -1,8 +1,11 @@
 // What the pickers of the deploy dialog know is cut for each caller: nothing is handed from one to another.
 import { describe, expect, it } from 'vitest'
+import type { Build } from '../../../src/core/builds/build.ts'
+import { blankBuild } from '../../../src/core/builds/records.ts'
 import type { Caller, Core } from '../../../src/core/core.ts'
 import { environmentSchema } from '../../../src/core/environment.ts'
 import { may } from '../../../src/core/policy.ts'
+import { UserError } from '../../../src/errors.ts'
 import { optionIds } from '../../../src/surfaces/slack/action-ids.ts'
 import { choicesOf } from '../../../src/surfaces/slack/actions/revisions.ts'
 import { deploy, now } from './messages/sample.ts'
@@ -20,6 +23,9 @@ describe('revisions', () => {
   // As the core cuts it.
   const core = {
     listApps: async () => [],
+    builds: async () => {
+      throw new UserError('unavailable', 'No Jenkins is configured.')
+    },
     history: async (caller: Caller) =>
       [deploy({ environment: 'production', revision: '9.9.9' }), deploy({ environment: 'staging' })].filter(
         one => may(caller, 'view', { environment: one.environment === 'staging' ? staging : production }),
@@ -32,6 +38,45 @@ describe('revisions', () => {
     expect(await seen(viewer(['*']))).toEqual(['9.9.9', '1.4.2'])
     expect(await seen(viewer(['staging']))).toEqual(['1.4.2'])
     expect(await seen(viewer(['*']))).toEqual(['9.9.9', '1.4.2'])
+  })
+})
+
+describe('builds', () => {
+  const build = (number: number, more: Partial<Build> = {}): Build => ({
+    ...blankBuild({ id: `b${number}`, now, job: 'shop/web', apps: ['web'] }),
+    number,
+    phase: 'finished',
+    result: 'SUCCESS',
+    branch: 'main',
+    commit: `3fa9c1${number}`,
+    startedBy: { name: 'ana', slack: null },
+    endedAt: now - 300_000,
+    ...more,
+  })
+  const offer = { app: 'web', environment: 'production', revision: '1.5.0', loud: false }
+  const found = async (builds: readonly Build[], app: object = {}) => {
+    const core = {
+      listApps: async () => [{ app: { app: 'web', environments: {}, ...app }, workloads: [] }],
+      history: async () => [deploy({ revision: '1.4.2', phase: 'succeeded', endedAt: now - 60_000 })],
+      builds: async () => builds,
+    } as unknown as Core
+    return (await choicesOf({ core, clock: { now: () => now } }, viewer(['*']), 'web')).revisions
+  }
+  it('that passed are offered by the revision that they are deployed as, before what was deployed earlier', async () => {
+    expect(await found([build(215, { offers: [offer] }), build(214)])).toEqual([
+      { revision: '1.5.0', runsIn: [], about: 'build 215, main, ana, 5 min ago' },
+      { revision: '3fa9c1214', runsIn: [], about: 'build 214, main, ana, 5 min ago' },
+      { revision: '1.4.2', runsIn: [], about: 'succeeded in production 1 min ago' },
+    ])
+    const numbers = await found([build(214)], { revisionFrom: 'BUILD_NUMBER' })
+    expect(numbers.map(one => one.revision)).toEqual(['214', '1.4.2'])
+  })
+  it.each([
+    ['failed', build(1, { result: 'FAILURE' })],
+    ['runs', build(1, { phase: 'running', result: null })],
+    ['has no commit', build(1, { commit: null })],
+  ])('not one that %s', async (_, one) => {
+    expect((await found([one])).map(choice => choice.revision)).toEqual(['1.4.2'])
   })
 })
 

@@ -1,10 +1,14 @@
-// What of an app a person may want to deploy: revisions that run somewhere, then what was deployed before, the newest
-// first, and where it may run at all. Builds of Jenkins come in here too once they are known. Kept for some seconds: a select asks at each letter.
+// What of an app a person may want to deploy: revisions that run somewhere, then builds of Jenkins that passed, then what
+// was deployed before, the newest first; and where it may run at all. Kept for some seconds: a select asks at each letter.
+import type { App } from '../../../core/app.ts'
+import type { Build } from '../../../core/builds/build.ts'
+import { buildBy } from '../../../core/builds/words.ts'
 import type { Caller, Core } from '../../../core/core.ts'
 import type { Deploy } from '../../../core/deploy.ts'
 import { canonical } from '../../../core/hash.ts'
 import { demand } from '../../../core/policy.ts'
 import { ago, phaseText } from '../../../core/words.ts'
+import { UserError } from '../../../errors.ts'
 import type { SlackDeps } from '../deps.ts'
 
 export type Found = {
@@ -57,9 +61,10 @@ async function read(
   caller: Caller,
   { app, now }: { app: string; now: number },
 ): Promise<Choices> {
-  const [apps, deploys] = await Promise.all([
+  const [apps, deploys, builds] = await Promise.all([
     core.listApps(caller),
     core.history(caller, { app, limit: past }),
+    core.builds(caller, { app, limit: past }).catch(noneKnown),
   ])
   const registered = apps.find(one => one.app.app === app)
   const runs = new Map<string, string[]>()
@@ -68,6 +73,11 @@ async function read(
   const found = new Map<string, Found>()
   for (const [revision, runsIn] of runs)
     found.set(revision, { revision, runsIn, about: `runs in ${runsIn.join(', ')}` })
+  for (const build of builds) {
+    const revision = revisionOf(build, app, registered?.app)
+    if (revision && !found.has(revision))
+      found.set(revision, { revision, runsIn: [], about: builtOf(build, now) })
+  }
   for (const deploy of deploys)
     if (deploy.revision && !found.has(deploy.revision) && shipping.includes(deploy.kind))
       found.set(deploy.revision, { revision: deploy.revision, runsIn: [], about: aboutOf(deploy, now) })
@@ -75,7 +85,32 @@ async function read(
   return { revisions: [...found.values()], environments }
 }
 
+/** Without a Jenkins there are none. */
+function noneKnown(error: unknown): readonly Build[] {
+  if (error instanceof UserError) return []
+  throw error
+}
+
 const shipping: readonly Deploy['kind'][] = ['deploy', 'redeploy', 'rollback', 'adopt']
 
 const aboutOf = ({ phase, environment, endedAt, requestedAt }: Deploy, now: number): string =>
   `${phaseText(phase)} in ${environment} ${ago(endedAt ?? requestedAt, now)}`
+
+/** What a build that passed is deployed as, as its offers and deploys have it, else as the app takes it; null: not known. */
+function revisionOf(build: Build, name: string, app: App | undefined): string | null {
+  if (build.phase !== 'finished' || build.result !== 'SUCCESS') return null
+  const known = [...build.offers, ...build.deploys].find(one => one.app === name)?.revision
+  if (known !== undefined) return known
+  return app?.revisionFrom === 'BUILD_NUMBER' ? (build.number?.toString() ?? null) : build.commit
+}
+
+/** `build 214, main, ana, 5 min ago`. */
+const builtOf = (build: Build, now: number): string =>
+  [
+    `build ${build.number ?? '?'}`,
+    build.branch,
+    buildBy(build) || build.changes[0]?.author,
+    ago(build.endedAt ?? build.seenAt, now),
+  ]
+    .filter(Boolean)
+    .join(', ')
