@@ -53,15 +53,15 @@ it('spreads what comes together, in order, and rests when all have begun', async
 })
 
 it.each([
-  { what: 'the loop is not behind any more', then: { asked: true } },
-  { what: 'nobody asks any more', then: { late: 8 } },
-])('holds them back while people ask and the loop is behind, until $what', async ({ then }) => {
+  { what: 'the loop is not behind any more', next: { asked: true } },
+  { what: 'nobody asks any more', next: { late: 8 } },
+])('holds them back while people ask and the loop is behind, until $what', async ({ next }) => {
   const { ask, begun, pass } = world()
   for (const name of ['a', 'b', 'c']) void ask(name)
   await settled()
   await pass(2_000, { late: 8, asked: true })
   expect(begun).toEqual(['a'])
-  await pass(300, then)
+  await pass(300, next)
   expect(begun).toEqual(['a', 'b', 'c'])
 })
 
