@@ -59,9 +59,9 @@ export function buildSubject({ drawing, keys, messages, found }: Making): Subjec
     },
     tells: () => isWorthTelling(build(), events()),
     channels: () => [],
-    main(now) {
+    main(now, inThread) {
       const { main } = drawing.renderer.build
-      return drawnOf(main(factsOf(now)), main(factsOf(build().startedAt ?? 0)))
+      return drawnOf(main(factsOf(now, inThread)), main(factsOf(build().startedAt ?? 0, inThread)))
     },
     entries: ({ inThread }, now) =>
       drawing.renderer.build.thread(factsOf(now, inThread)).map(entry => ({ ...entry, room: null })),

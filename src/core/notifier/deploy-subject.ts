@@ -77,8 +77,10 @@ export function deploySubject({ drawing, keys, messages, found }: Making): Subje
       const channel = environment()?.channel
       return channel ? [channel] : []
     },
-    main: now =>
-      drawnOf(drawing.renderer.main(factsOf(now)), drawing.renderer.main(factsOf(deploy().requestedAt))),
+    main(now, inThread) {
+      const { main } = drawing.renderer
+      return drawnOf(main(factsOf(now, inThread)), main(factsOf(deploy().requestedAt, inThread)))
+    },
     entries,
     // It never changes once it has ended.
     unchanged: () => [],

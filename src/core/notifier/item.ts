@@ -119,6 +119,10 @@ export const newItem = (id: string, facts: Pick<Item, 'subject' | 'messages' | '
   }
 }
 
+/** A message that is a reply is drawn as one. */
+export const drawMain = (item: Item, { main }: Messages, now: number): Drawn =>
+  item.subject.main(now, main?.root !== undefined)
+
 export const drawDirect = (item: Item, key: string, now: number): Drawn | null =>
   item.subject.direct(now, { reminder: isReminder(key) })
 
@@ -154,7 +158,7 @@ export function isTold(
   if (!directs) return false
   if (!main) return (!item.subject.tells() && !wanted) || hasNoPlace(item, messages)
   if (main.state === 'posted') {
-    if (main.shown !== item.subject.main(now).shown) return false
+    if (main.shown !== drawMain(item, messages, now).shown) return false
     return entriesOf(item, messages, main, now).every(
       entry => threadSlots(messages, entry).every(settled) && !isStale(messages, entry),
     )

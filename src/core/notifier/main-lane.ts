@@ -1,6 +1,6 @@
 // What is next for the one message of a deploy or build: posted where it belongs (place.ts), kept up, posted again where
 // somebody deleted it. posting.ts has the protocol, thread-lane.ts what stands below it.
-import { channelsOf, type Item, mainSlot, memoryOf, type Next } from './item.ts'
+import { channelsOf, drawMain, type Item, mainSlot, memoryOf, type Next } from './item.ts'
 import { type Place, placeAgain, placeOf } from './place.ts'
 import { type Desk, postOnce, update } from './posting.ts'
 import { resolve } from './resolving.ts'
@@ -76,7 +76,7 @@ async function keepUp(desk: Desk, item: Item): Promise<Next> {
   const { main } = item.messages.value
   if (!main) return null
   const now = desk.deps.clock.now()
-  const drawn = item.subject.main(now)
+  const drawn = drawMain(item, item.messages.value, now)
   const memory = memoryOf(item, mainSlot)
   const { phase, over, hurry } = item.subject.standing()
   const changed = main.shown !== drawn.shown
@@ -99,7 +99,7 @@ async function keepUp(desk: Desk, item: Item): Promise<Next> {
 
 function drawNow(desk: Desk, item: Item): Drawn {
   memoryOf(item, mainSlot).phase = item.subject.standing().phase
-  return item.subject.main(desk.deps.clock.now())
+  return drawMain(item, item.messages.value, desk.deps.clock.now())
 }
 
 const refreshMs = (desk: Desk, item: Item): number =>

@@ -1,6 +1,15 @@
 // A notifier that lost its lease may have an edit on its way that arrives after its successor's last one: the message would
 // say for ever what was true before. What was edited last in that time is edited once more when that is surely over.
-import { drawDirect, entriesOf, type Item, type LaneName, mainSlot, type Next, type Slot } from './item.ts'
+import {
+  drawDirect,
+  drawMain,
+  entriesOf,
+  type Item,
+  type LaneName,
+  mainSlot,
+  type Next,
+  type Slot,
+} from './item.ts'
 import { type Desk, update } from './posting.ts'
 import { type Drawn, drawnEntry } from './subject.ts'
 
@@ -24,7 +33,7 @@ function slotOf(name: string): Slot {
 
 function drawnAt(desk: Desk, item: Item, { part, key }: Slot): Drawn | null {
   const now = desk.deps.clock.now()
-  if (part === 'main') return item.subject.main(now)
+  if (part === 'main') return drawMain(item, item.messages.value, now)
   if (part === 'direct') return drawDirect(item, key, now)
   const { main } = item.messages.value
   const entry = main && entriesOf(item, item.messages.value, main, now).find(one => one.key === key)

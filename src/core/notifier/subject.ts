@@ -44,7 +44,7 @@ export type Subject = {
   tells(): boolean
   /** Channels as configured now, after those of the record. */
   channels(): readonly string[]
-  main(now: number): Drawn
+  main(now: number, inThread: boolean): Drawn
   /** What the thread holds by now. */
   entries(main: Main, now: number): readonly Entry[]
   /** What must not have changed for it to be told for good. */

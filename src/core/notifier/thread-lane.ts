@@ -3,6 +3,7 @@
 import type { Post } from '../messages.ts'
 import type { Urgency } from '../notifier.ts'
 import {
+  drawMain,
   entriesOf,
   type Item,
   isStale,
@@ -23,7 +24,7 @@ export async function threadStep(desk: Desk, item: Item): Promise<Next> {
   const { main } = messages
   if (main?.state !== 'posted' || main.ts === null) return null
   const now = desk.deps.clock.now()
-  const kept = main.shown === item.subject.main(now).shown
+  const kept = main.shown === drawMain(item, messages, now).shown
   // The message itself says it first; the lane is kicked when it does.
   if (item.subject.standing().ended && !kept) return null
   const entries = entriesOf(item, messages, main, now)

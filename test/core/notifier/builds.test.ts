@@ -244,6 +244,10 @@ describe('a deploy of a build', { concurrent: true }, () => {
     expect(JSON.stringify(loud.blocks)).toMatch(
       /\*web\*.*staging.*waiting for 1 of 1 approval.*Approve.*Deny…/,
     )
+    // Once is enough: its own message does not have them, too.
+    const own = thread(ts).find(one => one.subtype === undefined && one.text.startsWith('web 1.4.2'))
+    expect(JSON.stringify(own?.blocks)).toContain('Cancel')
+    expect(JSON.stringify(own?.blocks)).not.toContain('Approve')
     const vote = { by: { ...ana, name: 'ben' }, decision: 'approve' as const, reason: '', at: 1, hash: 'a' }
     const given = await world.move(asks, { phase: 'running', approval: { ...approval, votes: [vote] } })
     await control.until(() => thread(ts).some(one => one.ts === loud.ts && one.text.includes('approved')))

@@ -8,6 +8,7 @@ import { button, confirmation } from '../blocks/elements.ts'
 import { cut } from '../blocks/mrkdwn.ts'
 import { openOffers, placeWords } from './build-lines.ts'
 import { plainBuild } from './build-words.ts'
+import { shortRevision } from './names.ts'
 
 export type Environments = (name: string) => Environment | undefined
 
@@ -64,7 +65,7 @@ export function offerButton(
       ? {
           confirm: confirmation({
             title: `Deploy to ${environment}?`,
-            text: `Deploy ${app} ${cut(revision, 40)} of ${cut(plainBuild(build), 60)} to ${cut(environment + where, 130)}?`,
+            text: `Deploy ${app} ${cut(shortRevision(revision), 40)} of ${cut(plainBuild(build), 60)} to ${cut(environment + where, 130)}?`,
             yes: 'Deploy',
             danger: true,
           }),

@@ -88,13 +88,17 @@ export function placeWords(
   return apps.size > 1 ? `${app} in ${environment}` : environment
 }
 
+/** The newest one of each place. */
+export const newestDeploys = ({ deploys }: Pick<Build, 'deploys'>): Build['deploys'] => [
+  ...new Map(deploys.map(one => [`${one.environment}/${one.app}`, one] as const)).values(),
+]
+
 /** What became of it in each place, newest deploy of each; and what waits for somebody to say so. */
 export function deployLines(build: Build): Mrkdwn {
-  const newest = new Map(build.deploys.map(one => [`${one.environment}/${one.app}`, one] as const))
   const alone = build.told.length <= 1
   return joined(
     [
-      ...[...newest.values()].map(one => {
+      ...newestDeploys(build).map(one => {
         const thread = alone && !isTerminal(one.phase) ? ' ↓ in the thread' : ''
         return md`${placeWords(build, one)}: ${deployed(one.phase, revisionOf(one.revision))}${thread}`
       }),
@@ -120,7 +124,8 @@ export const openOffers = ({ phase, result, offers, deploys }: Build): Build['of
           ),
       )
 
-function deployed(phase: Phase, what: Mrkdwn): Mrkdwn {
+/** What became of a revision: `1.4.2 is live`. */
+export function deployed(phase: Phase, what: Mrkdwn): Mrkdwn {
   switch (phase) {
     case 'requested':
     case 'preparing':

@@ -2,7 +2,7 @@
 // person may deploy it. What is worth waking up for is shown in the channel too, unless the message itself was posted
 // there at that moment. Entries that ask are edited when they are answered. Pure.
 import { type Build, isOver, type PendingInput } from '../../../core/builds/build.ts'
-import type { Actor } from '../../../core/deploy.ts'
+import { type Actor, isTerminal } from '../../../core/deploy.ts'
 import { sha256 } from '../../../core/hash.ts'
 import type { BuildMessageFacts, ThreadEntry } from '../../../core/messages.ts'
 import { redactText } from '../../../core/redact.ts'
@@ -10,7 +10,7 @@ import { actions, type Block, section } from '../blocks/elements.ts'
 import { fitted } from '../blocks/fit.ts'
 import { cut, joined, link, type Mrkdwn, md, nothing, prose } from '../blocks/mrkdwn.ts'
 import { type Environments, inputButtons, offerButton } from './build-buttons.ts'
-import { failedTests, openOffers, placeWords, tellingLine } from './build-lines.ts'
+import { deployed, failedTests, newestDeploys, openOffers, placeWords, tellingLine } from './build-lines.ts'
 import {
   askerOf,
   authorsLine,
@@ -20,7 +20,7 @@ import {
   plainBuild,
   testWords,
 } from './build-words.ts'
-import { clockTime, nameOf, revisionOf } from './names.ts'
+import { clockTime, nameOf, revisionOf, shortRevision } from './names.ts'
 import { entry, line } from './thread-entry.ts'
 
 type Options = {
@@ -103,7 +103,8 @@ function failure(facts: BuildMessageFacts, { mention }: Options): ThreadEntry[] 
     const words = joined([md`The end of its console:`, telling])
     return [entry('console', line(`The end of the console of ${plainBuild(build)}`, words), { files })]
   }
-  const by = joined([askerOf(build, mention), authorsLine(build, 'loud')], ', ')
+  const asker = askerOf(build, mention)
+  const by = joined([asker, authorsLine(build, 'loud', asker)], ', ')
   const { headline, text } = buildHeadline({ build, now }, { by, tests: testWords(build) })
   const words = joined([headline, failedTests(build, failedTestsShown), telling], '\n')
   return [entry('failed', line(text, words), { broadcast: true, files })]
@@ -128,28 +129,33 @@ function backToNormal(facts: BuildMessageFacts): ThreadEntry[] {
   return [entry('back-to-normal', line(text, headline), { broadcast: true })]
 }
 
-/** `production can have 1.4.2: [Deploy to production]`; without its button once somebody took it. */
+/** `production can have 1.4.2 [Deploy to production]`; what became of it in its place once somebody took it. */
 function loudOffers(facts: BuildMessageFacts, { environments }: Options): ThreadEntry[] {
   const { build } = facts
-  if (isFresh(facts)) return []
-  const open = new Set(openOffers(build))
-  return build.offers
-    .filter(offer => offer.loud)
-    .map(offer => {
-      const place = placeWords(build, offer)
-      const isOpen = open.has(offer)
-      const words = md`*${place}* ${isOpen ? 'can have' : 'was offered'} ${revisionOf(offer.revision)} of ${linkedBuild(build)}${isOpen ? '' : '.'}`
-      const text = `${place} can have ${offer.revision} of ${plainBuild(build)}`
-      const blocks: Block[] = [
-        section(words),
-        ...(isOpen ? actions([offerButton(build, offer, environments)]) : []),
-      ]
-      return entry(`offer-${offer.environment}-${offer.app}`, fitted(text, blocks), {
-        broadcast: isOpen,
-        edit: isOpen ? 'too' : 'only',
-      })
+  const open = isFresh(facts) ? [] : openOffers(build).filter(offer => offer.loud)
+  const offered = open.map(offer => {
+    const place = placeWords(build, offer)
+    const words = md`*${place}* can have ${revisionOf(offer.revision)} of ${linkedBuild(build)}`
+    const text = `${place} can have ${shortRevision(offer.revision)} of ${plainBuild(build)}`
+    const blocks = [section(words), ...actions([offerButton(build, offer, environments)])]
+    return entry(offerKey(offer), fitted(text, blocks), { broadcast: true, edit: 'too' })
+  })
+  const taken = newestDeploys(build)
+    .filter(one => !open.some(offer => offerKey(offer) === offerKey(one)))
+    .map(one => {
+      const place = placeWords(build, one)
+      const became = isTerminal(one.phase)
+        ? deployed(one.phase, revisionOf(one.revision))
+        : md`${revisionOf(one.revision)} is being deployed`
+      const words = md`*${place}*: ${became}, of ${linkedBuild(build)}`
+      const text = `${place}: ${shortRevision(one.revision)} of ${plainBuild(build)} was asked for`
+      return entry(offerKey(one), line(text, words), { edit: 'only' })
     })
+  return [...offered, ...taken]
 }
+
+const offerKey = ({ environment, app }: { readonly environment: string; readonly app: string }): string =>
+  `offer-${environment}_${app}`
 
 /** Who asked for it does not look again: they are told. */
 function notStarted({ build, now }: BuildMessageFacts, { mention }: Options): ThreadEntry[] {

@@ -149,9 +149,11 @@ const authorsOf = ({ changes }: Pick<Build, 'changes'>): readonly Author[] => [
 
 const mostNames = { calm: 1, loud: 4 }
 
-/** `ana +2`: whose changes; on a failure the first ones are mentioned where they are known in Slack. */
-export function authorsLine(build: Build, how: keyof typeof mostNames): Mrkdwn {
-  const authors = authorsOf(build)
+/** `ana +2`: whose changes; on a failure the first ones are mentioned where they are known in Slack, but `besides`. */
+export function authorsLine(build: Build, how: keyof typeof mostNames, besides: Mrkdwn = nothing): Mrkdwn {
+  const authors = authorsOf(build).filter(
+    ({ slack }) => slack === null || pinged(slack)?.mrkdwn !== besides.mrkdwn,
+  )
   const shown = authors.slice(0, mostNames[how])
   const more = authors.length - shown.length
   const names = shown.map(

@@ -8,6 +8,7 @@ import { titleOf } from '../../../core/words.ts'
 import { actionIds } from '../action-ids.ts'
 import { button, confirmation } from '../blocks/elements.ts'
 import { cut } from '../blocks/mrkdwn.ts'
+import { shortRevision } from './names.ts'
 import { heldBy } from './state.ts'
 
 /** An environment that is not configured any more is treated with the same care. */
@@ -17,9 +18,10 @@ const isProtected = (environment: Environment | null): boolean => environment?.p
 const placeOf = ({ environment, prepared }: Deploy): string =>
   prepared ? `${environment} (cluster ${prepared.cluster}, namespace ${prepared.namespace})` : environment
 
-const short = (revision: string): string => cut(revision, 40)
+const short = (revision: string): string => cut(shortRevision(revision), 40)
 
-type Facts = Pick<MessageFacts, 'deploy' | 'environment'> & Partial<Pick<MessageFacts, 'waiting'>>
+type Facts = Pick<MessageFacts, 'deploy' | 'environment'> &
+  Partial<Pick<MessageFacts, 'waiting' | 'inThread'>>
 
 /** For the message of a deploy, in the order of use. */
 export function buttonsOf(facts: Facts): Button[] {
@@ -29,7 +31,8 @@ export function buttonsOf(facts: Facts): Button[] {
     case 'preparing':
       return [cancel(deploy, 'Cancel')]
     case 'awaiting_approval':
-      return [...approvalButtons(facts), cancel(deploy, 'Cancel')]
+      // In a thread of others it is asked in an entry that the channel sees, too: those buttons are enough.
+      return [...(facts.inThread ? [] : approvalButtons(facts)), cancel(deploy, 'Cancel')]
     case 'ready': {
       const held = heldBy({ deploy, waiting: facts.waiting ?? null })
       return [

@@ -26,8 +26,12 @@ export function namesOf(actors: readonly Pick<Actor, 'id' | 'name'>[]): Mrkdwn {
   return more > 0 ? md`${all} and ${more} more` : all
 }
 
+/** A commit by its first ten characters, as people know it; others as they are. */
+export const shortRevision = (revision: string): string =>
+  /^[0-9a-f]{40,64}$/.test(revision) ? revision.slice(0, 10) : revision
+
 /** A revision in code letters; a long one is cut where it stands beside others. */
-export const revisionOf = (revision: string): Mrkdwn => code(revision, 60)
+export const revisionOf = (revision: string): Mrkdwn => code(shortRevision(revision), 60)
 
 /** A moment to come: `14:30 UTC`, with its day where that is another one. Never "in 5 min": messages grow old. */
 export function clockTime(at: number, now: number): string {

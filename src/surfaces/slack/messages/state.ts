@@ -5,7 +5,7 @@ import type { MessageFacts } from '../../../core/messages.ts'
 import { took } from '../../../core/words.ts'
 import { joined, type Mrkdwn, md, nothing, oneLine } from '../blocks/mrkdwn.ts'
 import { slackCommands } from '../blocks/slack-commands.ts'
-import { revisionOf } from './names.ts'
+import { revisionOf, shortRevision } from './names.ts'
 
 /** What the state looks like. Only these: emoji mark state and nothing else. */
 const emoji = {
@@ -48,7 +48,7 @@ export function titled(deploy: Deploy): Mrkdwn {
 /** The same in plain words, without what ran before: `web 1.4.2`. */
 export function plainTitle({ app, kind, revision, params }: Deploy): string {
   if (kind === 'scale') return `${app} scale to ${params.replicas ?? '?'}`
-  return [app, kind === 'deploy' ? '' : kind, revision].filter(Boolean).join(' ')
+  return [app, kind === 'deploy' ? '' : kind, shortRevision(revision)].filter(Boolean).join(' ')
 }
 
 /** What a person holds it by, as the core's words begin; null: nothing, or its turn in line. */
@@ -204,7 +204,7 @@ export const readyOf = ({ progress }: Pick<MessageFacts, 'progress'>): Mrkdwn =>
   progress && progress.wanted > 0 ? md`${progress.ready}/${progress.wanted} ready` : nothing
 
 const to = ({ rollback }: Deploy): Mrkdwn => (rollback ? md` to ${revisionOf(rollback.revision)}` : nothing)
-const backTo = ({ rollback }: Deploy): string => (rollback ? ` to ${rollback.revision}` : '')
+const backTo = ({ rollback }: Deploy): string => (rollback ? ` to ${shortRevision(rollback.revision)}` : '')
 
 /** How long it ran; what waits for people does not count. */
 export const elapsed = ({ deploy, now }: Pick<MessageFacts, 'deploy' | 'now'>): number =>

@@ -10,7 +10,7 @@ import { fitted } from '../blocks/fit.ts'
 import { codeBlock, joined, type Mrkdwn, md, prose } from '../blocks/mrkdwn.ts'
 import { slackCommands } from '../blocks/slack-commands.ts'
 import { type Options, overrideLine } from './lines.ts'
-import { nameOf, revisionOf } from './names.ts'
+import { nameOf, revisionOf, shortRevision } from './names.ts'
 import { requestEntries } from './request-entry.ts'
 import { heldBy, stateOf } from './state.ts'
 import { entry, line } from './thread-entry.ts'
@@ -87,7 +87,7 @@ function votes(deploy: Deploy, who: Mrkdwn): ThreadEntry[] {
 function override({ deploy }: MessageFacts): ThreadEntry[] {
   const { overridden } = deploy
   if (!overridden) return []
-  const what = `${deploy.app} ${deploy.revision} → ${deploy.environment}`
+  const what = `${deploy.app} ${shortRevision(deploy.revision)} → ${deploy.environment}`
   const text = `OVERRIDDEN by ${overridden.by.name}: ${what}: ${overridden.reason}`
   const words = joined(
     [overrideLine(deploy), md`*${deploy.app}* ${revisionOf(deploy.revision)} → *${deploy.environment}*`],
@@ -192,7 +192,10 @@ function goingBack({ deploy }: MessageFacts): ThreadEntry[] {
   return [
     entry(
       'rolling-back',
-      line(`Rolling back to ${rollback.revision}`, md`Rolling back to ${revisionOf(rollback.revision)}.`),
+      line(
+        `Rolling back to ${shortRevision(rollback.revision)}`,
+        md`Rolling back to ${revisionOf(rollback.revision)}.`,
+      ),
     ),
   ]
 }

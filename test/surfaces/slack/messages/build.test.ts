@@ -248,7 +248,7 @@ describe('the thread', () => {
       { events: 'failures' },
       [],
     ],
-    ['a loud offer', over('SUCCESS', { offers }), {}, [['offer-production-web', true, 'too']]],
+    ['a loud offer', over('SUCCESS', { offers }), {}, [['offer-production_web', true, 'too']]],
     [
       'a loud offer that was taken: an edit only',
       over('SUCCESS', {
@@ -256,7 +256,7 @@ describe('the thread', () => {
         deploys: [{ id: 'd', app: 'web', environment: 'production', revision: '1.4.2', phase: 'running' }],
       }),
       {},
-      [['offer-production-web', false, 'only']],
+      [['offer-production_web', false, 'only']],
     ],
     [
       'a quiet offer, nothing',
@@ -301,6 +301,23 @@ describe('the thread', () => {
         content: 'compiling\nError: no cart\nFinished: FAILURE\n',
       },
     ])
+  })
+
+  it('who asked and committed is mentioned once', () => {
+    const [entry] = thread(over('FAILURE', { askedBy: ana }))
+    expect(entry?.message.blocks[0] && wordsOf(entry.message).match(/<@U0ANA>/g)).toHaveLength(1)
+  })
+
+  it('an offer that was taken says what became of it, a commit by its first characters', () => {
+    const revision = 'e732ccad05347f587a8c21acd4f20df342a0f82a'
+    const deploys = [
+      { id: 'd', app: 'web', environment: 'production', revision, phase: 'succeeded' as const },
+    ]
+    const [entry] = thread(over('SUCCESS', { deploys }))
+    expect(entry).toMatchObject({ key: 'offer-production_web', edit: 'only', broadcast: false })
+    expect(wordsOf(entry?.message ?? { text: '', blocks: [] })).toBe(
+      `*production*: \`e732ccad05\` is live, of ${link}`,
+    )
   })
 
   it('an input has its own words on the button; with parameters a dialog comes', () => {
