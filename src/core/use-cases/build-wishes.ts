@@ -10,6 +10,7 @@ import { buildTitle } from '../builds/words.ts'
 import type { Caller } from '../core.ts'
 import { isSameActor } from '../deploy.ts'
 import type { Write } from '../kv.ts'
+import type { Person } from '../policy.ts'
 import { ago } from '../times.ts'
 import { demandWith, isOperator } from './build-rights.ts'
 import { type BuildDeps, buildSeen, noServer } from './build-seen.ts'
@@ -114,15 +115,15 @@ export function answerRefusal(build: Build, input: PendingInput, now: number): U
   return null
 }
 
-/** Jenkins would take any answer of gkube's own user, so who may is decided here, as the pipeline says. */
+/** Jenkins would take any answer of gkube's own user, so who may is decided here, as the pipeline says. Its user ids have no case. */
 function demandSubmitter(deps: BuildDeps, caller: Caller, build: Build, input: PendingInput): void {
   const { submitters } = input
   if (submitters.length === 0 || isOperator(caller, build)) return
   const person = deps.people.find(one => one.id !== undefined && one.id === caller.person)
-  const own = person?.jenkins ?? person?.id
-  if (own !== undefined && submitters.includes(own)) return
+  const isOf = (one: Person, user: string) => (one.jenkins ?? one.id)?.toLowerCase() === user.toLowerCase()
+  if (person && submitters.some(user => isOf(person, user))) return
   const names = submitters.map(user => {
-    const known = deps.people.find(one => (one.jenkins ?? one.id) === user)
+    const known = deps.people.find(one => isOf(one, user))
     return known ? `@${known.name}` : user
   })
   throw new UserError(

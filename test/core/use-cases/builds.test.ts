@@ -557,7 +557,7 @@ describe('an input of a pipeline', () => {
   })
   it.each([
     ['a submitter by their user id in Jenkins', 'benjamin', ben],
-    ['a submitter by their key', 'ana', ana],
+    ['a submitter by their key, whatever its case', 'Ana', ana],
     ['an operator, whoever it names', 'release', olga],
     ['an approver', null, callerOf('pia', grant('approver', ['web']))],
   ] as const)('is answered by %s', async (_, submitter, caller) => {

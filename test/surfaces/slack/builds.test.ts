@@ -488,6 +488,17 @@ describe('buttons of a build', () => {
     const late = await submit('gkube:build_input', view, { 'parameter:TARGET': chosen('=a') }, 'UBEN')
     expect(textsOf(late?.view).join()).toMatch(/@ana was first: proceeded a moment ago/)
   })
+  it('an input with more choices than a select holds has them searched', async () => {
+    const { click, put, views, search, submit, core } = await world()
+    const choices = Array.from({ length: 150 }, (_, i) => `host-${i}`)
+    const { id } = await put({ inputs: [input({ parameters: [parameter('HOST', 'choice', { choices })] })] })
+    await click('gkube:build_input', `${id}/Deploy/now`)
+    await expect.poll(() => views.length).toBe(1)
+    const view = views[0] as View
+    expect(await search('gkube:build_choice:HOST', 'host-149', 'UANA', view)).toEqual(['=host-149'])
+    await submit('gkube:build_input', view, { 'gkube:build_choice:HOST': chosen('=host-149') })
+    expect((await core.showBuild(ana, id)).inputs[0]?.answer?.parameters).toEqual({ HOST: 'host-149' })
+  })
   it('stop: told, again, and by another person', async () => {
     const { click, put, later } = await world()
     const { id } = await put()

@@ -40,16 +40,11 @@ async function answer(at: Clicked, decision: 'proceed' | 'abort'): Promise<void>
   const { deps, click, call } = at
   const { build: id, rest: input } = split(click.value)
   const caller = await call.caller()
-  const before = (await deps.core.showBuild(caller, id)).inputs.find(one => one.id === input)
-  // What was asked for in the meantime: a dialog has its fields.
-  if (
-    decision === 'proceed' &&
-    before &&
-    before.answer === null &&
-    !before.over &&
-    before.parameters.length > 0
-  )
-    return openInput(at)
+  const seen = await deps.core.showBuild(caller, id)
+  const before = seen.inputs.find(one => one.id === input)
+  // A message may be older than what is asked for now: a dialog has its fields.
+  const asksMore = decision === 'proceed' && before !== undefined && before.parameters.length > 0
+  if (asksMore && !answerRefusal(seen, before, deps.clock.now())) return openInput(at)
   const build = await settleClick(at, null, () =>
     deps.core.answerInput(caller, id, { input, decision, parameters: {} }),
   )
