@@ -12,6 +12,7 @@ import {
   uniqueHosts,
 } from './config/checks.ts'
 import { jenkinsOf } from './config/jenkins.ts'
+import { poolsOf } from './config/pools.ts'
 import { problemOf, problemsOf, type Report } from './config/problems.ts'
 import { configSchema, type ParsedConfig } from './config/schema.ts'
 import { type Env, type Read, type Registry, secretsOf, type Tls } from './config/secrets.ts'
@@ -79,6 +80,41 @@ export type JenkinsConfig = {
   readonly events: 'all' | 'changes' | 'failures'
 }
 
+/** A pool of shared storage on GlusterFS. */
+export type PoolConfig = {
+  readonly volume: string
+  readonly servers: readonly string[]
+  /** Where the gluster CLI runs. The key is the private key itself. */
+  readonly reach:
+    | { readonly kind: 'local' }
+    | { readonly kind: 'remote'; readonly host: string }
+    | {
+        readonly kind: 'ssh'
+        readonly host: string
+        readonly port: number
+        readonly user: string
+        readonly sudo: boolean
+        readonly key: string
+        /** `ssh-ed25519 AAAA…` */
+        readonly hostKey: string
+      }
+  /** Where the volume is mounted on the machine that the CLI runs on; null: no directories, only volumes of their own. */
+  readonly mount: string | null
+  /** How pods mount it. */
+  readonly strategy:
+    | { readonly kind: 'intree'; readonly endpoints: { readonly name: string; readonly namespace: string } }
+    | { readonly kind: 'nfs-csi'; readonly server: string; readonly share: string }
+    | { readonly kind: 'kadalu'; readonly storageClass: string }
+    | { readonly kind: 'hostpath'; readonly path: string }
+  readonly snapshots: boolean
+  /** For apps that ask for a volume of their own; null: none may. */
+  readonly own: {
+    readonly bricks: readonly string[]
+    readonly replica: number
+    readonly force: boolean
+  } | null
+}
+
 export type Config = {
   /** The file it was read from; null when everything came from the environment. */
   readonly file: string | null
@@ -99,6 +135,8 @@ export type Config = {
   readonly slack: SlackConfig | null
   /** Null: no Jenkins. */
   readonly jenkins: JenkinsConfig | null
+  /** By name, as environments name them. */
+  readonly pools: Readonly<Record<string, PoolConfig>>
   readonly tokens: { readonly maxLifetimeSeconds: number; readonly bootstrap: string | null }
   readonly limits: {
     readonly bodyBytes: number
@@ -171,7 +209,9 @@ function resolve(
   const clusters = Object.fromEntries(
     Object.entries(parsed.clusters).map(([name, cluster]) => [name, clusterOf(name, cluster, report)]),
   )
-  const environments = environmentsOf(data, Object.keys(clusters), report)
+  const pools = poolsOf(parsed.pools, { secrets, report, ignore })
+  const known = { clusters: Object.keys(clusters), pools: Object.keys(parsed.pools) }
+  const environments = environmentsOf(data, known, report)
   checkPeople(parsed, Object.keys(environments), report)
   const { etcd, limits } = parsed
   const password = env.GKUBE_ETCD_PASSWORD || secrets.secret(['etcd'], 'password', etcd)
@@ -194,6 +234,7 @@ function resolve(
     ),
     slack: slackOf(parsed, { env, secrets, report, ignore }),
     jenkins: jenkinsOf(parsed.jenkins, { env, secrets, report, ignore }),
+    pools,
     registries: uniqueHosts(secrets.registries(parsed.registries), report),
     tokens: { maxLifetimeSeconds: seconds(parsed.tokens.maxLifetime), bootstrap: bootstrap ?? null },
     limits: {
@@ -245,7 +286,7 @@ const isMap = (value: unknown): value is Record<string | number, unknown> =>
 
 /** The configuration as it may be shown: every secret is `***`, files and certificates are named by their size. */
 export function maskedConfig(config: Config): Record<string, unknown> {
-  const { etcd, registries, slack, jenkins, tokens, ...rest } = config
+  const { etcd, registries, slack, jenkins, pools, tokens, ...rest } = config
   return {
     ...rest,
     etcd: {
@@ -268,6 +309,12 @@ export function maskedConfig(config: Config): Record<string, unknown> {
       server: jenkins.server && { ...jenkins.server, token: mask },
       hooks: jenkins.hooks.map(hook => ({ ...hook, secret: mask })),
     },
+    pools: Object.fromEntries(
+      Object.entries(pools).map(([name, pool]) => [
+        name,
+        { ...pool, reach: pool.reach.kind === 'ssh' ? { ...pool.reach, key: mask } : pool.reach },
+      ]),
+    ),
     tokens: { ...tokens, bootstrap: tokens.bootstrap === null ? null : mask },
   }
 }

@@ -413,6 +413,7 @@ it('the example is a good file, and every key of it is used', () => {
       '/run/secrets/gkube/slack-signing-secret': 's',
       '/run/secrets/gkube/jenkins-token': 't',
       '/run/secrets/gkube/jenkins-hook-shop': 'h'.repeat(32),
+      '/run/secrets/gkube/gluster-key': '-----BEGIN OPENSSH PRIVATE KEY-----',
       '/run/secrets/gkube/pull-secret/.dockerconfigjson':
         '{"auths":{"ghcr.io":{"username":"u","password":"p"}}}',
     },

@@ -39,7 +39,7 @@ export function clusterOf(
 /** Each environment with the defaults below it. `data` is as written: a parsed one has every default filled in. */
 export function environmentsOf(
   data: unknown,
-  clusters: readonly string[],
+  known: { readonly clusters: readonly string[]; readonly pools: readonly string[] },
   report: Report,
 ): Record<string, Environment> {
   const defaults = valueAt(data, ['defaults']) ?? {}
@@ -51,7 +51,9 @@ export function environmentsOf(
         const path = ['environments', name, key]
         return valueAt(data, path) !== undefined ? path : ['defaults', key]
       }
-      checkName(at('cluster'), environment.cluster, clusters, 'a key of `clusters`', report)
+      checkName(at('cluster'), environment.cluster, known.clusters, 'a key of `clusters`', report)
+      if (environment.pool !== undefined)
+        checkName(at('pool'), environment.pool, known.pools, 'a key of `pools`', report)
       checkNamespace(environment, at('namespace'), report)
       return [name, environment]
     }),

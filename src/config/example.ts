@@ -57,6 +57,7 @@ environments:
       remind: 10m
     breakGlass: [ben]
     exec: false
+    pool: shared # storage of apps: a directory with a quota on a GlusterFS volume
     allow:
       kinds: [ServiceMonitor.monitoring.coreos.com]
       serviceAccounts: [web]
@@ -113,6 +114,33 @@ jenkins: # the token also by GKUBE_JENKINS_TOKEN
   channel: C012AB3CD
   events: changes # all, changes or failures
 
+pools:
+  shared:
+    volume: gv0
+    servers: [gluster-1.example.com, gluster-2.example.com, gluster-3.example.com]
+    reach: # where the gluster CLI runs: local, remote or ssh
+      kind: ssh
+      host: gluster-1.example.com
+      port: 22
+      user: gkube
+      sudo: true
+      keyFile: /run/secrets/gkube/gluster-key # or keyEnv
+      hostKey: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHj0Zf3nQ2l7aP5mUu9cW0x8rV1kT6yBqE4sD2gNhJoM
+    mount: /mnt/gv0 # on that machine
+    strategy: nfs-csi # or intree with endpoints, kadalu with kadalu, hostpath with hostPath
+    nfs: { server: ganesha.example.com, share: /gv0 }
+    snapshots: false
+    own: # volumes of their own, for apps that ask for one
+      bricks: ['gluster-1.example.com:/bricks/gkube', 'gluster-2.example.com:/bricks/gkube']
+      replica: 2
+      force: false
+  old:
+    volume: gv1
+    servers: [10.0.0.7]
+    reach: { kind: remote, host: 10.0.0.7 }
+    strategy: intree # until Kubernetes 1.25
+    endpoints: { name: glusterfs, namespace: default }
+
 tokens:
   maxLifetime: 8760h
   bootstrapFile: /run/secrets/gkube/bootstrap-token # or bootstrapEnv
@@ -138,6 +166,9 @@ const others: Readonly<Record<string, unknown>> = {
   signingSecretEnv: 'SLACK_SIGNING_SECRET',
   appTokenEnv: 'SLACK_APP_TOKEN',
   appTokenFile: '/run/secrets/gkube/slack-app-token',
+  keyEnv: 'GLUSTER_KEY',
+  storageClass: 'kadalu.shared',
+  hostPath: '/mnt/gv0',
 }
 
 /** A line that shows how the key at `path` is written, such as `onFailure: rollback`; null where none is known. */
@@ -158,7 +189,7 @@ export function exampleOf(path: Path): string | null {
 const elsewhere = ([top, ...rest]: Path): Path =>
   top === 'environments' ? ['defaults', ...rest.slice(1)] : ['environments', 'production', ...rest]
 
-const named = ['environments', 'clusters', 'people', 'groups', 'hooks']
+const named = ['environments', 'clusters', 'people', 'groups', 'hooks', 'pools']
 
 /** The value at a path; where people choose the names (or it is a list), any neighbour's will do. */
 function find(data: unknown, path: Path, free = false): unknown {

@@ -56,6 +56,11 @@ export const environmentSchema = z.strictObject({
     .regex(/^[CG][A-Z0-9]{2,}$/, 'a Slack channel id such as C012AB3CD (channel details, at the bottom)')
     .optional()
     .describe('the Slack channel where deploys to it are told'),
+  pool: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("a key of `pools`: where apps' storage lives; left out: any StorageClass of the cluster"),
   history: z.int().min(5).max(10_000).default(100).describe('finished deploys kept per app'),
   exec: z.boolean().default(false).describe('allow `gkube exec` (audited)'),
   allow: z
