@@ -140,12 +140,13 @@ export function isTold(
   messages: Messages,
   { now, wanted }: { readonly now: number; readonly wanted: boolean },
 ): boolean {
-  const { over, endedAt } = item.subject.standing()
-  if (!over || [...item.memory.values()].some(memory => memory.unsure)) return false
+  const { ended, over, endedAt } = item.subject.standing()
+  if (!ended) return false
   const { main } = messages
   // What is there may have more to tell long after the end: a build is deployed by a click.
   const since = main?.state === 'posted' || wanted ? item.takenAt : (endedAt ?? now)
   if (now - since > giveUpMs) return true
+  if (!over || [...item.memory.values()].some(memory => memory.unsure)) return false
   const settled = (slot: Slot) => {
     const post = postOf(messages, slot)
     return post !== null && (post.state !== 'posting' || memoryOf(item, slot).stuck)
