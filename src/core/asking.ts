@@ -1,6 +1,7 @@
 // What is written beside a request for approval: what would change, as the server answers a dry run, and what changed
 // since it asked before, with the names of those whose decision is void by that.
 import { auditPut } from './audit.ts'
+import { commitsSince } from './builds/commits.ts'
 import type { Deploy } from './deploy.ts'
 import { Refusal } from './freezing.ts'
 import type { Write } from './kv.ts'
@@ -37,7 +38,8 @@ export async function shown(
     outcome: 'void',
     detail: `${voided.join(', ')}: ${earlier.since.join('; ')}`,
   })
-  const planned = plannedOf(asked, { deploy, earlier, now })
+  const commits = await commitsSince(deps, deploy, prepared.base.revision)
+  const planned = plannedOf(asked, { deploy, earlier, commits, now })
   return [put(deps.keys.planned(deploy.id), planned), ...(voided.length > 0 ? [audit] : [])]
 }
 

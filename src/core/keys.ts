@@ -80,6 +80,8 @@ export function keysBelow(root = '/gkube/v1/') {
     buildDeploy: (env: string, app: string, job: string, number: number) =>
       `${root}builds/${env}/${app}/${encodeURIComponent(job)}/${number}`,
     newestBuilds: `${root}newest/`,
+    buildDeploys: (env: string, app: string, job: string) =>
+      `${root}builds/${env}/${app}/${encodeURIComponent(job)}/`,
     newestBuild: (env: string, app: string, job: string) =>
       `${root}newest/${env}/${app}/${encodeURIComponent(job)}`,
     subscriptions: `${root}subscriptions/`,

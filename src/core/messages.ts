@@ -54,6 +54,14 @@ export const plannedSchema = z.object({
   notes: z.array(z.string()).max(50),
   /** Unified diff, cut. */
   diff: z.string(),
+  /** The commits since what runs now, newest first; left out: not known. `all`: none between is missing. */
+  commits: z
+    .object({
+      list: z.array(z.object({ commit: z.string(), author: z.string(), message: z.string() })).max(20),
+      total: z.int().nonnegative(),
+      all: z.boolean(),
+    })
+    .optional(),
   /** What changed since an earlier request for approval whose votes are void; empty: none was. */
   since: z.array(z.string()).max(20),
   /** Names of those whose votes became void by it. */

@@ -20,7 +20,17 @@ export const nothingEarlier: Earlier = { since: [], voided: [] }
 /** The record, cut to its size: the diff first, then the longest lists. */
 export function plannedOf(
   preview: Preview,
-  { deploy, earlier, now }: { deploy: Pick<Deploy, 'kind' | 'params'>; earlier: Earlier; now: number },
+  {
+    deploy,
+    earlier,
+    commits,
+    now,
+  }: {
+    deploy: Pick<Deploy, 'kind' | 'params'>
+    earlier: Earlier
+    commits?: Planned['commits']
+    now: number
+  },
 ): Planned {
   const warnings = preview.objects.flatMap(({ object, warnings }) =>
     warnings.map(warning => `${object}: ${warning}`),
@@ -32,6 +42,7 @@ export function plannedOf(
     diff: redactText(preview.objects.flatMap(({ diff }) => diff || []).join('\n')),
     since: lines(earlier.since, most.since),
     voided: [...new Set(earlier.voided)].slice(0, most.voided),
+    ...(commits ? { commits } : {}),
     at: now,
   }
   return withinSize(planned)

@@ -31,7 +31,7 @@ import { seconds } from './units.ts'
 import { type Frozen, type Workload, workloadSchema } from './workload.ts'
 
 export type PrepareDeps = {
-  readonly kv: Pick<Kv, 'getMany'>
+  readonly kv: Pick<Kv, 'getMany' | 'list'>
   readonly keys: Keys
   readonly clock: Pick<Clock, 'now'>
   readonly registry: Registry

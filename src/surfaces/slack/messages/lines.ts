@@ -67,6 +67,25 @@ export function whatLine({ deploy, now }: MessageFacts): Mrkdwn {
   )
 }
 
+const mostCommits = 5
+
+/** `*7 commits* by ana, ben since 1.4.1: Fix the cart; …`; nothing where they are not known. */
+export function commitsLine({ deploy, planned }: Pick<MessageFacts, 'deploy' | 'planned'>): Mrkdwn {
+  const { commits } = planned ?? {}
+  const from = deploy.prepared?.base.revision
+  if (!commits || !from) return nothing
+  const { list, total, all } = commits
+  const authors = [...new Set(list.map(one => one.author))]
+  const by = authors.length > 3 ? `${authors.slice(0, 3).join(', ')} and others` : authors.join(', ')
+  const count = `${all ? '' : 'at least '}${total} ${total === 1 ? 'commit' : 'commits'}`
+  const said = joined(
+    list.slice(0, mostCommits).map(one => prose(one.message, 100)),
+    '; ',
+  )
+  const more = total > mostCommits ? `; and ${total - mostCommits} more` : ''
+  return md`*${count}* by ${by} since ${revisionOf(from)}: ${said}${more}`
+}
+
 const mostChanges = 8
 const mostNotes = 5
 

@@ -9,6 +9,7 @@ import { slackCommands } from '../blocks/slack-commands.ts'
 import { buttonsOf, shownId } from './buttons.ts'
 import {
   changesLines,
+  commitsLine,
   failureLines,
   type Options,
   overrideLine,
@@ -42,7 +43,11 @@ function body(facts: MessageFacts, options: Options): Block[] {
     case 'preparing':
       return context(who)
     case 'awaiting_approval':
-      return [...context(who, whatLine(facts)), ...said(changesLines(planned, at))]
+      return [
+        ...context(who, whatLine(facts)),
+        ...said(changesLines(planned, at)),
+        ...said(commitsLine(facts)),
+      ]
     case 'ready':
       return [
         ...said(prose(slackCommands(waitingWords(facts), at.command, at.environment), 1000)),
