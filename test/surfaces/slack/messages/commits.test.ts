@@ -43,5 +43,6 @@ describe('commits of a request', () => {
     ],
   ]
   it.each(cases)('%s', (_, commits, words) => expect(shown(commits)).toContain(words))
-  it('are left out where they are not known', () => expect(shown(undefined)).not.toMatch(/ by Ana|since `1.4.1`/))
+  it('are left out where they are not known', () =>
+    expect(shown(undefined)).not.toMatch(/ by Ana|since `1.4.1`/))
 })
