@@ -2,11 +2,12 @@
 // that it holds; subject.ts has the face, builds/build.ts the record.
 import { type Build, buildSchema, consoleSchema, isOver } from '../builds/build.ts'
 import { isTerminal } from '../deploy.ts'
+import { sha256 } from '../hash.ts'
 import type { Keys } from '../keys.ts'
 import type { BuildMessageFacts } from '../messages.ts'
 import type { Urgency } from '../notifier.ts'
 import { unchanged } from '../records.ts'
-import { drawnOf, held, type Making, type Subject } from './subject.ts'
+import { drawnOf, held, kept, type Making, type Subject } from './subject.ts'
 
 /** `<build id>.<channel>`: the id of the messages of a build in a channel; null: it is a deploy's. */
 export function buildOf(id: string): string | null {
@@ -40,6 +41,12 @@ export function buildSubject({ drawing, keys, messages, found }: Making): Subjec
     now: build().endedAt ?? now,
   })
 
+  const keep = kept<string>()
+  function shown(inThread: boolean): string {
+    const facts = factsOf(build().startedAt ?? 0, inThread)
+    return keep(Object.values(facts), () => sha256(drawing.renderer.build.main(facts)))
+  }
+
   return {
     what: `build ${id} in ${channel ?? 'no channel'}`,
     learn: entry => [record, console].some(one => one.learn(entry)),
@@ -59,10 +66,8 @@ export function buildSubject({ drawing, keys, messages, found }: Making): Subjec
     },
     tells: () => isWorthTelling(build(), events()),
     channels: () => [],
-    main(now, inThread) {
-      const { main } = drawing.renderer.build
-      return drawnOf(main(factsOf(now, inThread)), main(factsOf(build().startedAt ?? 0, inThread)))
-    },
+    main: (now, inThread) => drawnOf(drawing.renderer.build.main(factsOf(now, inThread)), shown(inThread)),
+    shown,
     entries: ({ inThread }, now) =>
       drawing.renderer.build.thread(factsOf(now, inThread)).map(entry => ({ ...entry, room: null })),
     // Over or not, it may be deployed by a click.

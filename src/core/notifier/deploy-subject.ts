@@ -1,10 +1,20 @@
 // A deploy as its messages tell it: its record, progress, diagnosis and plan, drawn by the renderer. Pure but for what it
 // holds; subject.ts has the face.
 import { type Deploy, deploySchema, diagnosisSchema, isTerminal, progressSchema } from '../deploy.ts'
+import { sha256 } from '../hash.ts'
 import type { Keys } from '../keys.ts'
 import { type MessageFacts, plannedSchema, type Rendered } from '../messages.ts'
 import type { Urgency } from '../notifier.ts'
-import { type Drawn, drawnOf, type Entry, held, type Main, type Making, type Subject } from './subject.ts'
+import {
+  type Drawn,
+  drawnOf,
+  type Entry,
+  held,
+  kept,
+  type Main,
+  type Making,
+  type Subject,
+} from './subject.ts'
 
 export const deployKeys = (keys: Keys, id: string): readonly string[] => [
   keys.deploy(id),
@@ -40,10 +50,16 @@ export function deploySubject({ drawing, keys, messages, found }: Making): Subje
     }
   }
 
+  const keep = kept<string>()
+  function shown(inThread: boolean): string {
+    const facts = factsOf(deploy().requestedAt, inThread)
+    return keep(Object.values(facts), () => sha256(drawing.renderer.main(facts)))
+  }
+
   function draw(now: number, render: (facts: MessageFacts) => Rendered | null): Drawn | null {
     const message = render(factsOf(now))
     const still = render(factsOf(deploy().requestedAt))
-    return message && still ? drawnOf(message, still) : null
+    return message && still ? drawnOf(message, sha256(still)) : null
   }
 
   /** What is loud is said in the environment's channel too, where the message is elsewhere. */
@@ -77,10 +93,8 @@ export function deploySubject({ drawing, keys, messages, found }: Making): Subje
       const channel = environment()?.channel
       return channel ? [channel] : []
     },
-    main(now, inThread) {
-      const { main } = drawing.renderer
-      return drawnOf(main(factsOf(now, inThread)), main(factsOf(deploy().requestedAt, inThread)))
-    },
+    main: (now, inThread) => drawnOf(drawing.renderer.main(factsOf(now, inThread)), shown(inThread)),
+    shown,
     entries,
     // It never changes once it has ended.
     unchanged: () => [],

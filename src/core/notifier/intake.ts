@@ -32,7 +32,8 @@ export async function followOutbox({ deps, term, items, watched, kick, round }: 
   const { signal } = round
   /** What is being read, with what changed meanwhile. */
   const loading = new Map<string, Entry[]>()
-  const reading = new Set<Promise<void>>()
+  const soon = new Set<string>()
+  let reading: Promise<void> | null = null
 
   /** Puts them onto the desk as they are now. */
   async function take(ids: readonly string[]): Promise<void> {
@@ -88,23 +89,29 @@ export async function followOutbox({ deps, term, items, watched, kick, round }: 
   function takeSoon(id: string): void {
     if (loading.has(id)) return
     expect(id)
-    const work = takeSurely(id).finally(() => {
-      loading.delete(id)
-      reading.delete(work)
-    })
-    reading.add(work)
+    soon.add(id)
+    reading ??= takeAll()
   }
 
-  async function takeSurely(id: string): Promise<void> {
-    for (let attempt = 0; !signal.aborted; attempt++) {
+  /** Those that come while some are being read are read together. */
+  async function takeAll(): Promise<void> {
+    for (let failures = 0; soon.size > 0 && !signal.aborted; ) {
+      const ids = [...soon].slice(0, batch)
+      for (const id of ids) soon.delete(id)
       try {
-        return await take([id])
+        await take(ids)
+        failures = 0
       } catch (error) {
-        deps.log(`the messages of ${id} could not be read; trying again`, error)
-        await clock.sleep(backoff(attempt, { base: 200, most: 5_000, random: deps.random }), signal)
-        expect(id)
+        deps.log(`the messages of ${ids.join(', ')} could not be read; trying again`, error)
+        await clock.sleep(backoff(failures++, { base: 200, most: 5_000, random: deps.random }), signal)
+        for (const id of ids.filter(one => !items.has(one))) {
+          expect(id)
+          soon.add(id)
+        }
       }
     }
+    // At once: whoever comes next begins anew.
+    reading = null
   }
 
   function changed(change: Change): void {
@@ -190,6 +197,6 @@ export async function followOutbox({ deps, term, items, watched, kick, round }: 
   } finally {
     unsubscribe()
     round.abort()
-    await Promise.allSettled([...reading])
+    await reading
   }
 }

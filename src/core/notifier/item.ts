@@ -123,6 +123,10 @@ export const newItem = (id: string, facts: Pick<Item, 'subject' | 'messages' | '
 export const drawMain = (item: Item, { main }: Messages, now: number): Drawn =>
   item.subject.main(now, main?.root !== undefined)
 
+/** What it shows, without the passing of time. */
+export const shownMain = (item: Item, { main }: Messages): string =>
+  item.subject.shown(main?.root !== undefined)
+
 export const drawDirect = (item: Item, key: string, now: number): Drawn | null =>
   item.subject.direct(now, { reminder: isReminder(key) })
 
@@ -159,7 +163,7 @@ export function isTold(
   if (!directs) return false
   if (!main) return (!item.subject.tells() && !wanted) || hasNoPlace(item, messages)
   if (main.state === 'posted') {
-    if (main.shown !== drawMain(item, messages, now).shown) return false
+    if (main.shown !== shownMain(item, messages)) return false
     return entriesOf(item, messages, main, now).every(
       entry => threadSlots(messages, entry).every(settled) && !isStale(messages, entry),
     )

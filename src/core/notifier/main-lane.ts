@@ -1,6 +1,6 @@
 // What is next for the one message of a deploy or build: posted where it belongs (place.ts), kept up, posted again where
 // somebody deleted it. posting.ts has the protocol, thread-lane.ts what stands below it.
-import { channelsOf, drawMain, type Item, mainSlot, memoryOf, type Next } from './item.ts'
+import { channelsOf, drawMain, type Item, mainSlot, memoryOf, type Next, shownMain } from './item.ts'
 import { type Place, placeAgain, placeOf } from './place.ts'
 import { type Desk, postOnce, update } from './posting.ts'
 import { resolve } from './resolving.ts'
@@ -76,17 +76,16 @@ async function keepUp(desk: Desk, item: Item): Promise<Next> {
   const { main } = item.messages.value
   if (!main) return null
   const now = desk.deps.clock.now()
-  const drawn = drawMain(item, item.messages.value, now)
   const memory = memoryOf(item, mainSlot)
   const { phase, over, hurry } = item.subject.standing()
-  const changed = main.shown !== drawn.shown
+  const changed = main.shown !== shownMain(item, item.messages.value)
   // Somebody is asked, or it is over: that is not made to wait for the pace of progress.
   const urgent = over || (hurry && memory.phase !== phase)
   if (!changed && over) return null
   const pause = changed ? (urgent ? 0 : desk.times.betweenUpdates) : refreshMs(desk, item)
   const due = memory.updatedAt + pause
   if (now < due) return { at: due }
-  if (!changed && memory.live === drawn.live) {
+  if (!changed && memory.live === drawMain(item, item.messages.value, now).live) {
     memory.updatedAt = now
     return { at: now + pause }
   }

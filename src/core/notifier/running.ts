@@ -101,7 +101,8 @@ export function laneRunner(
     item.lanes[name].due = at
     if (at >= earliest) return
     earliest = at
-    alarm.abort()
+    // A reason of our own: else an exception with its stack is made each time.
+    alarm.abort('earlier')
   }
 
   async function tick(): Promise<void> {

@@ -45,6 +45,8 @@ export type Subject = {
   /** Channels as configured now, after those of the record. */
   channels(): readonly string[]
   main(now: number, inThread: boolean): Drawn
+  /** The hash `shown` of that alone: cheap while nothing changes. */
+  shown(inThread: boolean): string
   /** What the thread holds by now. */
   entries(main: Main, now: number): readonly Entry[]
   /** What must not have changed for it to be told for good. */
@@ -71,15 +73,25 @@ export type Making = {
   readonly found: ReadonlyMap<string, Found>
 }
 
-/** Of now, and as it would be if no time had passed. */
-export const drawnOf = (message: Rendered, still: Rendered): Drawn => ({
-  message,
-  shown: sha256(still),
-  live: sha256(message),
-})
+/** Of now; `shown`: the hash of how it would be if no time had passed. */
+export function drawnOf(message: Rendered, shown?: string): Drawn {
+  const live = sha256(message)
+  return { message, shown: shown ?? live, live }
+}
+
+/** Gives what was made of the same things before; else makes it. One at a time is kept. */
+export function kept<T>(): (of: readonly unknown[], make: () => T) => T {
+  let last: { readonly of: readonly unknown[]; readonly made: T } | null = null
+  return (of, make) => {
+    const known = last
+    if (known && known.of.length === of.length && of.every((one, n) => one === known.of[n])) return known.made
+    last = { of, made: make() }
+    return last.made
+  }
+}
 
 /** An entry of the thread does not show the passing of time. */
-export const drawnEntry = ({ message }: Pick<Entry, 'message'>): Drawn => drawnOf(message, message)
+export const drawnEntry = ({ message }: Pick<Entry, 'message'>): Drawn => drawnOf(message)
 
 /** One record of a subject, as last read. */
 export function held<T>(

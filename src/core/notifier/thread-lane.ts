@@ -3,7 +3,6 @@
 import type { Post } from '../messages.ts'
 import type { Urgency } from '../notifier.ts'
 import {
-  drawMain,
   entriesOf,
   type Item,
   isStale,
@@ -12,6 +11,7 @@ import {
   type Next,
   postOf,
   type Slot,
+  shownMain,
   threadSlot,
   threadSlots,
 } from './item.ts'
@@ -24,7 +24,7 @@ export async function threadStep(desk: Desk, item: Item): Promise<Next> {
   const { main } = messages
   if (main?.state !== 'posted' || main.ts === null) return null
   const now = desk.deps.clock.now()
-  const kept = main.shown === drawMain(item, messages, now).shown
+  const kept = main.shown === shownMain(item, messages)
   // The message itself says it first; the lane is kicked when it does.
   if (item.subject.standing().ended && !kept) return null
   const entries = entriesOf(item, messages, main, now)

@@ -91,6 +91,34 @@ describe('replicas', { concurrent: true }, () => {
     expect(text()).toContain('succeeded')
   })
 
+  test('deploys that come at once are read together, also after etcd did not answer', async ({ expect }) => {
+    const world = await startWorld()
+    const { control } = world.slack
+    const read: number[] = []
+    const { promise: come, resolve: allAsked } = Promise.withResolvers<void>()
+    const slow: Kv = {
+      ...world.kv,
+      async getMany(keys) {
+        read.push(keys.length)
+        await come
+        if (read.length === 2) throw new Error('etcd does not answer')
+        return world.kv.getMany(keys)
+      },
+    }
+    const replica = await world.replica({ kv: slow })
+    await expect.poll(() => replica.notifier.state().elected, patient).toBe(true)
+    const asked = await Promise.all(
+      Array.from({ length: 30 }, (_, n) => world.request({ revision: `r${n}` })),
+    )
+    await expect.poll(() => read.length, patient).toBe(1)
+    allAsked()
+    for (const one of asked) await world.move(one, ended('succeeded'))
+    await world.told()
+    expect(control.messages(staging)).toHaveLength(30)
+    expect(new Set(control.messages(staging).map(({ text }) => text.split(':')[0])).size).toBe(30)
+    expect(read.length).toBeLessThanOrEqual(6)
+  })
+
   test('an old one that wakes up late writes nothing and posts nothing', async ({ expect }) => {
     const world = await startWorld()
     const { control } = world.slack

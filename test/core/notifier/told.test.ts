@@ -6,7 +6,7 @@ import { drawnOf, type Standing, type Subject } from '../../../src/core/notifier
 
 const day = 24 * 3_600_000
 const now = 100 * day
-const drawn = drawnOf({ text: 'a', blocks: [] }, { text: 'a', blocks: [] })
+const drawn = drawnOf({ text: 'a', blocks: [] })
 const post = { state: 'posted' as const, at: 1, channel: 'C1', ts: '1.1', shown: drawn.shown, again: false }
 const ended: Partial<Standing> = { ended: true, over: true, endedAt: now - 1000 }
 
@@ -63,6 +63,7 @@ it.each(rows)('what %s', (_, { standing, main, tells = true, wanted = false, tak
     tells: () => tells,
     channels: () => [],
     main: () => drawn,
+    shown: () => drawn.shown,
     entries: () => [],
   }
   const value: Messages = { schema: 1, deploy: 'd', channels: ['C1'], main, thread: {}, direct: {} }
