@@ -32,7 +32,7 @@ const keepMs = 10_000
 const tailBytes = 65_536
 const mostLine = 2_000
 /** Records that are looked through for one list. */
-const mostScanned = 2_000
+const mostScanned = 1_000
 
 export function builds(given: Deps): Verbs {
   const { jenkins } = given
@@ -154,7 +154,7 @@ export function builds(given: Deps): Verbs {
         (job === undefined || build.job === job) &&
         (app === undefined || build.apps.includes(app)) &&
         mayWith(caller, 'view', build)
-      return job === undefined ? newest(deps, wanted, limit) : ofJob(deps, job, { wanted, limit })
+      return job === undefined ? newest(deps, { app, wanted, limit }) : ofJob(deps, job, { wanted, limit })
     },
     async buildLog(caller, id, { lines }) {
       const { value: build } = await buildSeen(deps, caller, id)
@@ -217,7 +217,10 @@ const report = (deps: Pick<Deps, 'log'>) => (error: Error) =>
   deps.log('a build was left out of the list', error)
 
 /** Ids sort by when gkube first heard of a build. */
-async function newest(deps: Deps, wanted: (build: Build) => boolean, limit: number): Promise<Build[]> {
+async function newest(
+  deps: Deps,
+  { app, wanted, limit }: { app?: string | undefined; wanted: (build: Build) => boolean; limit: number },
+): Promise<Build[]> {
   const { kv, keys } = deps
   const found: Build[] = []
   let after: string | undefined
@@ -228,7 +231,12 @@ async function newest(deps: Deps, wanted: (build: Build) => boolean, limit: numb
       ...(after === undefined ? {} : { after }),
     })
     found.push(
-      ...decodeAll(buildSchema, entries, report(deps))
+      // Its name must stand in it: parsing is what costs.
+      ...decodeAll(
+        buildSchema,
+        entries.filter(one => app === undefined || one.value.includes(`"${app}"`)),
+        report(deps),
+      )
         .map(stored => stored.value)
         .filter(wanted),
     )

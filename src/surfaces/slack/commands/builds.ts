@@ -98,8 +98,8 @@ async function answerOf(at: Asked, command: Exclude<BuildCommand, { kind: 'build
 
 /** A direct message has no team that would hear of it. */
 function channelOf({ channel }: Asked): string {
-  const shared = sharedChannel(channel)
-  if (shared !== null) return shared
+  const shared = subscribeInput.shape.channel.safeParse(channel)
+  if (shared.success) return shared.data
   throw new UserError(
     'bad_input',
     'Type it in the channel that shall hear of the builds: here nobody else does.',
