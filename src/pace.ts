@@ -13,9 +13,11 @@ export type Pace = {
 
 /** One turn each of these milliseconds: each is some milliseconds of work in pieces, and requests come in between. */
 const tickMs = 2
+/** While people ask: three such turns are as much work, for the loop and for etcd, as what a request waits for. */
+const askedMs = 6
 /** The loop is behind when a timer comes this late; one that is not comes within one. */
 const lateMs = 3
-/** Nobody came for this long: a loop that is behind is so by this very work, or by others on the machine. */
+/** When nobody came for this long, a loop that is behind is so by this very work, or by others on the machine. */
 const quietMs = 250
 /** Whoever waited this long begins however busy it is: a third of what preparing may take in all. */
 const heldMs = 10_000
@@ -43,13 +45,20 @@ export function createPace({ now, after }: PaceTimers = systemTimers): Pace {
     one.begin()
   }
 
+  const isAsked = (): boolean => now() - cameAt < quietMs
+
   function tick(): void {
-    const due = now() + tickMs
-    after(tickMs, () => {
-      const [first] = line
+    const ms = isAsked() ? askedMs : tickMs
+    const due = now() + ms
+    after(ms, () => {
       const at = now()
-      const behind = at - due >= lateMs && at - cameAt < quietMs
-      if (first && (!behind || at - first.since > heldMs)) begin(first)
+      const behind = at - due >= lateMs && isAsked()
+      const [first] = line
+      if (first && !behind) begin(first)
+      for (const one of line) {
+        if (at - one.since <= heldMs) break
+        begin(one)
+      }
       if (line.size > 0) tick()
       else ticking = false
     })
