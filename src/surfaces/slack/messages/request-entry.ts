@@ -7,7 +7,7 @@ import { actions, type Block, section } from '../blocks/elements.ts'
 import { fitted } from '../blocks/fit.ts'
 import { codeBlock, joined, type Mrkdwn, md, nothing } from '../blocks/mrkdwn.ts'
 import { approvalButtons, shownId } from './buttons.ts'
-import { changesLines, type Options } from './lines.ts'
+import { changesLines, commitsLine, type Options } from './lines.ts'
 import { clockTime, nameOf, namesOf } from './names.ts'
 import { approvalsLeft, plainTitle, stateOf, titled } from './state.ts'
 import { entry, line } from './thread-entry.ts'
@@ -31,7 +31,10 @@ export function requestEntries(
   if (!inThread) return [entry(keyOf(deploy), fitted(waits, [section(plain), ...blocks]), { files })]
   const { headline, text } = stateOf(facts, options.command)
   const at = { command: options.command, environment: deploy.environment, inThread: true }
-  const words = joined([headline, md`asked by ${who}, until ${until}`, changesLines(facts.planned, at)], '\n')
+  const words = joined(
+    [headline, md`asked by ${who}, until ${until}`, commitsLine(facts), changesLines(facts.planned, at)],
+    '\n',
+  )
   const buttons = actions(approvalButtons(facts), shownId(deploy))
   return [
     entry(keyOf(deploy), fitted(text, [section(words), ...buttons]), { broadcast: true, edit: 'too' }),

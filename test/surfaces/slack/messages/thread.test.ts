@@ -93,6 +93,14 @@ describe('a request for approval', () => {
     expect(wordsOf(diff?.message ?? { text: '', blocks: [] })).toContain('+ image: web:1.4.2')
   })
 
+  it('in the thread of a build names the commits beside the buttons', () => {
+    const commits = { list: [{ commit: 'a1', author: 'ana', message: 'Fix the cart' }], total: 1, all: true }
+    const [request] = thread({ deploy: asked, planned: { ...planned, commits }, inThread: true })
+    expect(wordsOf(request?.message ?? { text: '', blocks: [] })).toContain(
+      '*1 commit* by ana since `1.4.1`: Fix the cart',
+    )
+  })
+
   it.each([
     ['approved', { phase: 'running', approval: approval({ votes: [vote(ben)] }) }, 'approved by @ben'],
     [
