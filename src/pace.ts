@@ -17,6 +17,8 @@ const tickMs = 2
 const askedMs = 6
 /** The loop is behind when a timer comes this late; one that is not comes within one. */
 const lateMs = 3
+/** While nobody asks so many begin together: what goes the same way at the same time shares its wake-ups. */
+const atOnce = 8
 /** When nobody came for this long, a loop that is behind is so by this very work, or by others on the machine. */
 const quietMs = 250
 /** Whoever waited this long begins however busy it is: a third of what preparing may take in all. */
@@ -47,16 +49,17 @@ export function createPace({ now, after }: PaceTimers = systemTimers): Pace {
 
   const isAsked = (): boolean => now() - cameAt < quietMs
 
+  const between = (): number => (isAsked() ? askedMs : tickMs)
+
   function tick(): void {
-    const ms = isAsked() ? askedMs : tickMs
+    const ms = between()
     const due = now() + ms
     after(ms, () => {
       const at = now()
       const behind = at - due >= lateMs && isAsked()
-      const [first] = line
-      if (first && !behind) begin(first)
+      let left = behind ? 0 : isAsked() ? 1 : atOnce
       for (const one of line) {
-        if (at - one.since <= heldMs) break
+        if (left-- <= 0 && at - one.since <= heldMs) break
         begin(one)
       }
       if (line.size > 0) tick()
@@ -70,7 +73,7 @@ export function createPace({ now, after }: PaceTimers = systemTimers): Pace {
     },
     waiting: () => line.size,
     turn(signal) {
-      if (line.size === 0 && now() - last >= tickMs) {
+      if (line.size === 0 && now() - last >= between()) {
         last = now()
         return Promise.resolve()
       }

@@ -38,15 +38,29 @@ it('lets one begin at once, and keeps no timer for it', async () => {
   expect(timers()).toBe(0)
 })
 
-it('spreads what comes together, in order, and rests when all have begun', async () => {
+it('begins what comes together in order, some at a time while nobody asks', async () => {
+  const { ask, begun, pass } = world()
+  const names = Array.from({ length: 12 }, (_, n) => `${n}`)
+  const all = names.map(name => ask(name))
+  await settled()
+  expect(begun).toEqual(['0'])
+  await pass(2)
+  expect(begun).toEqual(names.slice(0, 9))
+  await pass(2)
+  await Promise.all(all)
+  expect(begun).toEqual(names)
+})
+
+it('spreads it one by one while people ask, and rests when all have begun', async () => {
   const { ask, begun, pass, pace, timers } = world()
+  pace.came()
   const all = ['a', 'b', 'c', 'd'].map(name => ask(name))
   await settled()
   expect(begun).toEqual(['a'])
   expect(pace.waiting()).toBe(3)
-  await pass(2)
+  await pass(6, { asked: true })
   expect(begun).toEqual(['a', 'b'])
-  await pass(10)
+  await pass(12, { asked: true })
   await Promise.all(all)
   expect(begun).toEqual(['a', 'b', 'c', 'd'])
   expect(timers()).toBe(0)
