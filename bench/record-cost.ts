@@ -11,6 +11,8 @@ export type Cost = {
   readonly scavenges: number
   readonly otherCollections: number
   readonly collecting: number
+  /** Milliseconds of the longest collection: it stops everything. */
+  readonly longest: number
 }
 
 const everyMs = 2
@@ -25,13 +27,15 @@ function look(): void {
 
 /** Node's type does not say what the entries of this kind hold. */
 type Collection = PerformanceEntry & { readonly detail: { readonly kind: number } }
-let collections = { scavenges: 0, otherCollections: 0, collecting: 0 }
+const none = { scavenges: 0, otherCollections: 0, collecting: 0, longest: 0 }
+let collections = { ...none }
 new PerformanceObserver(list => {
   for (const entry of list.getEntries()) {
     const { detail, duration } = entry as Collection
     if (detail.kind === constants.NODE_PERFORMANCE_GC_MINOR) collections.scavenges++
     else collections.otherCollections++
     collections.collecting += duration
+    collections.longest = Math.max(collections.longest, duration)
   }
 }).observe({ entryTypes: ['gc'] })
 
@@ -42,7 +46,7 @@ process.on('message', message => {
   process.send?.({ cpu: (user + system) / 1000, late, ...collections } satisfies Cost)
   before = process.cpuUsage()
   late = []
-  collections = { scavenges: 0, otherCollections: 0, collecting: 0 }
+  collections = { ...none }
 })
 // It may end while nobody has asked.
 process.channel?.unref()

@@ -149,8 +149,10 @@ function perRequest({ cost, ...etcd }: Spent, before: Spent, count: number): Rec
     'of it ms collecting garbage': two(cost.collecting / count),
     'collections, small': cost.scavenges,
     'collections, other': cost.otherCollections,
+    'longest collection, ms': two(cost.longest),
     'event loop late, p50 ms': two(quantile(cost.late, 0.5)),
     'event loop late, p99 ms': two(quantile(cost.late, 0.99)),
+    'event loop late, most ms': two(quantile(cost.late, 1)),
     'etcd transactions a request': two((etcd.transactions - before.transactions) / count),
     'etcd reads a request': two((etcd.ranges - before.ranges) / count),
   }
