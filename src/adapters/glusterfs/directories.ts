@@ -1,0 +1,143 @@
+// Directories with a quota on the pool's volume: `<mount>/<environment>/<app>/<storage>`. Only the last one belongs to
+// the app, so nobody else can put a link where gkube walks. Each step may have been done before a crash.
+import { directoriesOf, directoryOf, type Place } from '../../core/volumes/place.ts'
+import { PoolError, type VolumeWish } from '../../core/volumes/pool.ts'
+import type { Gluster } from './gluster.ts'
+import type { Entry, Mounted } from './mounted.ts'
+import { saysNoLimit, saysQuotaOff } from './refusals.ts'
+import { limitTo, quotaOf } from './volume-info.ts'
+
+type Deps = { readonly gluster: Gluster; readonly mounted: Mounted; readonly volume: string }
+
+/** What is made and not yet given away: a directory of this mode was left by a crash. */
+const unfinished = 0o2700
+const finished = 0o2770
+/** Deletions that go on take their time; what is left then goes with the next one. */
+const deleteMs = 120_000
+const bin = '.gkube-removed'
+
+export async function ensureDirectory(deps: Deps, place: Place, wish: VolumeWish) {
+  await deps.mounted.check()
+  const { parents, leaf } = pathsOf(deps, place)
+  let seen = await lookAt(deps, [...parents, leaf])
+  for (const parent of parents.filter(path => !seen.has(path)))
+    await deps.mounted.change('mkdir', ['-m', '0755', '--', parent], { fine: /File exists/ })
+  const made = !seen.has(leaf)
+  if (made) await deps.mounted.change('mkdir', ['-m', '2700', '--', leaf], { fine: /File exists/ })
+  if (made || parents.some(path => !seen.has(path))) seen = await lookAt(deps, [...parents, leaf])
+  const entry = seen.get(leaf)
+  if (!entry) throw new PoolError('unavailable', `${leaf} was made and is gone: is the volume mounted twice?`)
+  await giveAway(deps, { leaf, entry, wish, maker: seen.get(parents.at(-1) ?? leaf) })
+  const bytes = await raise(deps, place, wish.bytes)
+  return { made, bytes }
+}
+
+/** Owner, group and mode, unless they are so already. One that belongs to somebody else is left alone. */
+async function giveAway(
+  { mounted }: Deps,
+  of: { leaf: string; entry: Entry; wish: VolumeWish; maker: Entry | undefined },
+): Promise<void> {
+  const { leaf, entry, wish, maker } = of
+  const theirs = entry.uid === wish.uid && entry.gid === wish.gid
+  if (theirs && entry.mode !== unfinished) return
+  const ours = entry.mode === unfinished && entry.uid === maker?.uid
+  if (!theirs && !ours)
+    throw new PoolError(
+      'exists_differently',
+      `${leaf} is there and belongs to ${entry.uid}:${entry.gid}, not to ${wish.uid}:${wish.gid}. If its data is this app's: chown -R ${wish.uid}:${wish.gid} ${leaf}. Else move it away.`,
+    )
+  if (!theirs) await mounted.change('chown', ['-h', '--', `${wish.uid}:${wish.gid}`, leaf])
+  await mounted.change('chmod', [finished.toString(8), '--', leaf])
+}
+
+export async function growDirectory(deps: Deps, place: Place, bytes: number) {
+  await existing(deps, place)
+  return { bytes: await raise(deps, place, bytes) }
+}
+
+export async function directoryUsage({ gluster, volume }: Deps, place: Place) {
+  const found = await quotaOf(gluster, volume, `/${directoryOf(place)}`)
+  if (found) return found
+  throw new PoolError(
+    'not_found',
+    `${directoryOf(place)} is not on ${volume}, or quotas are off there (gluster volume quota ${volume} enable).`,
+  )
+}
+
+/** Moves it aside at once, so that nothing half deleted is ever mounted, then deletes it. */
+export async function removeDirectory(deps: Deps, place: Place): Promise<{ left: string[] }> {
+  const { mounted, gluster, volume } = deps
+  await mounted.check()
+  const { parents, leaf } = pathsOf(deps, place)
+  const seen = await lookAt(deps, [...parents, leaf])
+  const folder = `${mounted.mount}/${bin}`
+  const aside = `${folder}/${directoriesOf(place).join('.')}`
+  await mounted.change('mkdir', ['-m', '0700', '--', folder], { fine: /File exists/ })
+  await lookAt(deps, [folder])
+  // What an earlier deletion left.
+  const gone = await deleted(deps, aside)
+  if (!gone) return { left: [aside] }
+  if (!seen.has(leaf)) return { left: [] }
+  const path = `/${directoryOf(place)}`
+  await gluster.order(volume, ['volume', 'quota', volume, 'remove', path], [saysNoLimit, saysQuotaOff])
+  await mounted.change('mv', ['-T', '--', leaf, aside])
+  return { left: (await deleted(deps, aside)) ? [] : [aside] }
+}
+
+/** False: it takes longer than one call may. */
+async function deleted({ mounted }: Deps, path: string): Promise<boolean> {
+  try {
+    await mounted.change('rm', ['-rf', '--one-file-system', '--', path], { ms: deleteMs })
+    return true
+  } catch (error) {
+    if (error instanceof PoolError && error.code === 'unavailable') return false
+    throw error
+  }
+}
+
+async function raise({ gluster, volume }: Deps, place: Place, wished: number): Promise<number> {
+  const path = `/${directoryOf(place)}`
+  const now = (await quotaOf(gluster, volume, path))?.quota ?? 0
+  const bytes = Math.ceil(wished)
+  if (now >= bytes) return now
+  await limitTo(gluster, { volume, path, bytes })
+  return bytes
+}
+
+async function existing(deps: Deps, place: Place): Promise<void> {
+  await deps.mounted.check()
+  const { parents, leaf } = pathsOf(deps, place)
+  const seen = await lookAt(deps, [...parents, leaf])
+  if (!seen.has(leaf))
+    throw new PoolError(
+      'not_found',
+      `${directoryOf(place)} is not on ${deps.volume}: deploy the app, which makes it.`,
+    )
+}
+
+function pathsOf({ mounted }: Deps, place: Place) {
+  const [environment, app, storage] = directoriesOf(place)
+  const top = `${mounted.mount}/${environment}`
+  return { parents: [top, `${top}/${app}`], leaf: `${top}/${app}/${storage}` }
+}
+
+/** What is there of `paths`: directories of the volume itself, of which only the last may belong to somebody else. */
+async function lookAt({ mounted }: Deps, paths: readonly string[]): Promise<ReadonlyMap<string, Entry>> {
+  const seen = await mounted.look([mounted.mount, ...paths])
+  const device = seen.get(mounted.mount)?.device
+  for (const [path, entry] of seen) {
+    if (!entry.directory)
+      throw new PoolError('exists_differently', `${path} is not a directory (a link is none). Move it away.`)
+    if (entry.device !== device)
+      throw new PoolError(
+        'exists_differently',
+        `${path} is on another file system than ${mounted.mount}. Unmount it.`,
+      )
+    if (path !== mounted.mount && path !== paths.at(-1) && (entry.mode & 0o022) !== 0)
+      throw new PoolError(
+        'refused',
+        `${path} can be written by others, who could put a link there. Close it: chmod go-w ${path}`,
+      )
+  }
+  return seen
+}
