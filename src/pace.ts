@@ -2,7 +2,7 @@
 // turn before it begins. While people ask and the event loop is behind, turns are held back; they are never refused,
 // and nobody waits for ever. Who asks: core/runner.ts, the notifier's reading (server/slack.ts). Never around a claim.
 
-export type Pace = {
+type Pace = {
   /** Resolves when the work may begin: at once while nothing is behind, else in order. Also when `signal` aborts. */
   turn(signal?: AbortSignal): Promise<void>
   /** Somebody asks and waits for the answer. */
