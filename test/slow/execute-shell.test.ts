@@ -59,8 +59,8 @@ function step(script: string, { job, env, file, node = '18.20.8', url = stack.se
   const cwd = workspace(file === undefined ? {} : { 'gkube.yaml': file })
   copyFileSync('examples/jenkins/deploy.sh', join(cwd, 'deploy.sh'))
   const path = `${nodeAt(node)}:/usr/local/bin:/usr/bin:/bin`
-  const variables = variablesOf(job, ++number, { GIT_COMMIT: `c${number}`, ...env })
-  return runStep(script, { cwd, env: { ...variables, PATH: path, GKUBE_URL: url, GKUBE_TOKEN: token } })
+  const own = { GIT_COMMIT: `c${number + 1}`, GKUBE_URL: url, GKUBE_TOKEN: token, PATH: path }
+  return runStep(script, { cwd, env: variablesOf(job, ++number, { ...own, ...env }) })
 }
 
 const freestyle = readFileSync('examples/jenkins/freestyle.sh', 'utf8')
@@ -160,6 +160,25 @@ describe('the file of GET /cli', () => {
     expect(one.console()).toMatch(/gkube: RESULT awaiting_approval unheard c\d+ production 3s\n/)
     await stack.core.vote(admin, id, { decision: 'approve', reason: 'late' })
     expect((await outcome(stack.core, id)).deploy.phase).toBe('succeeded')
+  })
+
+  it('needs no more than a token of a deployer, and goes where that may deploy', async () => {
+    const file = appFile('least', { jobs: ['shop/least'], environments: { staging: {}, production: {} } })
+    await stack.core.applyApp(admin, parseApp(parse(file)), { dryRun: false })
+    const grants = [{ role: 'deployer' as const, apps: ['least'], environments: ['staging'] }]
+    const { token: least } = await stack.core.createToken(admin, { name: 'ci', grants, expiresIn: '1h' })
+    const one = step(freestyle, { job: 'shop/least/main', env: { GKUBE_TOKEN: least, BRANCH_NAME: 'main' } })
+    expect(await one.ended, one.console()).toBe(0)
+    expect(await last('least')).toMatchObject({ environment: 'staging', requestedBy: { name: 'ci' } })
+    // The file speaks of production, too: as it stands it registers nothing, but it must not be changed.
+    const env = { GKUBE_TOKEN: least }
+    const same = step(freestyle, { job: 'shop/least', env, file })
+    expect(await same.ended, same.console()).toBe(0)
+    const changed = file.replace('replicas: 2', 'replicas: 3')
+    const two = step(freestyle, { job: 'shop/least', env, file: changed })
+    expect(await two.ended).toBe(3)
+    expect(two.console()).toMatch(/ci may not register least in production/)
+    expect(one.console() + two.console()).not.toContain(least)
   })
 
   it('a repeated step of one build is the same deploy, until it is asked for again', async () => {

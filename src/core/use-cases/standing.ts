@@ -116,8 +116,9 @@ async function checkDeploy(
       writes: [],
     }
   const sent = parseApp(input.spec)
-  demandRegister(deps, caller, { app: sent, before: before?.value ?? null })
-  const { compares, writes } = registration(deps, sent, before)
+  const { outcome, compares, writes } = registration(deps, sent, before)
+  // A build sends its file each time: what it says already needs no right to say it.
+  if (outcome !== 'unchanged') demandRegister(deps, caller, { app: sent, before: before?.value ?? null })
   return { revision: input.revision, snapshot: null, compares, writes }
 }
 
