@@ -17,11 +17,14 @@ export type Options = {
 export function whoLine({ deploy }: MessageFacts, options: Options): Mrkdwn {
   const approvers =
     deploy.approval?.votes.filter(vote => vote.decision === 'approve').map(vote => vote.by) ?? []
-  const asked = md`asked by ${nameOf(deploy.requestedBy)}`
+  const build = buildLink(deploy)
+  // What a build began by itself is said once.
+  const isBuild = deploy.requestedBy.id === `jenkins:${deploy.source.job}`
+  const asked = isBuild ? md`by build ${build}` : md`asked by ${nameOf(deploy.requestedBy)}`
   return joined(
     [
       approvers.length > 0 ? md`${asked}, approved by ${namesOf(approvers)}` : asked,
-      buildLink(deploy),
+      isBuild ? nothing : build,
       compareLink(deploy, options.links.compare),
       deploy.source.note ? md`“${deploy.source.note.slice(0, 300)}”` : nothing,
     ],

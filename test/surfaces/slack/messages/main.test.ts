@@ -593,6 +593,15 @@ describe('links', () => {
     expect(said).not.toContain('javascript')
   })
 
+  it('name the build once that began it by itself', () => {
+    const said = words({
+      requestedBy: { id: 'jenkins:shop/web', name: 'shop/web #214', via: 'jenkins' },
+      source: { job: 'shop/web', build: 214, url: null, note: '' },
+    })
+    expect(said).toContain('by build shop/web #214')
+    expect(said.match(/#214/g)).toHaveLength(1)
+  })
+
   it('compare nothing with itself', () => {
     expect(words({ revision: '1.4.1' })).not.toContain('commits')
     expect(words({ revision: '1.4.1' })).not.toContain('was ')
