@@ -29,7 +29,7 @@ const mostParameters = 20
 const mostSubmitters = 50
 
 export function jenkinsInputs(deps: Deps) {
-  const { transport, server, timeouts, log } = deps
+  const { transport, server, timeouts } = deps
   const { user } = server
 
   /** Null: this Jenkins has no stage view. */
@@ -57,11 +57,13 @@ export function jenkinsInputs(deps: Deps) {
     const listed = await pending(job, number)
     if (listed?.length === 0) return []
     if (!listed) return ofBuild(job, number)
-    const told = await ofBuild(job, number).catch((error: unknown) => {
-      log(`jenkins: who may answer the input of ${nameOf(job, number)} is not known`, error)
-      return []
-    })
-    return listed.map(one => ({ ...one, submitters: told.find(({ id }) => id === one.id)?.submitters ?? [] }))
+    // No submitters means that anybody may: where they cannot be read now, nothing is told of the input.
+    const told = await ofBuild(job, number)
+    const toldOf = new Map(told.map(one => [one.id, one.submitters]))
+    // A build that tells of others but not of this one saw it settled between the two readings.
+    return listed
+      .filter(({ id }) => told.length === 0 || toldOf.has(id))
+      .map(one => ({ ...one, submitters: toldOf.get(one.id) ?? [] }))
   }
 
   const answer: Jenkins['answer'] = async (at, { decision, parameters }) => {
@@ -119,7 +121,8 @@ function waiting(
     message: cut(facts.message || 'Input requested', 1000),
     proceed: cut(facts.ok || 'Proceed', 100),
     parameters: definitions.slice(0, mostParameters).map(parameterOf),
-    submitters: submitters.filter(name => name !== '' && name.length <= 200).slice(0, mostSubmitters),
+    // One that is too long names nobody, and is kept all the same: none at all would be everybody.
+    submitters: submitters.flatMap(name => (name === '' ? [] : [cut(name, 200)])).slice(0, mostSubmitters),
   }
 }
 

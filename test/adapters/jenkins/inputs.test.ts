@@ -85,9 +85,17 @@ describe('what a Pipeline waits for', () => {
       [{ ...shown, submitters: [] }],
     ],
     [
-      'where the build cannot be read',
-      { [listed]: { json: [pending] }, [build]: { status: 500 } },
-      [{ ...shown, submitters: [] }],
+      'one that was settled before who may answer was read',
+      { [listed]: { json: [pending, { ...pending, id: 'Next' }] }, [build]: ofBuild(execution) },
+      [shown],
+    ],
+    [
+      'for somebody whose name is too long',
+      {
+        [listed]: { json: [pending] },
+        [build]: ofBuild({ ...execution, input: { ...execution.input, submitter: 'x'.repeat(300) } }),
+      },
+      [{ ...shown, submitters: ['x'.repeat(200)] }],
     ],
     ['nothing', { [listed]: { json: [] } }, []],
     [
@@ -98,6 +106,11 @@ describe('what a Pipeline waits for', () => {
   ])('%s', async (_, script, expected) => {
     jenkins.script(script)
     expect(await jenkins.jenkins.inputs('web', 14)).toEqual(expected)
+  })
+
+  it('is for nobody while who may answer cannot be read: none named would be everybody', async () => {
+    jenkins.script({ [listed]: { json: [pending] }, [build]: { status: 500 } })
+    expect(await refusal(jenkins.jenkins.inputs('web', 14))).toMatchObject({ code: 'unavailable' })
   })
 
   it('a build that is gone is not found', async () => {
