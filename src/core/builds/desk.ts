@@ -79,6 +79,8 @@ export type Item = {
   missingSince: number | null
   /** This kind of job shows none. */
   noStages: boolean
+  /** How often Jenkins told of the build, but not what is nice to have of it. */
+  unread: number
   /** Its deploys were looked up since it was taken. */
   deploysRead: boolean
   gone: boolean

@@ -56,6 +56,11 @@ export async function followBuilds(desk: Desk, counts: { inbox: number }): Promi
             desk.round.abort()
             return
           }
+          // Trying again does not mend it: it is left for the next round, and holds up nobody.
+          if (error instanceof UnreadableRecord) {
+            deps.log('what was told of a build is left alone', error)
+            return
+          }
           if (!(error instanceof LostRace) || attempt > 5)
             deps.log('what was told of a build is taken again', error)
           await clock.sleep(
@@ -212,6 +217,7 @@ const newItem = (id: string, stored: Stored<Build>, openRevision: Revision): Ite
   tries: 0,
   missingSince: null,
   noStages: false,
+  unread: 0,
   deploysRead: false,
   gone: false,
 })

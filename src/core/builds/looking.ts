@@ -10,6 +10,8 @@ import { numbered } from './starting.ts'
 
 /** How much of a console is read for its last lines. */
 const tailBytes = 64 * 1024
+/** So often what is nice to have of a build is asked for in vain. */
+const mostUnread = 4
 
 /** Looks once. Throws JenkinsError where it must be tried again. */
 export async function look(desk: Desk, item: Item, jenkins: Jenkins): Promise<void> {
@@ -59,14 +61,14 @@ async function lookAtRun(desk: Desk, item: Item, jenkins: Jenkins, number: numbe
   const { job } = item.stored.value
   const facts = await line.ask(() => jenkins.build(job, number))
   const ended = !facts.building && facts.result !== null
-  const stages = item.noStages ? undefined : await line.ask(() => jenkins.stages(job, number))
+  const stages = item.noStages ? undefined : await orNull(desk, item, () => jenkins.stages(job, number))
   item.noStages ||= stages === null
   const mayWait =
     item.noStages ||
     stages?.some(stage => stage.state === 'paused') ||
     item.stored.value.inputs.some(one => !one.over)
   const inputs = ended ? [] : mayWait ? await line.ask(() => jenkins.inputs(job, number)) : undefined
-  const tests = ended ? await orNull(desk, () => jenkins.tests(job, number)) : undefined
+  const tests = ended ? await orNull(desk, item, () => jenkins.tests(job, number)) : undefined
   const seen: Seen = {
     facts,
     changes: await changesOf(desk, facts),
@@ -79,19 +81,26 @@ async function lookAtRun(desk: Desk, item: Item, jenkins: Jenkins, number: numbe
   await writer.change(item.id, build => mergeFacts(build, seen, deps.clock.now()), more)
 }
 
-async function lastLines(desk: Desk, { id, stored }: Item, jenkins: Jenkins, number: number): Promise<More> {
-  const text = await orNull(desk, () => jenkins.tail(stored.value.job, number, tailBytes))
+async function lastLines(desk: Desk, item: Item, jenkins: Jenkins, number: number): Promise<More> {
+  const { id, stored } = item
+  const text = await orNull(desk, item, () => jenkins.tail(stored.value.job, number, tailBytes))
   if (!text) return {}
   const { keys, clock } = desk.deps
   return { writes: [put(keys.jenkinsConsole(id), consoleOf(text, clock.now()))] }
 }
 
-/** What is nice to have and Jenkins does not give stays out; what it does not answer for is asked again. */
-async function orNull<T>(desk: Desk, call: () => Promise<T>): Promise<T | null> {
+/**
+ * What is nice to have and Jenkins does not give stays out. What it does not answer for is asked again a few times, and
+ * then left out as well: it told of the build itself just before, so that only a plugin of it fails.
+ */
+async function orNull<T>(desk: Desk, item: Item, call: () => Promise<T>): Promise<T | null> {
   try {
     return await desk.line.ask(call)
   } catch (error) {
-    if (!(error instanceof JenkinsError) || error.code === 'unavailable') throw error
+    if (!(error instanceof JenkinsError)) throw error
+    if (error.code !== 'unavailable') return null
+    if (++item.unread < mostUnread) throw error
+    desk.deps.log(`build ${item.id} is told without something that Jenkins does not answer for`, error)
     return null
   }
 }
