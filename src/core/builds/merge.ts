@@ -12,6 +12,7 @@ const furthest = (a: Build['phase'], b: Build['phase']): Build['phase'] =>
 const aheadMs = 60_000
 const mostParameters = 50
 const mostParameterText = 32_000
+const mostChoiceText = 100_000
 
 /** The note of an answer that is about to be sent: if its input is found settled after that, it was ours. */
 export const sending = 'being sent'
@@ -88,7 +89,7 @@ export function mergeFacts(build: Build, seen: Seen, now: number): Build {
     changesTotal: facts.changesTotal,
     tests: seen.tests ?? build.tests,
     stages: seen.stages === undefined ? build.stages : stagesOf(seen.stages, build.stages),
-    inputs: inputsOf(build.inputs, ended ? [] : seen.inputs, now),
+    inputs: roomFor(inputsOf(build.inputs, ended ? [] : seen.inputs, now)),
     toldAt: ended || !ahead ? null : build.toldAt,
     note: '',
   }
@@ -127,6 +128,23 @@ function inputsOf(before: readonly PendingInput[], listed: Seen['inputs'], now: 
       over: false,
     })),
   ].slice(-10)
+}
+
+/** Choices that a record cannot hold are typed, as Jenkins judges them anyway; the newest inputs have theirs first. */
+function roomFor(inputs: readonly PendingInput[]): PendingInput[] {
+  let room = mostChoiceText
+  return inputs
+    .toReversed()
+    .map(input => ({
+      ...input,
+      parameters: input.parameters.map(parameter => {
+        const size = parameter.choices.reduce((sum, choice) => sum + choice.length + 3, 0)
+        if (size > room) return { ...parameter, type: 'string' as const, choices: [] }
+        room -= size
+        return parameter
+      }),
+    }))
+    .toReversed()
 }
 
 /** It went on before the answer was sent. */

@@ -1,5 +1,6 @@
 // Writes the records of builds for the follower: each write compares what was read and that this replica is still
 // elected, and is given again as it is while etcd does not answer, so that it happens once.
+import { UserError } from '../../errors.ts'
 import { backoff } from '../clock.ts'
 import { type Commit, type CommitResult, type Compare, newer } from '../kv.ts'
 import type { Term } from '../leader.ts'
@@ -28,6 +29,8 @@ export function buildWriter(options: {
         return await kv.commit(commit)
       } catch (error) {
         if (term.ended.aborted) throw error
+        // Refused for good: a record that is too large stays so.
+        if (error instanceof UserError && error.kind !== 'unavailable') throw error
         if (attempt % 10 === 0) deps.log('etcd does not take the record of a build; trying again', error)
         await clock.sleep(backoff(attempt, { base: 100, most: 3_000, random: deps.random }), term.ended)
       }

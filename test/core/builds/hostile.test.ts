@@ -1,0 +1,115 @@
+// What one build, one record or one plugin may not do to all others: block the follower, grow without end, or pass for
+// something else. On a real etcd with a Jenkins in memory.
+import { beforeEach, describe, expect, it } from 'vitest'
+import { JenkinsError } from '../../../src/core/builds/jenkins.ts'
+import type { Kv } from '../../../src/core/kv.ts'
+import { UserError } from '../../../src/errors.ts'
+import { job, startWorld, until, type World, when } from './world.ts'
+
+let world: World
+beforeEach(async () => {
+  world = await startWorld()
+})
+
+const numbered = async (number: number) => (await world.builds()).find(one => one.number === number)
+
+describe('what cannot be read or written', () => {
+  it('stops neither the later hooks of its job nor those of others', async () => {
+    const { kv, keys } = world
+    // As many as are worked on at once, and more.
+    const poisoned = Array.from({ length: 20 }, (_, at) => at + 1)
+    const key = keys.jenkinsBuild('broken')
+    const refs = poisoned.map(number => keys.jenkinsNumber(`shop/job-${number}`, number))
+    const put = (at: string, value: string) => ({ kind: 'put' as const, key: at, value })
+    await kv.commit({
+      compares: [],
+      writes: [put(key, '{"schema":99}'), ...refs.map(at => put(at, '{"schema":1,"id":"broken"}'))],
+      repeatable: true,
+    })
+    await kv.commit({
+      compares: [],
+      writes: [put(keys.jenkinsNumber(job, 5), '{"schema":1,"id":"broken"}')],
+      repeatable: true,
+    })
+    const follower = await world.follower({ hooksOnly: true })
+    for (const number of poisoned)
+      await world.hook({ job: `shop/job-${number}`, number, phase: 'finalized', result: 'SUCCESS' })
+    await world.hook({ number: 5, phase: 'finalized', result: 'SUCCESS' })
+    await until(() => follower.log.filter(line => line.includes('broken')).length > 20)
+    await world.hook({ number: 6, phase: 'started' })
+    await until(async () => (await kv.list(keys.jenkinsNumbers(job))).entries.length === 2)
+    // Left for an operator, and counted until then.
+    expect(await world.under(keys.inbox)).toHaveLength(21)
+    expect(follower.state().inbox).toBe(21)
+  })
+
+  it('is told and tried again later, and the follower goes on', async () => {
+    let reset = (): void => undefined
+    const refusing = (kv: Kv): Kv => ({
+      ...kv,
+      subscribe(prefix, listener, options) {
+        if (prefix === world.keys.root) reset = () => listener.reset?.(options?.from ?? '0')
+        return kv.subscribe(prefix, listener, options)
+      },
+      commit: async commit => {
+        if (commit.writes.some(write => write.kind === 'put' && write.value.includes('"result":"UNSTABLE"')))
+          throw new UserError('too_large', 'This change has 2000000 bytes')
+        return kv.commit(commit)
+      },
+    })
+    await world.register()
+    world.jenkins.run(job, 1)
+    const follower = await world.follower({ kv: refusing })
+    await world.hook({ number: 1, phase: 'started' })
+    await until(async () => (await numbered(1))?.displayName === '#1')
+    world.jenkins.end(job, 1, 'UNSTABLE')
+    await until(() => follower.log.some(line => line.includes('bytes')))
+    // A gap in the feed: all is read again.
+    reset()
+    world.jenkins.run(job, 2)
+    world.jenkins.end(job, 2, 'SUCCESS')
+    await world.hook({ number: 2, phase: 'finalized', result: 'SUCCESS' })
+    await until(async () => (await numbered(2))?.phase === 'finished')
+  })
+})
+
+describe('a plugin that always fails', () => {
+  it.each(['stages', 'tests', 'tail'])('for %s of one build keeps it from nothing', async name => {
+    await world.register({ environments: { staging: { deployOn: 'success' } } })
+    world.jenkins.around = (called, moment) => {
+      if (called === name && moment === 'before') throw new JenkinsError('unavailable', 'Jenkins answers 500')
+    }
+    world.jenkins.run(job, 1)
+    world.jenkins.end(job, 1, name === 'tail' ? 'FAILURE' : 'SUCCESS')
+    await world.follower()
+    await world.hook({ number: 1, phase: 'finalized', result: 'SUCCESS' })
+    await until(async () => (await numbered(1))?.phase === 'finished')
+    expect(await numbered(1)).toMatchObject({ verified: true })
+    if (name !== 'tail') await until(async () => (await world.deploys()).length === 1)
+  })
+})
+
+describe('an input', () => {
+  it('with more choices than a record holds is typed instead', async () => {
+    const choices = Array.from({ length: 200 }, (_, at) => `${at}${'ä'.repeat(490)}`)
+    const parameter = { name: 'P', type: 'choice' as const, description: '', choices, default: null }
+    await world.follower()
+    const id = await world.ask()
+    await when(world, id, one => one.phase === 'running')
+    world.jenkins.inputs_.set(
+      `${job} 1`,
+      Array.from({ length: 3 }, (_, at) => ({
+        id: `Input${at}`,
+        message: 'Which?',
+        proceed: 'Go',
+        parameters: Array.from({ length: 20 }, (_, of) => ({ ...parameter, name: `P${of}` })),
+        submitters: [],
+      })),
+    )
+    const build = await when(world, id, one => one.inputs.length === 3)
+    expect(JSON.stringify(build).length).toBeLessThan(200_000)
+    expect(build.inputs.at(-1)?.parameters.at(-1)).toMatchObject({ type: 'string', choices: [] })
+    world.jenkins.end(job, 1, 'SUCCESS')
+    await when(world, id, one => one.phase === 'finished')
+  })
+})
