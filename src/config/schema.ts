@@ -205,7 +205,9 @@ const pool = z.strictObject({
     .strictObject({
       kind: z
         .enum(['local', 'remote', 'ssh'])
-        .describe('where the gluster CLI runs: here, here with --remote-host, or on a server over SSH'),
+        .describe(
+          'where the gluster CLI runs: here, on a server over SSH, or here with --remote-host, which may only look unless the servers encrypt their management',
+        ),
       host: hostName.optional().describe('the server, for remote and ssh'),
       port: z.int().min(1).max(65535).default(22).describe('the port of SSH'),
       user: z

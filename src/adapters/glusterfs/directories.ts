@@ -9,9 +9,8 @@ import { limitTo, quotaOf } from './volume-info.ts'
 
 type Deps = { readonly gluster: Gluster; readonly mounted: Mounted; readonly volume: string }
 
-/** What is made and not yet given away: a directory of this mode was left by a crash. */
-const unfinished = 0o2700
-const finished = 0o2770
+/** Files that are made in it belong to its group. */
+const leafMode = '2770'
 /** Deletions that go on take their time; what is left then goes with the next one. */
 const deleteMs = 120_000
 const bin = '.gkube-removed'
@@ -23,31 +22,32 @@ export async function ensureDirectory(deps: Deps, place: Place, wish: VolumeWish
   for (const parent of parents.filter(path => !seen.has(path)))
     await deps.mounted.change('mkdir', ['-m', '0755', '--', parent], { fine: /File exists/ })
   const made = !seen.has(leaf)
-  if (made) await deps.mounted.change('mkdir', ['-m', '2700', '--', leaf], { fine: /File exists/ })
+  if (made) await deps.mounted.change('mkdir', ['-m', '0700', '--', leaf], { fine: /File exists/ })
   if (made || parents.some(path => !seen.has(path))) seen = await lookAt(deps, [...parents, leaf])
   const entry = seen.get(leaf)
   if (!entry) throw new PoolError('unavailable', `${leaf} was made and is gone: is the volume mounted twice?`)
-  await giveAway(deps, { leaf, entry, wish, maker: seen.get(parents.at(-1) ?? leaf) })
+  await giveAway(deps, { leaf, entry, wish, parent: seen.get(parents.at(-1) ?? leaf) })
   const bytes = await raise(deps, place, wish.bytes)
   return { made, bytes }
 }
 
-/** Owner, group and mode, unless they are so already. One that belongs to somebody else is left alone. */
+/**
+ * Mode, then owner and group: one that belongs to the app is finished, and its mode is the app's own from then on. One
+ * that still belongs to who makes them (as its parent does) was left by a crash. Any other is left alone.
+ */
 async function giveAway(
   { mounted }: Deps,
-  of: { leaf: string; entry: Entry; wish: VolumeWish; maker: Entry | undefined },
+  of: { leaf: string; entry: Entry; wish: VolumeWish; parent: Entry | undefined },
 ): Promise<void> {
-  const { leaf, entry, wish, maker } = of
-  const theirs = entry.uid === wish.uid && entry.gid === wish.gid
-  if (theirs && entry.mode !== unfinished) return
-  const ours = entry.mode === unfinished && entry.uid === maker?.uid
-  if (!theirs && !ours)
+  const { leaf, entry, wish, parent } = of
+  if (entry.uid === wish.uid && entry.gid === wish.gid) return
+  if (entry.uid !== parent?.uid || entry.gid !== parent.gid)
     throw new PoolError(
       'exists_differently',
       `${leaf} is there and belongs to ${entry.uid}:${entry.gid}, not to ${wish.uid}:${wish.gid}. If its data is this app's: chown -R ${wish.uid}:${wish.gid} ${leaf}. Else move it away.`,
     )
-  if (!theirs) await mounted.change('chown', ['-h', '--', `${wish.uid}:${wish.gid}`, leaf])
-  await mounted.change('chmod', [finished.toString(8), '--', leaf])
+  await mounted.change('chmod', [leafMode, '--', leaf])
+  await mounted.change('chown', ['-h', '--', `${wish.uid}:${wish.gid}`, leaf])
 }
 
 export async function growDirectory(deps: Deps, place: Place, bytes: number) {

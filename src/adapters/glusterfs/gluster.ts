@@ -45,6 +45,7 @@ export function glusterCli(run: Run, { name: pool, reach }: Pick<PoolOptions, 'n
     volume,
     what: args.slice(0, 2).join(' '),
     where,
+    remote: reach.kind === 'remote',
   })
 
   const ask: Gluster['ask'] = async (volume, args, ms) => {

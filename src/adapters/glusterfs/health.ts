@@ -44,24 +44,28 @@ async function bricksOf(gluster: Gluster, volume: string, info: VolumeInfo, ms?:
   return info.bricks.map(name => ({ name, online: online.has(name) }))
 }
 
+/** Nulls where it cannot be told: where most bricks are down it fails or takes long, and that is told already. */
 async function healOf(gluster: Gluster, { volume, remote, ms }: Of, setSize: number): Promise<Heal> {
-  if (remote) {
-    const text = await gluster.print(volume, ['volume', 'heal', volume, 'statistics', 'heal-count'], ms)
-    const counts = [...text.matchAll(/^Number of entries: (\S+)/gm)].map(([, n]) =>
-      /^\d+$/.test(n ?? '') ? Number(n) : null,
-    )
-    return { pending: setSum(counts, setSize), splitBrain: null }
+  try {
+    if (remote) {
+      const text = await gluster.print(volume, ['volume', 'heal', volume, 'statistics', 'heal-count'], ms)
+      const counts = [...text.matchAll(/^Brick .*\n(?:Number of entries: (\d+))?/gm)].map(([, n]) =>
+        n === undefined ? null : Number(n),
+      )
+      return { pending: setSum(counts, setSize), splitBrain: null }
+    }
+    const { tree } = await gluster.order(volume, ['volume', 'heal', volume, 'info', 'summary'], [], ms)
+    const bricks = allAt(tree, 'healInfo', 'bricks', 'brick')
+    const sum = (key: string) =>
+      setSum(
+        bricks.map(brick => numberAt(brick, key)),
+        setSize,
+      )
+    return { pending: sum('totalNumberOfEntries'), splitBrain: sum('numberOfEntriesInSplitBrain') }
+  } catch (error) {
+    if (error instanceof PoolError) return { pending: null, splitBrain: null }
+    throw error
   }
-  const answer = await gluster.ask(volume, ['volume', 'heal', volume, 'info', 'summary'], ms)
-  // Known to fail where most bricks are down: that is told already.
-  if (answer.ret !== 0) return { pending: null, splitBrain: null }
-  const bricks = allAt(answer.tree, 'healInfo', 'bricks', 'brick')
-  const sum = (key: string) =>
-    setSum(
-      bricks.map(brick => numberAt(brick, key)),
-      setSize,
-    )
-  return { pending: sum('totalNumberOfEntries'), splitBrain: sum('numberOfEntriesInSplitBrain') }
 }
 
 /** Each good copy counts an entry that another lacks: of a set the largest count is the number of entries. */

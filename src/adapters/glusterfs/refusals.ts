@@ -9,6 +9,8 @@ export type Asked = {
   /** What was asked, such as `volume create`. */
   readonly what: string
 }
+/** `remote`: asked from another machine with --remote-host. */
+type Where = { readonly where: string; readonly remote: boolean }
 type Said = { readonly errno: number; readonly message: string }
 
 /** Found nowhere: GlusterFS says so by number or by text. */
@@ -113,11 +115,16 @@ export function refusalOf(said: Said, asked: Asked): PoolError {
 }
 
 /** What came was no answer at all: a daemon that is down, a mistake of ours, or a message that knows no XML. */
-export function plainRefusal(text: string, asked: Asked & { readonly where: string }): PoolError {
+export function plainRefusal(text: string, asked: Asked & Where): PoolError {
   if (/Connection failed|Connection refused|daemon is operational/i.test(text))
     return new PoolError(
       'unavailable',
       `glusterd does not answer on ${asked.where}. Start it there (systemctl start glusterd), or look at pools.${asked.pool}.reach.`,
+    )
+  if (text === '' && asked.remote)
+    return new PoolError(
+      'refused',
+      `glusterd on ${asked.where} lets other machines look and change nothing (--remote-host). Let gkube run gluster there by SSH (pools.${asked.pool}.reach.kind: ssh), or encrypt its management by TLS (secure-access).`,
     )
   if (/permission denied|must be (run as )?root|not permitted/i.test(text))
     return new PoolError(
