@@ -81,7 +81,7 @@ export async function startGlusterd(options: { readonly dataDir: string }): Prom
   const volfile = join(dataDir, 'glusterd.vol')
   writeFileSync(volfile, volfileText(join(dataDir, 'work'), address))
   const env = { PATH: path, LC_ALL: 'C', [marker]: id.slice(marker.length + 1) }
-  const before = new Set(glusterMounts())
+  const before = new Set([...glusterMounts(), ...runFiles()])
 
   let daemon: ChildProcess | undefined
   const up = async (): Promise<void> => {
@@ -206,15 +206,28 @@ async function isFree(number: number): Promise<boolean> {
   })
 }
 
-/** Ends every process that carries the marker, then takes away what they had mounted. */
+/** Ends every process that carries the marker, then takes away what they had mounted, and their sockets. */
 async function endAll(id: string, dataDir: string, before: ReadonlySet<string> = new Set()): Promise<void> {
   const pids = pidsOf(id)
   await Promise.all(pids.map(pid => endProcess(pid, undefined, 3_000)))
   for (const folder of glusterMounts())
     if (folder.startsWith(`${dataDir}/`) || (folder.startsWith('/run/gluster/') && !before.has(folder)))
       await run('umount', ['-l', folder], { timeout: 20_000 })
+  for (const file of runFiles()) if (!before.has(file)) rmSync(file, { force: true })
   rmSync(join(dataDir, 'marker'), { force: true })
 }
+
+/** Sockets and pid files, which each start names anew. */
+const runFiles = (): string[] =>
+  ['/run/gluster', ...foldersIn('/run/gluster/vols')].flatMap(folder =>
+    existsSync(folder)
+      ? readdirSync(folder)
+          .filter(name => /\.(socket|pid)$/.test(name))
+          .map(name => join(folder, name))
+      : [],
+  )
+const foldersIn = (folder: string): string[] =>
+  existsSync(folder) ? readdirSync(folder).map(name => join(folder, name)) : []
 
 const pidsOf = (id: string): number[] =>
   readdirSync('/proc')
