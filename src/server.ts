@@ -74,6 +74,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const clusters = new Map(
     Object.entries(config.clusters).map(([name, cluster]) => [name, clusterAdapter(name, cluster, log)]),
   )
+  const pools = await openPools(config.pools)
   const environments = new Map(Object.entries(config.environments))
   const ledger = createLedger({ kv, keys, clock })
   const specs = frozenSpecs({ kv, keys })
@@ -191,7 +192,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     groups: config.slack?.groups ?? [],
     etcd: () => kv.ping(),
     jenkins: jenkins?.side,
-    checks: [slack, jenkins].flatMap(side => (side ? [side.checks] : [])),
+    checks: [slack, jenkins, ...pools].flatMap(side => (side ? [side.checks] : [])),
     bootstrap: config.tokens.bootstrap,
     maxTokenSeconds: config.tokens.maxLifetimeSeconds,
     log: report,
@@ -233,6 +234,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     const work = stopElected(elected, clock).then(() => runner.stop(patience))
     await Promise.all([http.close(), surface?.stop(), work, sweeper.stop(), left])
     slack?.close()
+    for (const pool of pools) pool.close()
     for (const cluster of clusters.values()) cluster.close()
     await kv.close()
   }
@@ -272,6 +274,14 @@ async function stopElected(all: readonly { stop(): Promise<void> }[], clock: Clo
   const stopping = Promise.all(all.map(one => one.stop()))
   await Promise.race([stopping, clock.sleep(all.length > 0 ? 2_000 : 0, stopped.signal)])
   stopped.abort()
+}
+
+/** Nothing is reached yet: a pool that is down stops nobody who does not use it. */
+async function openPools(pools: Config['pools']) {
+  const all = Object.entries(pools)
+  if (all.length === 0) return []
+  const { glusterfsPool } = await import('./adapters/glusterfs/glusterfs.ts')
+  return all.map(([name, pool]) => glusterfsPool({ name, ...pool }))
 }
 
 function clusterAdapter(name: string, cluster: Config['clusters'][string], log: Log): KubernetesCluster {
