@@ -7,7 +7,7 @@ import { auditPut } from '../audit.ts'
 import type { Caller, Core } from '../core.ts'
 import { canonical } from '../hash.ts'
 import type { Compare, Write } from '../kv.ts'
-import { demand, may } from '../policy.ts'
+import { able, demand, may } from '../policy.ts'
 import { decode, decodeAll, put, remove, type Stored, unchanged } from '../records.ts'
 import { unknownName } from '../suggest.ts'
 import { workloadSchema } from '../workload.ts'
@@ -76,6 +76,29 @@ export function demandRegister(
     demand(caller, 'apply_app', { app: app.app, environment }, deps.people)
 }
 
+/**
+ * Who may do what with a job follows from the apps that it feeds, and the app of a branch job is found before that of
+ * its parent: a job that feeds apps is only joined by who may register one of them.
+ */
+export async function demandJobs(
+  deps: Pick<Deps, 'kv' | 'keys' | 'people'>,
+  caller: Caller,
+  { app, before }: { app: App; before: App | null },
+): Promise<void> {
+  const old = new Set(before?.jobs)
+  for (const job of new Set(app.jobs.filter(one => !old.has(one)))) {
+    const fed = (await appsOfJob(deps, job)).filter(one => one !== app.app)
+    const [first] = fed
+    if (first === undefined || fed.some(one => may(caller, 'apply_app', { app: one }))) continue
+    const who = able('apply_app', { app: first }, deps.people).slice(0, 10).join(', ')
+    throw new UserError(
+      'forbidden',
+      `The Jenkins job ${job} feeds another app already: who adds it to ${app.app} must be a deployer of that one, too. ${who ? `Ask ${who}.` : 'Ask an admin.'}`,
+      { details: { job, app: app.app } },
+    )
+  }
+}
+
 /** etcd takes 128 operations a transaction. */
 const mostPlaces = 100
 
@@ -91,6 +114,7 @@ export function apps(deps: Deps): Omit<Apps, 'renderApp'> {
       const entry = await kv.get(keys.app(app.app))
       const before = entry ? decode(appSchema, entry) : null
       demandRegister(deps, caller, { app, before: before?.value ?? null })
+      await demandJobs(deps, caller, { app, before: before?.value ?? null })
       const { outcome, compares, writes } = registration(deps, app, before)
       if (dryRun || outcome === 'unchanged') return { app, outcome }
       const audit = auditPut(keys, clock.now(), {

@@ -9,7 +9,7 @@ import type { Compare, Entry, Write } from '../kv.ts'
 import { decode, type Stored } from '../records.ts'
 import { unknownName } from '../suggest.ts'
 import { workloadSchema } from '../workload.ts'
-import { appNames, demandRegister, registration } from './apps.ts'
+import { appNames, demandJobs, demandRegister, registration } from './apps.ts'
 import type { Deps } from './deps.ts'
 import { snapshotOf } from './history.ts'
 import { basis, promoted } from './promote.ts'
@@ -118,7 +118,10 @@ async function checkDeploy(
   const sent = parseApp(input.spec)
   const { outcome, compares, writes } = registration(deps, sent, before)
   // A build sends its file each time: what it says already needs no right to say it.
-  if (outcome !== 'unchanged') demandRegister(deps, caller, { app: sent, before: before?.value ?? null })
+  if (outcome !== 'unchanged') {
+    demandRegister(deps, caller, { app: sent, before: before?.value ?? null })
+    await demandJobs(deps, caller, { app: sent, before: before?.value ?? null })
+  }
   return { revision: input.revision, snapshot: null, compares, writes }
 }
 
