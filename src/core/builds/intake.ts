@@ -52,15 +52,7 @@ export async function followBuilds(desk: Desk, counts: { inbox: number }): Promi
         try {
           return await job()
         } catch (error) {
-          if (error instanceof Fenced) {
-            desk.round.abort()
-            return
-          }
-          // Trying again does not mend it: it is left for the next round, and holds up nobody.
-          if (error instanceof UnreadableRecord) {
-            deps.log('what was told of a build is left alone', error)
-            return
-          }
+          if (isFinal(error)) return
           if (!(error instanceof LostRace) || attempt > 5)
             deps.log('what was told of a build is taken again', error)
           await clock.sleep(
@@ -73,6 +65,15 @@ export async function followBuilds(desk: Desk, counts: { inbox: number }): Promi
       free++
       queue.shift()?.()
     }
+  }
+
+  /** Whether trying again does not mend it. */
+  function isFinal(error: unknown): boolean {
+    if (error instanceof Fenced) desk.round.abort()
+    // Left for the next round: it holds up nobody.
+    else if (error instanceof UnreadableRecord) deps.log('what was told of a build is left alone', error)
+    else return false
+    return true
   }
 
   async function take(id: string): Promise<void> {
@@ -164,7 +165,7 @@ export async function followBuilds(desk: Desk, counts: { inbox: number }): Promi
   }
 
   function changed(change: Change): void {
-    if (change.kind === 'delete') return
+    if (change.kind === 'delete') return void inHand.delete(change.key)
     const { entry } = change
     if (entry.key.startsWith(keys.inbox)) hook(entry)
     else if (entry.key.startsWith(keys.jenkinsOpen)) opened(entry)
