@@ -80,8 +80,9 @@ export function mergeFacts(build: Build, seen: Seen, now: number): Build {
     startedAt: facts.startedAt,
     durationMs: ended ? facts.durationMs : null,
     usualMs: facts.usualMs,
-    commit: facts.commit ?? build.commit,
-    branch: facts.branch === null ? build.branch : cut(facts.branch, 500),
+    // What only a hook told of is shown until the end, and never deployed: then it counts what Jenkins says.
+    commit: facts.commit ?? (ended ? null : build.commit),
+    branch: facts.branch === null ? (ended ? null : build.branch) : cut(facts.branch, 500),
     cause: cut(facts.cause, 500),
     startedBy: seen.startedBy,
     parameters: Object.keys(facts.parameters).length > 0 ? few(facts.parameters) : build.parameters,

@@ -163,6 +163,13 @@ describe('readings', () => {
     ],
     ['a hook that was wrong', told, {}, 70_000, { phase: 'running', result: null, toldAt: null }],
     ['no commit where the hook told one', blank({ commit: 'aaaaaaa' }), {}, 20, { commit: 'aaaaaaa' }],
+    [
+      'no commit and no branch to the end: what only the hook told is not deployed',
+      blank({ commit: 'aaaaaaa', branch: 'main' }),
+      { building: false, result: 'SUCCESS' },
+      20,
+      { commit: null, branch: null },
+    ],
   ]
   it.each(table)('%s', (_, build, over, now, expected) => {
     expect(mergeFacts(build, seen(over), now)).toMatchObject(expected)
