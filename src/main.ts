@@ -22,6 +22,7 @@ const local: Local = {
   },
   configSchema: async io => printJson(io, (await import('./config/json-schema.ts')).configJsonSchema()),
   appSchema: async io => printJson(io, (await import('./config/json-schema.ts')).appJsonSchema()),
+  publish: async (verb, io) => (await import('./publish/publish.ts')).publish(verb, io),
   rbac: async ({ environment: name, config: file, apps, serviceAccount, staticVolumes }, io) => {
     // An operator's laptop has no passwords of the server, and rights need none.
     const { environments, clusters } = await loadedConfig(file, io, 'ignore')

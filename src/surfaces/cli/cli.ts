@@ -35,6 +35,7 @@ export type Local = {
   configCheck(options: { config?: string; json: boolean }, io: Io): Promise<number>
   configSchema(io: Io): Promise<number>
   appSchema(io: Io): Promise<number>
+  publish(verb: 'fetch' | 'update' | 'finish', io: Io): Promise<number>
   rbac(
     options: {
       environment: string

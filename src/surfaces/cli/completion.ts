@@ -3,6 +3,7 @@
 import type { Command } from 'commander'
 import { UserError } from '../../errors.ts'
 import { type Cli, exitCodes } from './cli.ts'
+import { shownCommands } from './tree.ts'
 
 type Node = {
   /** `gkube pods delete` → `pods delete`; empty for the root. */
@@ -30,7 +31,7 @@ function nodesOf(command: Command, path: readonly string[]): Node[] {
     path: path.join(' '),
     description: command.description(),
     words: [
-      ...command.commands.map(child => ({ word: child.name(), description: child.description() })),
+      ...shownCommands(command).map(child => ({ word: child.name(), description: child.description() })),
       ...(path.at(-1) === 'completion'
         ? ['bash', 'zsh', 'fish'].map(word => ({ word, description: '' }))
         : []),
@@ -42,7 +43,7 @@ function nodesOf(command: Command, path: readonly string[]): Node[] {
       file: /<(path|dir)>/.test(option.flags),
     })),
   }
-  return [own, ...command.commands.flatMap(child => nodesOf(child, [...path, child.name()]))]
+  return [own, ...shownCommands(command).flatMap(child => nodesOf(child, [...path, child.name()]))]
 }
 
 const rootOf = (command: Command): Command => (command.parent ? rootOf(command.parent) : command)

@@ -2,6 +2,7 @@
 // say stands here as text: where the server is, what variables do.
 import type { Argument, Command, Option } from 'commander'
 import { program } from './program.ts'
+import { shownCommands } from './tree.ts'
 
 const intro = `<!-- Written by \`npm run schemas\` from src/surfaces/cli/program.ts: change that instead. -->
 # The command line
@@ -67,7 +68,7 @@ export function reference(): string {
 }
 
 const commandsBelow = (command: Command): Command[] =>
-  command.commands.flatMap(child => [child, ...commandsBelow(child)])
+  shownCommands(command).flatMap(child => [child, ...commandsBelow(child)])
 
 const pathOf = (command: Command): string =>
   command.parent ? `${pathOf(command.parent)} ${command.name()}` : command.name()

@@ -21,6 +21,7 @@ await runProcess({
     configCheck: notHere,
     configSchema: notHere,
     appSchema: notHere,
+    publish: notHere,
     rbac: notHere,
   },
 })

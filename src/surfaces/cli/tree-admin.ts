@@ -1,7 +1,7 @@
 // The commands about locks and tokens, and those that run on this machine. Shapes only; commands/*.ts.
 import { type Command, Option } from 'commander'
 import type { Cli } from './cli.ts'
-import { type Add, collect, type Does, onlyEnvironment, reason } from './tree.ts'
+import { type Add, collect, type Does, exampleText, onlyEnvironment, reason } from './tree.ts'
 
 export function access(root: Command, add: Add, does: Does): void {
   const scope = (command: Command) =>
@@ -133,6 +133,19 @@ export function here(root: Command, add: Add, does: Does): void {
       .option('--static-volumes', 'gkube makes PersistentVolumes itself'),
     async () => (await import('./commands/here.ts')).rbac,
   )
+  // Nobody types these: the publish Job does. docs/publish.md has them.
+  const publish = root
+    .command('publish', { hidden: true })
+    .description('Publish code on a volume: the parts of the publish Job')
+    .addHelpText('after', exampleText(['gkube publish fetch']))
+  for (const [verb, description] of [
+    ['fetch', 'Get the artifact, check it, unpack it beside the releases'],
+    ['update', 'Run the default code update script in the new release'],
+    ['finish', 'Give the release its name, switch to it, prune old ones'],
+  ] as const)
+    does(add(publish, verb, description, [`gkube publish ${verb}`]), async () =>
+      (await import('./commands/here.ts')).publish(verb),
+    )
   does(
     add(root, 'completion', 'Completion for a shell', [
       'source <(gkube completion bash)',

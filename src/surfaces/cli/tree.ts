@@ -15,6 +15,12 @@ export type Add = (
 ) => Command
 export type Does = (command: Command, load: Load) => Command
 
+/** The commands below that people are told of. */
+export function shownCommands(command: Command): Command[] {
+  const visible = command.createHelp().visibleCommands(command)
+  return command.commands.filter(child => visible.includes(child))
+}
+
 export const exampleText = (examples: readonly string[]): string =>
   `\nExamples:\n${examples.map(example => `  $ ${example}`).join('\n')}`
 

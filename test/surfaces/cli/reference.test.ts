@@ -7,10 +7,11 @@ import { describe, expect, it } from 'vitest'
 import { userErrorKinds } from '../../../src/errors.ts'
 import { program } from '../../../src/surfaces/cli/program.ts'
 import { reference } from '../../../src/surfaces/cli/reference.ts'
+import { shownCommands } from '../../../src/surfaces/cli/tree.ts'
 import { cliAt, folder } from './support.ts'
 
 const page = (name: string) => readFileSync(new URL(`../../../docs/${name}`, import.meta.url), 'utf8')
-const all = (command: Command): Command[] => command.commands.flatMap(child => [child, ...all(child)])
+const all = (command: Command): Command[] => shownCommands(command).flatMap(child => [child, ...all(child)])
 const commands = all(program(async () => undefined))
 const gkube = cliAt('http://127.0.0.1:9')
 

@@ -73,6 +73,7 @@ export function cliAt(url: string) {
         configSchema: notHere,
         appSchema: notHere,
         rbac: notHere,
+        publish: notHere,
         ...how.local,
       },
     })

@@ -50,6 +50,9 @@ export const configSchema = (cli: Cli): Promise<number> => cli.local.configSchem
 
 export const appSchema = (cli: Cli): Promise<number> => cli.local.appSchema(cli.io)
 
+/** Part of the publish Job: it reads variables only, no arguments. */
+export const publish = (verb: 'fetch' | 'update' | 'finish') => (cli: Cli) => cli.local.publish(verb, cli.io)
+
 export async function rbac(
   cli: Cli,
   [environment = '']: Args,
