@@ -10,12 +10,16 @@ const furthest = (a: Build['phase'], b: Build['phase']): Build['phase'] =>
 
 /** A hook may be ahead of what Jenkins shows for a moment: after this, Jenkins is right. */
 const aheadMs = 60_000
+/** Until then an input that was answered may still be listed. */
+const settledMs = 5_000
 const mostParameters = 50
 const mostParameterText = 32_000
 const mostChoiceText = 100_000
 
 /** The note of an answer that is about to be sent: if its input is found settled after that, it was ours. */
 export const sending = 'being sent'
+/** Begins the note of a stop that Jenkins refused; looks leave it. */
+export const notStopped = 'Jenkins did not stop it: '
 export const tooLate = 'It was answered in Jenkins before, or went on without an answer.'
 
 /** `trusted`: there is no server to read it from, so the hook is all there is. */
@@ -80,9 +84,7 @@ export function mergeFacts(build: Build, seen: Seen, now: number): Build {
     startedAt: facts.startedAt,
     durationMs: ended ? facts.durationMs : null,
     usualMs: facts.usualMs,
-    // What only a hook told of is shown until the end, and never deployed: then it counts what Jenkins says.
-    commit: facts.commit ?? (ended ? null : build.commit),
-    branch: facts.branch === null ? (ended ? null : build.branch) : cut(facts.branch, 500),
+    ...sourceOf(ended ? null : build, facts),
     cause: cut(facts.cause, 500),
     startedBy: seen.startedBy,
     parameters: Object.keys(facts.parameters).length > 0 ? few(facts.parameters) : build.parameters,
@@ -92,9 +94,21 @@ export function mergeFacts(build: Build, seen: Seen, now: number): Build {
     stages: seen.stages === undefined ? build.stages : stagesOf(seen.stages, build.stages),
     inputs: roomFor(inputsOf(build.inputs, ended ? [] : seen.inputs, now)),
     toldAt: ended || !ahead ? null : build.toldAt,
-    note: '',
+    note: ended ? '' : refusalOf(build),
   }
 }
+
+const refusalOf = ({ stop, note }: Build): string =>
+  stop?.state === 'refused' && note.startsWith(notStopped) ? note : ''
+
+/** What only a hook told of (`told`) is shown until the end and never deployed: then it counts what Jenkins says. */
+const sourceOf = (
+  told: Pick<Build, 'commit' | 'branch'> | null,
+  { commit, branch }: BuildFacts,
+): Pick<Build, 'commit' | 'branch'> => ({
+  commit: commit ?? told?.commit ?? null,
+  branch: branch === null ? (told?.branch ?? null) : cut(branch, 500),
+})
 
 /** The time of a stage that runs is only told once: it is no news by itself. */
 function stagesOf(stages: readonly Stage[] | null, before: Build['stages']): Build['stages'] {
@@ -113,6 +127,8 @@ function inputsOf(before: readonly PendingInput[], listed: Seen['inputs'], now: 
     // The same id asked again once it was over is another question.
     if (input.over) return input
     if (!still) return { ...input, over: true, answer: unsent(input.answer) }
+    // Jenkins took the answer and asks all the same: a loop, whose input has the same id each time.
+    if (input.answer?.state === 'sent' && now - input.answer.at > settledMs) return { ...input, over: true }
     return { ...input, ...still, parameters: [...still.parameters], submitters: [...still.submitters] }
   })
   const open = new Set(kept.flatMap(input => (input.over ? [] : [input.id])))

@@ -3,7 +3,7 @@
 import type { Build, PendingInput } from './build.ts'
 import type { Desk, Item } from './desk.ts'
 import { type Jenkins, JenkinsError } from './jenkins.ts'
-import { sending, tooLate } from './merge.ts'
+import { notStopped, sending, tooLate } from './merge.ts'
 
 /** Something that only the follower can do waits in it. */
 export const hasWish = ({ stop, inputs }: Build): boolean =>
@@ -28,7 +28,7 @@ export async function grant(desk: Desk, item: Item, jenkins: Jenkins): Promise<v
       ? {
           ...build,
           stop: { ...build.stop, state: said === null ? 'sent' : 'refused' },
-          note: said === null ? build.note : `Jenkins did not stop it: ${said}`.slice(0, 1000),
+          note: said === null ? build.note : `${notStopped}${said}`.slice(0, 1000),
         }
       : null,
   )

@@ -8,7 +8,7 @@ import { branchOf, destinations, matchesBranch } from '../../../src/core/builds/
 import type { BuildEvent } from '../../../src/core/builds/event.ts'
 import { inThread } from '../../../src/core/builds/inbox.ts'
 import type { BuildFacts } from '../../../src/core/builds/jenkins.ts'
-import { mergeEvent, mergeFacts, sending } from '../../../src/core/builds/merge.ts'
+import { mergeEvent, mergeFacts, notStopped, sending } from '../../../src/core/builds/merge.ts'
 import { nextLook } from '../../../src/core/builds/pace.ts'
 import { blankBuild } from '../../../src/core/builds/records.ts'
 import { turnOf } from '../../../src/core/builds/turn.ts'
@@ -195,6 +195,21 @@ describe('readings', () => {
     expect(gone.inputs).toMatchObject([{ over: true, answer: { state: 'refused' } }])
     const again = mergeFacts(gone, { ...seen(), inputs: [listed] }, 50)
     expect(again.inputs).toMatchObject([{ askedAt: 50, answer: null, over: false }])
+  })
+  it('one that is still asked after its answer was taken is asked anew, as a loop does', () => {
+    const first = mergeFacts(blank(), { ...seen(), inputs: [listed] }, 20)
+    const taken = { ...answer(''), state: 'sent' as const, at: 30 }
+    const sent = { ...first, inputs: first.inputs.map(one => ({ ...one, answer: taken })) }
+    expect(mergeFacts(sent, { ...seen(), inputs: [listed] }, 40).inputs).toEqual(sent.inputs)
+    const again = mergeFacts(sent, { ...seen(), inputs: [listed] }, 9_000)
+    expect(again.inputs).toMatchObject([{ id: 'A', askedAt: 9_000, answer: null, over: false }])
+  })
+  it('the words of a Jenkins that refuses to stop stay until they do not matter', () => {
+    const note = `${notStopped}the user may not`
+    const stop = { by: answer('').by, at: 1, state: 'refused' as const }
+    expect(mergeFacts(blank({ stop, note }), seen(), 20).note).toBe(note)
+    expect(mergeFacts(blank({ stop, note }), seen({ building: false, result: 'SUCCESS' }), 20).note).toBe('')
+    expect(mergeFacts(blank({ note: 'Jenkins does not answer' }), seen(), 20).note).toBe('')
   })
   it('an answer that was on its way when its input went is taken as ours', () => {
     const first = mergeFacts(blank(), { ...seen(), inputs: [listed] }, 20)
