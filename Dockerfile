@@ -17,6 +17,8 @@ COPY scripts ./scripts
 RUN node scripts/write-cli.ts
 
 FROM node:24-slim
+# Pools of GlusterFS are reached by SSH: the gluster command line runs on a server.
+RUN apt-get update && apt-get install -y --no-install-recommends openssh-client && rm -rf /var/lib/apt/lists/*
 ENV NODE_ENV=production
 WORKDIR /app
 COPY --from=packages /app/node_modules ./node_modules

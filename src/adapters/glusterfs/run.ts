@@ -53,7 +53,7 @@ export function localRun({ commandMs, path = usualPath, signal }: Options): Run 
 
 const stopping = 'gkube is stopping.'
 const late = (program: string, ms: number): string =>
-  `${program} gave no answer in ${Math.round(ms / 1000)} s; it may still be at it.`
+  `${program} gave no answer in ${Math.round(ms / 1000)} s; it may still be at it. Look at the server, its load and the network, then try again.`
 
 /** Why there is no answer; null: it ended by itself. */
 function noAnswer(error: Error, { program, ms }: { program: string; ms: number }): string | null {
