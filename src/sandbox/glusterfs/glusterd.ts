@@ -218,14 +218,16 @@ async function endAll(id: string, dataDir: string, before: ReadonlySet<string> =
 }
 
 /** Sockets and pid files, which each start names anew. */
-const runFiles = (): string[] =>
-  ['/run/gluster', ...foldersIn('/run/gluster/vols')].flatMap(folder =>
+const runFiles = (): string[] => [
+  ...(existsSync(socket) ? [socket] : []),
+  ...['/run/gluster', ...foldersIn('/run/gluster/vols')].flatMap(folder =>
     existsSync(folder)
       ? readdirSync(folder)
           .filter(name => /\.(socket|pid)$/.test(name))
           .map(name => join(folder, name))
       : [],
-  )
+  ),
+]
 const foldersIn = (folder: string): string[] =>
   existsSync(folder) ? readdirSync(folder).map(name => join(folder, name)) : []
 
