@@ -8,7 +8,7 @@ import { createLeader, type Term } from '../leader.ts'
 import { read } from '../records.ts'
 import { type Desk, type FollowerDeps, lineTo, usual } from './desk.ts'
 import { followBuilds } from './intake.ts'
-import { pruneWishes } from './pruning.ts'
+import { pruneByAge } from './pruning.ts'
 import { stepRunner } from './running.ts'
 import { buildWriter } from './writer.ts'
 
@@ -46,13 +46,12 @@ export function createFollower(given: FollowerDeps): Follower {
     random: deps.random,
     replica: deps.replica,
     lead: async term => {
-      const pruning = pruneWishes({
+      const pruned = pruneByAge({
         deps,
         term,
         items: new Map(),
         writer: buildWriter({ deps, term, items: new Map() }),
       })
-      const pruned = pruning.catch(error => deps.log('old wishes to build were not pruned', error))
       await serveTerm(term)
       await pruned
     },

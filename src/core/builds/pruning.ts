@@ -1,29 +1,35 @@
-// Keeps the last builds of each job: what is older goes with its console, its indexes and its messages' records, some at
-// a time, never one that is followed. Wishes that never became a build go after a week.
+// Keeps the last builds of each job, a few of one that no app names, and none for longer than three months: branches
+// come and go, and their jobs build no more. What goes, goes with its console, its indexes and its messages' records,
+// some at a time, never one that is followed. Wishes that never became a build go after a week.
 import { decodeTime } from 'ulid'
 import type { Entry } from '../kv.ts'
-import { decodeAll, remove, type Stored, unchanged } from '../records.ts'
-import { type Build, buildRefSchema, buildSchema, isOver } from './build.ts'
+import { decodeAll, read, remove, type Stored, unchanged } from '../records.ts'
+import { type Build, buildRefSchema, buildSchema, isOver, jobStateSchema } from './build.ts'
 import type { Desk } from './desk.ts'
 import { messagesId } from './records.ts'
 
 const kept = 50
+/** Nobody is told of those. */
+const keptOfNoApp = 5
 /** More than that over the limit are pruned at once: not one after each build. */
 const slack = 5
 const batch = 5
 const page = 500
-const weekMs = 7 * 86_400_000
+const dayMs = 86_400_000
+const weekMs = 7 * dayMs
+const longestMs = 90 * dayMs
 
 type Shop = Pick<Desk, 'deps' | 'term' | 'writer' | 'items'>
 
 /** Deletes the oldest builds of a job beyond the last ones. */
-export async function prune(desk: Shop, job: string): Promise<void> {
+export async function prune(desk: Shop, { job, apps }: Pick<Build, 'job' | 'apps'>): Promise<void> {
   const { keys, kv, log } = desk.deps
+  const most = apps.length > 0 ? kept : keptOfNoApp
   const { entries } = await kv.list(keys.jenkinsNumbers(job), { keysOnly: true })
-  if (entries.length <= kept + slack) return
+  if (entries.length <= most + slack) return
   // Not by number: a job that was made anew counts from 1 again.
   const oldestFirst = entries.toSorted((a, b) => Number(BigInt(a.createRevision) - BigInt(b.createRevision)))
-  const old = oldestFirst.slice(0, entries.length - kept)
+  const old = oldestFirst.slice(0, entries.length - most)
   for (let at = 0; at < old.length && desk.term.held(); at += batch) {
     const some = old.slice(at, at + batch)
     const refs = decodeAll(buildRefSchema, (await kv.getMany(some.map(entry => entry.key))).values(), error =>
@@ -40,8 +46,18 @@ export async function prune(desk: Shop, job: string): Promise<void> {
   }
 }
 
-/** What never got a number is in no index: looked for at the beginning of a term. */
-export async function pruneWishes(desk: Shop): Promise<void> {
+/** Until the term ends: wishes that never got a number, which are in no index, and each day what is too old. */
+export async function pruneByAge(desk: Shop): Promise<void> {
+  const { clock, log } = desk.deps
+  const failed = (error: unknown) => log('old builds were not pruned', error)
+  await pruneOlder(desk, weekMs, ({ number }) => number === null).catch(failed)
+  while (desk.term.held()) {
+    await pruneOlder(desk, longestMs, () => true).catch(failed)
+    await clock.sleep(dayMs, desk.term.ended)
+  }
+}
+
+async function pruneOlder(desk: Shop, ms: number, wanted: (build: Build) => boolean): Promise<void> {
   const { keys, kv, clock } = desk.deps
   let after: string | undefined
   for (; desk.term.held(); ) {
@@ -51,12 +67,12 @@ export async function pruneWishes(desk: Shop): Promise<void> {
       ...(after ? { after } : {}),
     })
     const ids = found.entries.map(entry => entry.key.slice(keys.jenkinsBuilds.length))
-    const old = ids.filter(id => clock.now() - bornAt(id) > weekMs)
+    const old = ids.filter(id => clock.now() - bornAt(id) > ms)
     for (let at = 0; at < old.length && desk.term.held(); at += batch) {
       const builds = await readBuilds(desk, old.slice(at, at + batch))
       await drop(
         desk,
-        builds.filter(({ value }) => value.number === null),
+        builds.filter(({ value }) => wanted(value)),
         [],
       )
     }
@@ -88,9 +104,13 @@ async function drop(
   for (const stored of builds) {
     const { id, job, number, queueId, told, phase } = stored.value
     if (!isOver(phase) || items.has(id)) continue
+    const state = await read(deps.kv, jobStateSchema, keys.jenkinsJob(job))
+    // The last one of its job that said how it stands.
+    const last = number !== null && state?.value.number === number
     const gone = [
       stored.key,
       keys.jenkinsConsole(id),
+      ...(last ? [keys.jenkinsJob(job)] : []),
       ...(number === null ? [] : [keys.jenkinsNumber(job, number)]),
       ...(queueId === null ? [] : [keys.jenkinsQueue(queueId)]),
       ...told.flatMap(({ channel }) => [
@@ -99,7 +119,11 @@ async function drop(
       ]),
     ]
     await writer.commit(
-      [unchanged(stored.key, stored), unchanged(keys.jenkinsOpenEntry(id), null)],
+      [
+        unchanged(stored.key, stored),
+        unchanged(keys.jenkinsOpenEntry(id), null),
+        ...(last ? [unchanged(state.key, state)] : []),
+      ],
       gone.map(remove),
     )
   }

@@ -20,7 +20,7 @@ const mostPlaces = 100
 export async function settle(desk: Desk, item: Item): Promise<void> {
   const { writer } = desk
   if (!item.stored.value.settled) await deployItself(desk, item)
-  const { deploys, job } = item.stored.value
+  const { deploys } = item.stored.value
   if (!deploys.every(deploy => isTerminal(deploy.phase))) return
   const { keys } = desk.deps
   const key = keys.jenkinsOpenEntry(item.id)
@@ -32,7 +32,7 @@ export async function settle(desk: Desk, item: Item): Promise<void> {
   if (!(await writer.commit(compares, [remove(key)]))) return
   item.gone = true
   desk.items.delete(item.id)
-  await prune(desk, job)
+  await prune(desk, item.stored.value)
 }
 
 async function deployItself(desk: Desk, item: Item): Promise<void> {

@@ -489,13 +489,15 @@ it('keeps the last fifty builds of a job, and what belongs to them', async () =>
     })
     await kv.commit({ compares: [], writes, repeatable: true })
   }
+  await world.register()
   await world.follower({ hooksOnly: true })
   await world.hook({ phase: 'finalized', number: 57, result: 'SUCCESS', queueId: 57 })
   await until(async () => (await closed()) && (await world.builds()).length === 50)
   const rest = Array.from({ length: 49 }, (_, at) => at + 8)
   const numbers = await world.under(keys.jenkinsNumbers(job))
   expect(numbers.map(Number)).toEqual([...rest, 57])
-  expect(await world.under(keys.messages)).toHaveLength(49)
-  expect(await world.under(keys.outbox)).toHaveLength(49)
+  // That of the last one too, where builds are told by default.
+  expect(await world.under(keys.messages)).toHaveLength(50)
+  expect(await world.under(keys.outbox)).toHaveLength(50)
   expect(await world.under(`${keys.root}jenkins/queue/`)).toHaveLength(50)
 })

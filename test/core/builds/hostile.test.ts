@@ -2,7 +2,9 @@
 // something else. On a real etcd with a Jenkins in memory.
 import { beforeEach, describe, expect, it } from 'vitest'
 import { JenkinsError } from '../../../src/core/builds/jenkins.ts'
+import { blankBuild, buildCommit } from '../../../src/core/builds/records.ts'
 import type { Kv } from '../../../src/core/kv.ts'
+import { newId, put } from '../../../src/core/records.ts'
 import { UserError } from '../../../src/errors.ts'
 import { job, startWorld, until, type World, when } from './world.ts'
 
@@ -20,15 +22,15 @@ describe('what cannot be read or written', () => {
     const poisoned = Array.from({ length: 20 }, (_, at) => at + 1)
     const key = keys.jenkinsBuild('broken')
     const refs = poisoned.map(number => keys.jenkinsNumber(`shop/job-${number}`, number))
-    const put = (at: string, value: string) => ({ kind: 'put' as const, key: at, value })
+    const raw = (at: string, value: string) => ({ kind: 'put' as const, key: at, value })
     await kv.commit({
       compares: [],
-      writes: [put(key, '{"schema":99}'), ...refs.map(at => put(at, '{"schema":1,"id":"broken"}'))],
+      writes: [raw(key, '{"schema":99}'), ...refs.map(at => raw(at, '{"schema":1,"id":"broken"}'))],
       repeatable: true,
     })
     await kv.commit({
       compares: [],
-      writes: [put(keys.jenkinsNumber(job, 5), '{"schema":1,"id":"broken"}')],
+      writes: [raw(keys.jenkinsNumber(job, 5), '{"schema":1,"id":"broken"}')],
       repeatable: true,
     })
     const follower = await world.follower({ hooksOnly: true })
@@ -86,6 +88,51 @@ describe('a plugin that always fails', () => {
     await until(async () => (await numbered(1))?.phase === 'finished')
     expect(await numbered(1)).toMatchObject({ verified: true })
     if (name !== 'tail') await until(async () => (await world.deploys()).length === 1)
+  })
+})
+
+describe('what is kept', () => {
+  /** Ended builds as they were left by a follower of that time. */
+  async function left(of: string, numbers: readonly number[], daysAgo: number): Promise<void> {
+    const { kv, keys } = world
+    const then = Date.now() - daysAgo * 86_400_000
+    for (const number of numbers) {
+      const told = [{ channel: 'C0OLD', events: 'all' as const }]
+      const blank = blankBuild({ id: newId(then + number), now: then, job: of, apps: [] })
+      const build = { ...blank, number, phase: 'finished' as const, settled: true, told }
+      const writes = buildCommit(keys, build).writes.filter(write => !write.key.startsWith(keys.jenkinsOpen))
+      const state = { schema: 1, number, result: 'SUCCESS', failingSince: null }
+      await kv.commit({
+        compares: [],
+        writes: [...writes, put(keys.jenkinsJob(of), state)],
+        repeatable: true,
+      })
+    }
+  }
+
+  it('is nothing of a branch that was not built for three months', async () => {
+    const { keys } = world
+    await left('shop/web/gone', [1, 2], 100)
+    await left('shop/web/main', [7, 8], 80)
+    await world.follower()
+    await until(async () => (await world.builds()).length === 2)
+    expect((await world.builds()).map(one => one.job)).toEqual(['shop/web/main', 'shop/web/main'])
+    expect(await world.under(keys.jenkinsJobNumbers)).toHaveLength(2)
+    expect(await world.under(keys.messages)).toHaveLength(2)
+    expect(await world.under(keys.outbox)).toHaveLength(2)
+    expect(await world.under(`${keys.root}jenkins/jobs/`)).toEqual(['shop%2Fweb%2Fmain'])
+  })
+
+  it('is little of a job that no app names', async () => {
+    await left(
+      'tools/lint',
+      Array.from({ length: 20 }, (_, at) => at + 1),
+      1,
+    )
+    await world.follower({ hooksOnly: true })
+    await world.hook({ job: 'tools/lint', number: 21, phase: 'finalized', result: 'SUCCESS' })
+    await until(async () => (await world.builds()).length === 5)
+    expect((await world.builds()).map(one => one.number)).toEqual([17, 18, 19, 20, 21])
   })
 })
 
