@@ -47,21 +47,18 @@ async function nameRelease(settings: FinishSettings, { print, now, signal }: Run
   await writeMarker(making, { schema: 1, revision, sha256, deploy, at: new Date(now()).toISOString() })
   const synced = await syncTree(making, signal)
   print(`${synced} files and folders are on disk`)
-  // Whoever comes second finds it whole.
+  // Another one may do the same at this moment: the rename decides, and what is whole is never moved away for long.
   for (let attempt = 0; attempt < 3; attempt++) {
+    const moved = await rename(making, final).then(() => true, unless('ENOTEMPTY', 'EEXIST', 'ENOTDIR'))
+    if (moved) break
     if (await isWhole(final, settings)) {
       print(`releases/${name} is there already`)
       break
     }
-    if (await exists(final)) {
-      print(`releases/${name} was not whole and is replaced`)
-      await rename(final, `${making}.replaced`).catch(unless('ENOENT'))
-    }
-    const moved = await rename(making, final).then(
-      () => true,
-      unless('ENOTEMPTY', 'EEXIST', 'ENOENT', 'ENOTDIR'),
-    )
-    if (moved === true) break
+    const aside = `${making}.replaced`
+    await rename(final, aside).catch(unless('ENOENT'))
+    if (await isWhole(aside, settings)) await rename(aside, final).catch(unless('ENOTEMPTY', 'EEXIST'))
+    else print(`releases/${name} was not whole and is replaced`)
   }
   if (!(await isWhole(final, settings)))
     throw new UserError('conflict', `releases/${name} changes while it is published. Run the deploy again.`)
@@ -76,10 +73,12 @@ async function switchCurrent(
 ): Promise<void> {
   const current = join(volume, 'current')
   const target = `releases/${name}`
-  const before = await linkAt(current)
-  if (before === target) return
-  if (before === null && (await exists(current)))
+  const before = await readlink(current).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return null
+    if (error.code !== 'EINVAL') throw error
     throw new UserError('conflict', `${current} is no link, so it cannot be switched. Move it away first.`)
+  })
+  if (before === target) return
   const next = join(volume, `.current-${deploy}`)
   await rm(next, { force: true })
   await symlink(target, next)
@@ -101,10 +100,13 @@ async function prune(settings: FinishSettings, { print, now }: Run): Promise<voi
       continue
     }
     if (keep === null || kept.has(found) || found.startsWith('.')) continue
-    if ((await readMarker(path)) === null) {
+    const marker = await readMarker(path)
+    if (marker === null) {
       print(`left alone: releases/${found}, which gkube did not make`)
       continue
     }
+    // Ids sort by time: a late one knows nothing of those that came after it.
+    if (marker.deploy > settings.deploy) continue
     // Half of it must never stand below its name.
     const going = join(releases, `.tmp-gone-${settings.deploy}-${found}`)
     await rename(path, going).catch(unless('ENOENT'))
@@ -158,9 +160,6 @@ async function syncFolder(path: string): Promise<void> {
 
 const isFolder = async (path: string): Promise<boolean> =>
   (await lstat(path).catch(unless('ENOENT', 'ENOTDIR')))?.isDirectory() ?? false
-
-const exists = async (path: string): Promise<boolean> =>
-  (await lstat(path).catch(unless('ENOENT', 'ENOTDIR'))) !== undefined
 
 /** Where a link leads; null: it is none, or not there. */
 const linkAt = async (path: string): Promise<string | null> =>
