@@ -31,10 +31,19 @@ const results: Readonly<Record<Result, string>> = {
 }
 
 /** `passed`, `running`, `waits for an answer`, `in the queue`. */
-export function buildState({ phase, result, inputs }: Pick<Build, 'phase' | 'result' | 'inputs'>): string {
-  if (result && (phase === 'finished' || phase === 'finishing')) return results[result]
+export function buildState(
+  build: Pick<Build, 'phase' | 'result' | 'inputs'> & Partial<Pick<Build, 'verified' | 'toldAt'>>,
+): string {
+  const { phase, result, inputs } = build
+  if (result && (phase === 'finished' || phase === 'finishing')) return `${results[result]}${doubtOf(build)}`
   const waits = phase === 'running' && inputs.some(one => !one.over && one.answer === null)
   return waits ? 'waits for an answer' : (phases[phase] ?? phase)
+}
+
+/** What only a hook told of is never claimed. */
+function doubtOf({ phase, verified, toldAt }: Pick<Build, 'phase'> & Partial<Build>): string {
+  if (phase === 'finishing') return verified === false ? ', not confirmed yet' : ''
+  return toldAt === null || toldAt === undefined ? '' : ', never confirmed'
 }
 
 /** How long it ran, until now where it still does; null: it has not started. */
@@ -58,4 +67,4 @@ export const buildBy = ({ askedBy, startedBy }: Pick<Build, 'askedBy' | 'started
 
 /** The last line: for eyes and for grep. */
 export const buildResultLine = (build: Build, now: number): string =>
-  `gkube: RESULT ${build.result ?? build.phase} ${build.job} ${build.number ?? '-'} ${Math.round((buildLasted(build, now) ?? 0) / 1000)}s`
+  `gkube: RESULT ${build.toldAt === null ? (build.result ?? build.phase) : 'unconfirmed'} ${build.job} ${build.number ?? '-'} ${Math.round((buildLasted(build, now) ?? 0) / 1000)}s`

@@ -578,6 +578,14 @@ describe('words', () => {
   it('know the phases as the record does', () => {
     for (const phase of buildPhases) expect([phase, isBuildOver(phase)]).toEqual([phase, isOver(phase)])
   })
+  it.each([
+    ['passed, not confirmed yet', { phase: 'finishing', verified: false, toldAt: 1 }],
+    ['passed', { phase: 'finishing', verified: true, toldAt: null }],
+    ['passed, never confirmed', { phase: 'finished', verified: false, toldAt: 1 }],
+    ['passed', { phase: 'finished', verified: false, toldAt: null }],
+  ] as const)('claim nothing that only a hook told: %s', (said, build) => {
+    expect(buildState({ result: 'SUCCESS', inputs: [], ...build })).toBe(said)
+  })
   it('say that an input waits', () => {
     const waits = { phase: 'running', result: null, inputs: [input()] } as const
     expect(buildState({ ...waits, inputs: [input()] })).toBe('waits for an answer')

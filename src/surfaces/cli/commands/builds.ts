@@ -86,7 +86,7 @@ async function followBuild(cli: Cli, client: Client, first: Build): Promise<numb
   }
   out.say(clean(buildResultLine(build, cli.now())))
   if (out.json) out.data(build)
-  return build.result === 'SUCCESS' ? exitCodes.ok : exitCodes.failed
+  return build.result === 'SUCCESS' && build.toldAt === null ? exitCodes.ok : exitCodes.failed
 }
 
 function lineOf(build: Build): string {
@@ -129,7 +129,10 @@ const colors = {
 const rowOf = (build: Build, now: number): Cell[] => [
   build.id,
   buildTitle(build),
-  { text: buildState(build), format: build.result ? colors[build.result] : 'cyan' },
+  {
+    text: buildState(build),
+    format: build.result && isBuildOver(build.phase) ? colors[build.result] : 'cyan',
+  },
   buildTook(build, now),
   ago(build.endedAt ?? build.startedAt ?? build.seenAt, now),
   build.branch ?? '-',

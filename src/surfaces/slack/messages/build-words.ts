@@ -98,6 +98,8 @@ function finished(build: Build): Standing {
       ? ''
       : `${build.result === 'SUCCESS' ? ' in' : ' after'} ${took(build.durationMs)}`
   const said = `${words}${time}${build.result === 'SUCCESS' ? usual(build) : ''}`
+  // Jenkins never confirmed what a hook told.
+  if (build.toldAt !== null) return { mark: 'ended', words: `${said}, never confirmed` }
   if (build.result === 'SUCCESS')
     return { mark: 'done', words: build.turn === 'back_to_normal' ? `${said}: back to normal` : said }
   return { mark: hasFailed(build) ? 'failed' : 'ended', words: `${said}${since(build)}` }

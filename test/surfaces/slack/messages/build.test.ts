@@ -54,6 +54,13 @@ const states: readonly Row[] = [
     ['Log'],
   ],
   [
+    'told by a hook, and never confirmed',
+    over('SUCCESS', { verified: false, toldAt: now, turn: null, durationMs: null, tests: null }),
+    `:no_entry: ${link} passed (usual 3 m 00 s), never confirmed · main · Ana +1`,
+    'shop/web #214: passed (usual 3 m 00 s), never confirmed',
+    ['Log', 'Build again…'],
+  ],
+  [
     'passed',
     over('SUCCESS'),
     `:white_check_mark: ${link} passed in 3 m 10 s (usual 3 m 00 s) · main · Ana +1 · 412 tests`,
