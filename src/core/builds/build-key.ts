@@ -13,6 +13,15 @@ export function buildOf({ kind, source }: Pick<Deploy, 'kind' | 'source'>): Buil
   return { job, number: build }
 }
 
+/** Jenkins' clock may be set back by less. */
+const stepMs = 60_000
+
+/** A job that was deleted and made anew counts from 1 again: whether a build began after one of no lower number did. */
+export const isAnew = (
+  { startedAt }: { readonly startedAt: number | null },
+  before: { readonly startedAt: number | null },
+): boolean => startedAt !== null && before.startedAt !== null && startedAt - before.startedAt > stepMs
+
 /** `builds/…` of a deploy, null where it has none. */
 export function buildKeyOf(keys: Keys, deploy: Deploy): string | null {
   const build = buildOf(deploy)

@@ -201,10 +201,20 @@ export const consoleSchema = z.object({
 export type Console = z.output<typeof consoleSchema>
 
 /** `builds/<env>/<app>/<job>/<number>`: the one deploy of a build, written with its request, from hook or step. */
-export const buildDeploySchema = z.object({ schema: z.literal(1), deploy: z.string(), revision: z.string() })
+export const buildDeploySchema = z.object({
+  schema: z.literal(1),
+  deploy: z.string(),
+  revision: z.string(),
+  /** When that build started, by Jenkins' clock; null: it was not read by then. */
+  startedAt: time.nullable().default(null),
+})
 
-/** `newest/<env>/<app>/<job>`: the newest build of a job that was asked for there; it only grows. */
-export const newestBuildSchema = z.object({ schema: z.literal(1), number: z.int().positive() })
+/** `newest/<env>/<app>/<job>`: the newest build of a job that was asked for there; it only grows, until the job is made anew. */
+export const newestBuildSchema = z.object({
+  schema: z.literal(1),
+  number: z.int().positive(),
+  startedAt: time.nullable().default(null),
+})
 
 /** `subscriptions/<channel>/<app>`; `*` is all apps. */
 export const subscriptionSchema = z.object({

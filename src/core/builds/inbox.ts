@@ -6,7 +6,7 @@ import { LostRace } from '../ledger.ts'
 import { type Messages, messagesSchema } from '../messages.ts'
 import { decode, newId, read, remove, type Stored, UnreadableRecord, unchanged } from '../records.ts'
 import { appsOfJob } from '../use-cases/apps.ts'
-import { buildDeploySchema, buildRefSchema, isOver } from './build.ts'
+import { buildDeploySchema, buildRefSchema, buildSchema, isOver } from './build.ts'
 import type { Desk, FollowerDeps } from './desk.ts'
 import { ending } from './ending.ts'
 import { type BuildEvent, type InboxEntry, inboxSchema } from './event.ts'
@@ -39,7 +39,10 @@ async function takeOnce(desk: Desk, stored: Stored<InboxEntry>, first: boolean):
   const { event } = stored.value
   const compares = [unchanged(stored.key, stored)]
   const writes = [remove(stored.key)]
-  const id = await knownAs(deps, event)
+  const known = await knownAs(deps, event)
+  const id = known && decode(buildRefSchema, known).value.id
+  if (known && id !== null && (await wasBefore(desk, event, id)))
+    return await begin(desk, event, stored, known)
   if (id === null) return first && (await mayBeAsked(desk, event)) ? false : await begin(desk, event, stored)
   const at = { now: deps.clock.now(), trusted: deps.jenkins === null }
   const changed = await writer.change(id, build => mergeEvent(build, event, at), { compares, writes })
@@ -68,12 +71,23 @@ function heard(desk: Desk, id: string): void {
 }
 
 /** The record of that build: by its number, else by its place in the queue. */
-async function knownAs({ kv, keys }: FollowerDeps, event: BuildEvent): Promise<string | null> {
+async function knownAs({ kv, keys }: FollowerDeps, event: BuildEvent): Promise<Entry | null> {
   const numberKey = keys.jenkinsNumber(event.job, event.number)
   const queueKey = event.queueId === null ? null : keys.jenkinsQueue(event.queueId)
   const found = await kv.getMany(queueKey ? [numberKey, queueKey] : [numberKey])
-  const entry = found.get(numberKey) ?? (queueKey ? found.get(queueKey) : undefined)
-  return entry ? decode(buildRefSchema, entry).value.id : null
+  return found.get(numberKey) ?? (queueKey ? found.get(queueKey) : undefined) ?? null
+}
+
+/** It ended, and was another build: the job was deleted and made anew, and counts from 1 again. No place in the queue comes twice. */
+async function wasBefore(
+  { deps, items }: Desk,
+  { number, queueId }: BuildEvent,
+  id: string,
+): Promise<boolean> {
+  const stored = items.get(id)?.stored ?? (await read(deps.kv, buildSchema, deps.keys.jenkinsBuild(id)))
+  const before = stored?.value
+  if (!before || before.number !== number || !isOver(before.phase)) return false
+  return before.queueId !== null && queueId !== null && before.queueId !== queueId
 }
 
 /** It may be one that was asked for and whose number is not known yet: those are looked at first. */
@@ -82,12 +96,19 @@ async function mayBeAsked(desk: Desk, event: BuildEvent): Promise<boolean> {
     const other = event.queueId !== null && value.queueId !== null && value.queueId !== event.queueId
     return value.job === event.job && value.number === null && !isOver(value.phase) && !other
   })
+  // Whoever sends hooks can be asked, too.
+  if (unnumbered.length > 0) desk.line.alive()
   for (const item of unnumbered) await desk.settle(item)
   return unnumbered.length > 0
 }
 
-/** A build that was never heard of. False: somebody else wrote first. */
-async function begin(desk: Desk, event: BuildEvent, entry: Stored<unknown>): Promise<boolean> {
+/** A build that was never heard of; `before` names another one of that number. False: somebody else wrote first. */
+async function begin(
+  desk: Desk,
+  event: BuildEvent,
+  entry: Stored<unknown>,
+  before: Entry | null = null,
+): Promise<boolean> {
   const { deps, writer } = desk
   const { keys } = deps
   const now = deps.clock.now()
@@ -96,7 +117,8 @@ async function begin(desk: Desk, event: BuildEvent, entry: Stored<unknown>): Pro
   const merged = mergeEvent(blank, event, { now, trusted: deps.jenkins === null })
   const report = (error: Error) => deps.log('a subscription is left alone', error)
   const [first, subscribed] = await Promise.all([
-    deployedFirst(desk, event, apps),
+    // The deploys that are known are of the one before.
+    before ? { compares: [], messages: [] } : deployedFirst(desk, event, apps),
     toldIn(deps, { apps, asked: null }, report),
   ])
   const { told, under } = inThread(subscribed, first.messages)
@@ -109,7 +131,7 @@ async function begin(desk: Desk, event: BuildEvent, entry: Stored<unknown>): Pro
   const done = await writer.commit(
     [
       unchanged(entry.key, entry),
-      { kind: 'absent', key: numberKey },
+      unchanged(numberKey, before),
       ...(event.queueId === null ? [] : [unchanged(keys.jenkinsQueue(event.queueId), null)]),
       ...first.compares,
       ...end.compares,

@@ -104,6 +104,14 @@ async function drop(
   for (const stored of builds) {
     const { id, job, number, queueId, told, phase } = stored.value
     if (!isOver(phase) || items.has(id)) continue
+    // Of a job that was made anew, the number may name another build by now.
+    const named = [
+      ...(number === null ? [] : [keys.jenkinsNumber(job, number)]),
+      ...(queueId === null ? [] : [keys.jenkinsQueue(queueId)]),
+    ]
+    const refs = decodeAll(buildRefSchema, (await deps.kv.getMany(named)).values(), error =>
+      deps.log('a number of a build is left alone', error),
+    ).filter(ref => ref.value.id === id)
     const state = await read(deps.kv, jobStateSchema, keys.jenkinsJob(job))
     // The last one of its job that said how it stands.
     const last = number !== null && state?.value.number === number
@@ -111,8 +119,7 @@ async function drop(
       stored.key,
       keys.jenkinsConsole(id),
       ...(last ? [keys.jenkinsJob(job)] : []),
-      ...(number === null ? [] : [keys.jenkinsNumber(job, number)]),
-      ...(queueId === null ? [] : [keys.jenkinsQueue(queueId)]),
+      ...refs.map(ref => ref.key),
       ...told.flatMap(({ channel }) => [
         keys.message(messagesId(id, channel)),
         keys.outboxEntry(messagesId(id, channel)),
@@ -123,6 +130,7 @@ async function drop(
         unchanged(stored.key, stored),
         unchanged(keys.jenkinsOpenEntry(id), null),
         ...(last ? [unchanged(state.key, state)] : []),
+        ...refs.map(ref => unchanged(ref.key, ref)),
       ],
       gone.map(remove),
     )

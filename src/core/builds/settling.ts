@@ -6,7 +6,7 @@ import { requestInput } from '../core.ts'
 import { type Deploy, deploySchema, isTerminal } from '../deploy.ts'
 import { decode, remove, UnreadableRecord } from '../records.ts'
 import { type Build, buildDeploySchema } from './build.ts'
-import { buildOf } from './build-key.ts'
+import { buildOf, isAnew } from './build-key.ts'
 import type { Destination } from './deploy-on.ts'
 import type { Desk, Item } from './desk.ts'
 import { destinationsOf } from './ending.ts'
@@ -123,7 +123,10 @@ export async function readDeploys(desk: Desk, item: Item): Promise<void> {
       : apps.flatMap(app => [...environments.keys()].map(env => keys.buildDeploy(env, app, job, number)))
   const found = await kv.getMany(places.slice(0, mostPlaces))
   const ids = new Set(deploys.map(deploy => deploy.id))
-  for (const entry of found.values()) ids.add(decode(buildDeploySchema, entry).value.deploy)
+  for (const entry of found.values()) {
+    const { value } = decode(buildDeploySchema, entry)
+    if (!isAnew(item.stored.value, value)) ids.add(value.deploy)
+  }
   const records = await kv.getMany([...ids].map(keys.deploy))
   const now = [...records.values()].flatMap(entry => {
     try {

@@ -31,10 +31,7 @@ export async function step(desk: Desk, item: Item): Promise<void> {
 
 async function work(desk: Desk, item: Item): Promise<void> {
   const { jenkins } = desk.deps
-  if (!item.deploysRead) {
-    await readDeploys(desk, item)
-    item.deploysRead = true
-  }
+  if (!jenkins || item.stored.value.startedAt !== null) await deploysOf(desk, item)
   if (item.stored.value.phase === 'asked') await fulfil(desk, item)
   if (!isOver(item.stored.value.phase)) {
     if (!jenkins) await waitForHooks(desk, item)
@@ -43,7 +40,15 @@ async function work(desk: Desk, item: Item): Promise<void> {
       if (item.stored.value.phase !== 'asked') await look(desk, item, jenkins)
     } else await unanswered(desk, item)
   }
+  // Of a job that was made anew, only when it began tells which deploys are of it.
+  await deploysOf(desk, item)
   if (isOver(item.stored.value.phase)) await settle(desk, item)
+}
+
+async function deploysOf(desk: Desk, item: Item): Promise<void> {
+  if (item.deploysRead) return
+  await readDeploys(desk, item)
+  item.deploysRead = true
 }
 
 function dueAfter(desk: Desk, item: Item): number | null {

@@ -9,7 +9,7 @@ import {
   buildSchema,
   newestBuildSchema,
 } from '../builds/build.ts'
-import type { BuildName } from '../builds/build-key.ts'
+import { type BuildName, isAnew } from '../builds/build-key.ts'
 import { type Deploy, deploySchema, isTerminal } from '../deploy.ts'
 import type { Compare, Entry, Write } from '../kv.ts'
 import { decode, put, read, type Stored, unchanged } from '../records.ts'
@@ -56,23 +56,37 @@ export async function claimBuild(
   const [ownKey = '', newestKey = '', refKey = ''] = claimKeys(deps, at)
   const entryOf = (key: string) => found.get(key) ?? null
   const own = entryOf(ownKey)
-  const before =
-    own && (await read(kv, deploySchema, keys.deploy(decode(buildDeploySchema, own).value.deploy)))
-  if (before && !(again && isTerminal(before.value.phase))) return { kind: 'repeated', deploy: before.value }
-  const newest = entryOf(newestKey)
-  const number = newest ? decode(newestBuildSchema, newest).value.number : 0
-  if (number > build.number && !olderBuild) throw await olderThan(deps, at, number)
   const ref = entryOf(refKey)
   const id = ref && decode(buildRefSchema, ref).value.id
   const known: Stored<Build> | null = id ? await read(kv, buildSchema, keys.jenkinsBuild(id)) : null
+  // By Jenkins itself: a hook may say anything.
+  const startedAt = known?.value.displayName ? known.value.startedAt : null
+  const deployed = own && decode(buildDeploySchema, own).value
+  const before =
+    deployed &&
+    !isAnew({ startedAt }, deployed) &&
+    (await read(kv, deploySchema, keys.deploy(deployed.deploy)))
+  if (before && !(again && isTerminal(before.value.phase))) return { kind: 'repeated', deploy: before.value }
+  const newest = entryOf(newestKey)
+  const last = newest && decode(newestBuildSchema, newest).value
+  const anew = last !== null && isAnew({ startedAt }, last)
+  const number = last?.number ?? 0
+  if (number > build.number && !olderBuild && !anew) throw await olderThan(deps, at, number)
   return {
     kind: 'new',
     known: known?.value ?? null,
     // With the build's own record: whichever is written first, the other one sees it.
     compares: [unchanged(ownKey, own), unchanged(newestKey, newest), unchanged(refKey, ref)],
     writes: ({ id: deploy, revision }) => [
-      put(keys.buildDeploy(environment, app, build.job, build.number), { schema: 1, deploy, revision }),
-      ...(build.number > number ? [put(newestKey, { schema: 1, number: build.number })] : []),
+      put(keys.buildDeploy(environment, app, build.job, build.number), {
+        schema: 1,
+        deploy,
+        revision,
+        startedAt,
+      }),
+      ...(build.number > number || anew
+        ? [put(newestKey, { schema: 1, number: build.number, startedAt })]
+        : []),
       // It is followed (again) until this deploy has ended, too.
       ...(known ? [put(keys.jenkinsOpenEntry(known.value.id), { schema: 1 })] : []),
     ],

@@ -6,7 +6,7 @@ import { blankBuild, buildCommit } from '../../../src/core/builds/records.ts'
 import type { Kv } from '../../../src/core/kv.ts'
 import { newId, put } from '../../../src/core/records.ts'
 import { UserError } from '../../../src/errors.ts'
-import { job, startWorld, until, type World, when } from './world.ts'
+import { endDeploy, job, startWorld, until, type World, when } from './world.ts'
 
 let world: World
 beforeEach(async () => {
@@ -88,6 +88,40 @@ describe('a plugin that always fails', () => {
     await until(async () => (await numbered(1))?.phase === 'finished')
     expect(await numbered(1)).toMatchObject({ verified: true })
     if (name !== 'tail') await until(async () => (await world.deploys()).length === 1)
+  })
+})
+
+describe('a job that was deleted and made anew', () => {
+  it('has builds of numbers that were there before: told and deployed as any others', async () => {
+    await world.register({ environments: { staging: { deployOn: 'success' } } })
+    await world.follower()
+    const then = Date.now() - 3_600_000
+    const over = async (number: number, more: { queueId: number; startedAt: number; commit: string }) => {
+      world.jenkins.run(job, number, more)
+      world.jenkins.end(job, number, 'SUCCESS')
+      await world.hook({ number, phase: 'finalized', result: 'SUCCESS', queueId: more.queueId })
+      const deploys = async () => (await world.deploys()).filter(one => one.revision === more.commit)
+      await until(async () => (await deploys()).length === 1)
+      const [deploy] = await deploys()
+      await endDeploy(world, deploy?.id ?? '', 'succeeded')
+      await until(async () => (await world.under(world.keys.jenkinsOpen)).length === 0)
+    }
+    await over(1, { queueId: 11, startedAt: then, commit: 'aaaaaaa' })
+    await over(2, { queueId: 12, startedAt: then + 1000, commit: 'bbbbbbb' })
+    world.jenkins.forget(job, 1)
+    world.jenkins.forget(job, 2)
+    await over(1, { queueId: 21, startedAt: then + 600_000, commit: 'ccccccc' })
+    const builds = await world.builds()
+    expect(builds.map(one => [one.number, one.deploys.map(deploy => deploy.revision)])).toEqual([
+      [1, ['aaaaaaa']],
+      [2, ['bbbbbbb']],
+      [1, ['ccccccc']],
+    ])
+    await over(2, { queueId: 22, startedAt: then + 700_000, commit: 'ddddddd' })
+    // And again nothing older over it, and nothing twice.
+    await world.hook({ number: 1, phase: 'finalized', result: 'SUCCESS', queueId: 21, durationMs: 5 })
+    await until(async () => (await world.under(world.keys.inbox)).length === 0)
+    expect(await world.deploys()).toHaveLength(4)
   })
 })
 
