@@ -9,12 +9,14 @@ const most = { nameBytes: 255, pathBytes: 1024, depth: 64 }
 export const refused = (why: string): UserError =>
   new UserError('bad_input', `The archive was refused: ${why} Nothing of it was published.`)
 
-/** A name as a message may show it: without control characters, cut. */
-export const shown = (name: string): string => {
+/** A name, or what a library says about one, as a line of a log may hold it: no control characters, cut. */
+export function plainText(text: string, most: number): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be shown
-  const plain = name.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?')
-  return `"${plain.length > 120 ? `${plain.slice(0, 120)}…` : plain}"`
+  const plain = text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, '?')
+  return plain.length > most ? `${plain.slice(0, most)}…` : plain
 }
+
+export const shown = (name: string): string => `"${plainText(name, 120)}"`
 
 /** The parts of a name; empty for the top (`./`). Throws UserError. */
 export function entryParts(name: string): readonly string[] {

@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
 import { Parser, type ReadEntry } from 'tar'
 import { UserError } from '../errors.ts'
-import { refused, shown } from './entry-path.ts'
+import { plainText, refused, shown } from './entry-path.ts'
 import type { ReleaseTree } from './release-tree.ts'
 
 const kinds: Readonly<Record<string, string>> = {
@@ -16,22 +16,74 @@ const kinds: Readonly<Record<string, string>> = {
   FIFO: 'a pipe',
 }
 
-/** Throws UserError where the archive is broken or refused. */
+/** Throws UserError where the archive is broken or refused; nothing is written any more then. */
 export async function unpackTar(
   file: string,
   { gzip, tree, signal }: { gzip: boolean; tree: ReleaseTree; signal: AbortSignal },
 ): Promise<void> {
-  const read = (source: AsyncIterable<Buffer>) => parse(source, tree)
+  const writer = entryWriter(tree)
+  const read = (source: AsyncIterable<Buffer>) => parse(source, tree, writer)
   try {
     const input = createReadStream(file, { highWaterMark: 256 * 1024 })
     if (gzip) await pipeline(input, createGunzip(), read, { signal })
     else await pipeline(input, read, { signal })
   } catch (error) {
+    // Whoever removes what is half unpacked must not meet a file that is still written.
+    await writer.stop()
     throw brokenTar(error)
   }
 }
 
-async function parse(source: AsyncIterable<Buffer>, tree: ReleaseTree): Promise<void> {
+/** One entry after the other, as they are read. */
+function entryWriter(tree: ReleaseTree) {
+  let stopped = false
+  let open: PassThrough | null = null
+  let taking: Promise<void> = Promise.resolve()
+
+  async function take(entry: ReadEntry): Promise<void> {
+    if (stopped) return
+    const { path, type, linkpath = '' } = entry
+    // A name that ends in a slash was a folder before tar had a type for it.
+    const isFile = ['File', 'OldFile', 'ContiguousFile'].includes(type) && !path.endsWith('/')
+    if (isFile) {
+      const content = new PassThrough()
+      open = content
+      // Who reads it hears of them; where nobody reads yet, something else failed first.
+      content.on('error', () => undefined)
+      entry.on('error', error => content.destroy(error as Error)) // Minipass emits nothing else
+      entry.pipe(content)
+      return await tree.file(path, { executable: ((entry.mode ?? 0) & 0o100) !== 0, content })
+    }
+    const kind = kinds[type]
+    if (kind) throw refused(`${shown(path)} is ${kind}.`)
+    if (type === 'SymbolicLink') await tree.symlink(path, linkpath)
+    else if (type === 'Link') await tree.hardlink(path, linkpath)
+    else if (entry.size > 0) throw refused(`${shown(path)} is a folder with content.`)
+    else await tree.directory(path)
+    entry.resume()
+  }
+
+  return {
+    take: (entry: ReadEntry): Promise<void> => {
+      taking = taking.then(() => take(entry))
+      return taking
+    },
+    /** Resolves when all that was taken is written. */
+    idle: (): Promise<void> => taking,
+    stop: async (): Promise<void> => {
+      stopped = true
+      open?.destroy(new Error('stopped'))
+      // It was told already, or is told by who stops this.
+      await taking.catch(() => undefined)
+    },
+  }
+}
+
+async function parse(
+  source: AsyncIterable<Buffer>,
+  tree: ReleaseTree,
+  writer: ReturnType<typeof entryWriter>,
+): Promise<void> {
   let fail: (error: unknown) => void = () => undefined
   const failed = new Promise<never>((_, reject) => {
     fail = reject
@@ -39,14 +91,10 @@ async function parse(source: AsyncIterable<Buffer>, tree: ReleaseTree): Promise<
   // Also awaited below; a failure that comes while nothing waits is not unhandled.
   failed.catch(() => undefined)
   let ended = false
-  let taking: Promise<void> = Promise.resolve()
   const parser = new Parser({
     strict: true,
     zstd: false,
-    onReadEntry: entry => {
-      taking = taking.then(() => take(entry, tree))
-      taking.catch(fail)
-    },
+    onReadEntry: entry => void writer.take(entry).catch(fail),
   })
   parser.on('error', fail)
   parser.on('eof', () => {
@@ -68,38 +116,18 @@ async function parse(source: AsyncIterable<Buffer>, tree: ReleaseTree): Promise<
   }
   parser.end()
   await Promise.race([done, failed])
-  await Promise.race([taking, failed])
+  await Promise.race([writer.idle(), failed])
   if (!ended) throw refused('it ends in the middle: it was not packed to its end.')
 }
 
 /** Headers and padding of as many entries as there may be. */
 const overhead = (tree: ReleaseTree): number => Math.min(tree.most, 100_000) * 2048
 
-async function take(entry: ReadEntry, tree: ReleaseTree): Promise<void> {
-  const { path, linkpath = '' } = entry
-  if (entry.type === 'File' || entry.type === 'OldFile' || entry.type === 'ContiguousFile') {
-    // A name that ends in a slash was a folder before tar had a type for it.
-    if (path.endsWith('/') && entry.size > 0) throw refused(`${shown(path)} is a folder with content.`)
-    if (!path.endsWith('/')) {
-      const content = new PassThrough()
-      entry.on('error', error => content.destroy(error as Error)) // Minipass emits nothing else
-      entry.pipe(content)
-      await tree.file(path, { executable: ((entry.mode ?? 0) & 0o100) !== 0, content })
-      return
-    }
-  }
-  const kind = kinds[entry.type]
-  if (kind) throw refused(`${shown(path)} is ${kind}.`)
-  if (entry.type === 'SymbolicLink') await tree.symlink(path, linkpath)
-  else if (entry.type === 'Link') await tree.hardlink(path, linkpath)
-  else await tree.directory(path)
-  entry.resume()
-}
-
 function brokenTar(error: unknown): unknown {
   if (error instanceof UserError) return error
   const { code, message, tarCode } = error as Error & { code?: string; tarCode?: string }
-  if (code?.startsWith('Z_')) return refused(`its gzip data is damaged or cut (${message}).`)
-  if ((tarCode ?? code)?.startsWith('TAR_')) return refused(`it is no whole tar (${message}).`)
+  if (code?.startsWith('Z_')) return refused(`its gzip data is damaged or cut (${plainText(message, 300)}).`)
+  if ((tarCode ?? code)?.startsWith('TAR_'))
+    return refused(`it is no whole tar (${plainText(message, 300)}).`)
   return error
 }

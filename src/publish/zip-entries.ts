@@ -3,7 +3,7 @@
 import { crc32 } from 'node:zlib'
 import yauzl, { type Entry, type ZipFile } from 'yauzl'
 import { UserError } from '../errors.ts'
-import { refused, shown } from './entry-path.ts'
+import { plainText, refused, shown } from './entry-path.ts'
 import type { ReleaseTree } from './release-tree.ts'
 
 /** Throws UserError where the archive is broken or refused. */
@@ -94,5 +94,5 @@ function broken(error: unknown): unknown {
   if (error instanceof UserError || !(error instanceof Error)) return error
   const code = (error as NodeJS.ErrnoException).code
   if (code !== undefined && !code.startsWith('Z_')) return error
-  return refused(`it is no whole zip (${error.message.slice(0, 300)}).`)
+  return refused(`it is no whole zip (${plainText(error.message, 300)}).`)
 }
