@@ -76,7 +76,9 @@ export function jenkinsInputs(deps: Deps) {
       return declined(at, answer)
     }
     if (decision === 'abort') return ask('abort')
-    const wanted = (await inputs(at.job, at.number)).find(one => one.id === at.input)
+    // Who may was judged before: what it asks for is enough.
+    const listed = (await pending(at.job, at.number)) ?? (await ofBuild(at.job, at.number))
+    const wanted = listed.find(one => one.id === at.input)
     const values = filled(wanted?.parameters ?? [], parameters)
     if (values.length === 0) return ask('proceedEmpty')
     return ask('proceed', { json: JSON.stringify({ parameter: values }) })
