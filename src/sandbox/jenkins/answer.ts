@@ -36,7 +36,7 @@ export const page = (
   title: string,
   body: string,
 ): string => `<!doctype html><html lang="en"><head><meta charset="utf-8">
-<title>${escaped(title)} [Jenkins]</title><meta name="viewport" content="width=device-width">
+<title>${escaped(title)} [Jenkins]</title><meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">
 <style>:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem}
 pre{overflow:auto;padding:1rem;border:1px solid color-mix(in srgb,currentColor 25%,transparent);border-radius:6px}
-td,th{text-align:left;padding:.2rem 1rem .2rem 0}</style></head><body><h1>${escaped(title)}</h1>${body}</body></html>`
+code,td{overflow-wrap:anywhere}td,th{text-align:left;padding:.2rem 1rem .2rem 0}</style></head><body><h1>${escaped(title)}</h1>${body}</body></html>`
