@@ -1,5 +1,7 @@
 // Pure: what a hook tells, and what Jenkins shows, become part of a Build. Hooks come twice, late and in any order: a
 // phase never goes back by them, and with a server they only hint at a result. What was read from Jenkins counts.
+
+import { hidden, looksSecret } from '../mask.ts'
 import { type Build, type BuildChange, isOver, type PendingInput, type Stage } from './build.ts'
 import type { BuildEvent, Tests } from './event.ts'
 import type { BuildFacts } from './jenkins.ts'
@@ -178,7 +180,8 @@ function few(parameters: Readonly<Record<string, string>>): Record<string, strin
   const kept: [string, string][] = []
   let room = mostParameterText
   for (const [name, value] of Object.entries(parameters).slice(0, mostParameters)) {
-    const text = cut(value, Math.min(room, 10_000))
+    // A string parameter may hold a secret all the same: everybody who sees the app sees the record.
+    const text = looksSecret(name, value) ? hidden : cut(value, Math.min(room, 10_000))
     room -= text.length
     kept.push([cut(name, 200), text])
   }

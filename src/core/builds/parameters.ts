@@ -1,6 +1,7 @@
 // Pure: the values that a person gives for the parameters of a job or of a pipeline's input, checked against what
 // Jenkins says it takes. Jenkins drops what it does not know without a word, so that is refused here, with a near miss.
 import { UserError } from '../../errors.ts'
+import { hidden, looksSecret } from '../mask.ts'
 import { suggest } from '../suggest.ts'
 import type { Parameter } from './build.ts'
 
@@ -84,6 +85,16 @@ function checked(parameter: Parameter, value: string, at: Asking): string {
       return value
   }
 }
+
+/** `NAME=value …` for the audit, which keeps no secrets. */
+export const shownParameters = (values: Given): string =>
+  Object.entries(values)
+    .map(([name, value]) => `${name}=${looksSecret(name, value) ? hidden : value}`)
+    .join(' ')
+
+/** Without those that were hidden: nobody sends them back. */
+export const knownParameters = (values: Given): Given =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== hidden))
 
 const linkTo = ({ url }: Asking): string => (url ? `: ${url}` : '')
 

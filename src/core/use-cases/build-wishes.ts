@@ -3,7 +3,7 @@
 import { UserError } from '../../errors.ts'
 import { auditPut } from '../audit.ts'
 import { type Build, isOver, type PendingInput } from '../builds/build.ts'
-import { checkParameters } from '../builds/parameters.ts'
+import { checkParameters, shownParameters } from '../builds/parameters.ts'
 import { changeBuild } from '../builds/records.ts'
 import type { BuildVerbs } from '../builds/verbs.ts'
 import { buildTitle } from '../builds/words.ts'
@@ -66,9 +66,7 @@ export function buildWishes(deps: BuildDeps): Pick<BuildVerbs, 'stopBuild' | 'an
           action: 'answer_input',
           outcome: decision,
           ...appOf(build),
-          detail: `${buildTitle(build)}: ${input.message} ${Object.entries(parameters)
-            .map(([key, value]) => `${key}=${value}`)
-            .join(' ')}`.trim(),
+          detail: `${buildTitle(build)}: ${input.message} ${shownParameters(parameters)}`.trim(),
         })
         const said = { decision, by: caller.actor, at: now, state: 'wanted' as const, parameters, note: '' }
         const inputs = build.inputs.map(one => (one.id === name ? { ...one, answer: said } : one))

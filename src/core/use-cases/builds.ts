@@ -6,7 +6,7 @@ import { UserError } from '../../errors.ts'
 import { auditPut } from '../audit.ts'
 import { type Build, buildRefSchema, buildSchema, consoleSchema } from '../builds/build.ts'
 import { type Jenkins, JenkinsError, type JobFacts } from '../builds/jenkins.ts'
-import { checkParameters } from '../builds/parameters.ts'
+import { checkParameters, shownParameters } from '../builds/parameters.ts'
 import { askedBuild, buildCommit, toldIn } from '../builds/records.ts'
 import type { BuildInput, BuildVerbs } from '../builds/verbs.ts'
 import type { Caller } from '../core.ts'
@@ -123,9 +123,7 @@ export function builds(given: Deps): Verbs {
         action: 'build',
         outcome: 'asked',
         ...(apps[0] === undefined ? {} : { app: apps[0] }),
-        detail: `${job} ${Object.entries(parameters)
-          .map(([name, value]) => `${name}=${value}`)
-          .join(' ')}`.trim(),
+        detail: `${job} ${shownParameters(parameters)}`.trim(),
       })
       const seen = seenKey
         ? put(seenKey, { schema: 1, build: id, asked: askedHash(input) }, await kv.sharedLease(dedupSeconds))

@@ -10,6 +10,7 @@ import { inThread } from '../../../src/core/builds/inbox.ts'
 import type { BuildFacts } from '../../../src/core/builds/jenkins.ts'
 import { mergeEvent, mergeFacts, notStopped, sending } from '../../../src/core/builds/merge.ts'
 import { nextLook } from '../../../src/core/builds/pace.ts'
+import { knownParameters, shownParameters } from '../../../src/core/builds/parameters.ts'
 import { blankBuild } from '../../../src/core/builds/records.ts'
 import { turnOf } from '../../../src/core/builds/turn.ts'
 import { environmentSchema } from '../../../src/core/environment.ts'
@@ -182,6 +183,16 @@ describe('readings', () => {
     state: 'wanted' as const,
     parameters: {},
     note,
+  })
+  it('keep no parameter that looks like a secret, whatever its type', () => {
+    const parameters = { DB_PASS: 'hunter22', BRANCH: 'main', URL: 'postgres://u:hunter22@db/x' }
+    expect(mergeFacts(blank(), seen({ parameters }), 20).parameters).toEqual({
+      DB_PASS: '(hidden)',
+      BRANCH: 'main',
+      URL: '(hidden)',
+    })
+    expect(shownParameters(parameters)).toBe('DB_PASS=(hidden) BRANCH=main URL=(hidden)')
+    expect(knownParameters({ DB_PASS: '(hidden)', BRANCH: 'main' })).toEqual({ BRANCH: 'main' })
   })
   it('inputs come, are kept with their answers, go, and come again as others', () => {
     const first = mergeFacts(blank(), { ...seen(), inputs: [listed] }, 20)

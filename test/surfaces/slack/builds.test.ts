@@ -564,13 +564,16 @@ describe('buttons of a build', () => {
   })
   it('build again: the dialog with what that build was given', async () => {
     const { click, put, views } = await world()
-    const { id } = await put({ parameters: { BRANCH: 'fix', TARGET: 'production', CLEAN: 'false' } })
+    const { id } = await put({
+      parameters: { BRANCH: 'fix', TARGET: 'production', CLEAN: 'false', API_KEY: '(hidden)' },
+    })
     await click('gkube:build_again', id)
     await expect.poll(() => views.length).toBeGreaterThan(0)
     const json = JSON.stringify(views.at(-1))
     expect(json).toContain('"initial_value":"fix"')
     expect(json).toContain('"initial_option":{"text":{"type":"plain_text","text":"production"')
     expect(json).not.toContain('initial_options')
+    expect(json).not.toContain('(hidden)')
   })
 })
 

@@ -2,6 +2,7 @@
 // ids only; the build is read again and the core judges. Who comes late or twice hears who was first.
 
 import type { Build, PendingInput } from '../../../core/builds/build.ts'
+import { knownParameters } from '../../../core/builds/parameters.ts'
 import { buildState, buildTitle } from '../../../core/builds/words.ts'
 import { requestInput } from '../../../core/core.ts'
 import { isSameActor } from '../../../core/deploy.ts'
@@ -192,5 +193,11 @@ export async function again({ deps, click, call, ack }: Clicked): Promise<void> 
   await ack()
   const { job, parameters: values } = await deps.core.showBuild(await call.caller(), click.value)
   const channel = click.message?.channel ?? null
-  await openBuildDialog(deps, { trigger: click.trigger, call, channel, job, values })
+  await openBuildDialog(deps, {
+    trigger: click.trigger,
+    call,
+    channel,
+    job,
+    values: knownParameters(values),
+  })
 }

@@ -2,6 +2,7 @@
 // asked for it. Pure; build.ts puts them in order.
 import type { Build, Stage } from '../../../core/builds/build.ts'
 import { isTerminal, type Phase } from '../../../core/deploy.ts'
+import { hidden, looksSecret } from '../../../core/mask.ts'
 import { redactText } from '../../../core/redact.ts'
 import { took } from '../../../core/words.ts'
 import { code, cut, joined, type Mrkdwn, md, nothing, prose } from '../blocks/mrkdwn.ts'
@@ -163,6 +164,8 @@ export function originLine(build: Build): Mrkdwn {
       : prose(cause, 120)
   const values = Object.entries(parameters)
     .slice(0, 4)
-    .map(([name, value]) => redactText(`${cut(name, 40)}=${cut(value, 60)}`))
+    .map(([name, value]) =>
+      redactText(`${cut(name, 40)}=${looksSecret(name, value) ? hidden : cut(value, 60)}`),
+    )
   return joined([who, ...values.map(value => code(value, 110)), code(commit?.slice(0, 10) ?? '')], ' · ')
 }

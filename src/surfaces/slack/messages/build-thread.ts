@@ -4,6 +4,7 @@
 import { type Build, isOver, type PendingInput } from '../../../core/builds/build.ts'
 import { type Actor, isTerminal } from '../../../core/deploy.ts'
 import { sha256 } from '../../../core/hash.ts'
+import { hidden, looksSecret } from '../../../core/mask.ts'
 import type { BuildMessageFacts, ThreadEntry } from '../../../core/messages.ts'
 import { redactText } from '../../../core/redact.ts'
 import { actions, type Block, section } from '../blocks/elements.ts'
@@ -83,7 +84,9 @@ function answered(build: Build, input: PendingInput, now: number): Mrkdwn {
         : md`.`
   const values = Object.entries(answer.parameters)
     .slice(0, 10)
-    .map(([name, value]) => redactText(`${cut(name, 60)}=${cut(value, 100)}`))
+    .map(([name, value]) =>
+      redactText(`${cut(name, 60)}=${looksSecret(name, value) ? hidden : cut(value, 100)}`),
+    )
     .join(', ')
   return joined([question, md`${by}${became}`, md`${values}`, prose(answer.note, 500)], '\n')
 }
