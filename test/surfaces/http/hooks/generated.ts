@@ -64,7 +64,8 @@ const changed: fc.Arbitrary<Made> = fc
       const place = places[at % places.length]
       if (!place) continue
       if (how === 'delete') delete place.holder[place.key]
-      else place.holder[how === 'add' ? `${place.key}x` : place.key] = value
+      // A copy: the same list put into itself would be no JSON.
+      else place.holder[how === 'add' ? `${place.key}x` : place.key] = structuredClone(value)
     }
     return { body: copy, headers }
   })

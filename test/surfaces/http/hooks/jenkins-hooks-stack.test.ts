@@ -1,5 +1,6 @@
 // Hooks against whole replicas on a real etcd: an answer means that it is kept, and it is kept once.
-import { beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { startJenkins } from '../../../../src/sandbox/jenkins/jenkins.ts'
 import { startTestEtcd, testEtcd } from '../../../support/etcd.ts'
 import { startStack } from '../../../support/stack.ts'
 import { sendGenerated } from './generated.ts'
@@ -73,6 +74,47 @@ describe('one build, told in every way', () => {
       )
       .toEqual(['finalized', 'finished', 'queued', 'started'])
     expect(new Set(mine().map(newsOf)).size).toBe(phases.length)
+  })
+})
+
+describe('the stand-in Jenkins', () => {
+  const stops: (() => Promise<unknown>)[] = []
+  afterAll(() => Promise.all(stops.map(stop => stop())))
+
+  it.each([
+    ['as it is', 'once', {}],
+    ['with its duplicate bug, the last phase first', 'twice', { repeat: 2, reversed: true }],
+  ])('%s: each phase of a build is kept once, with its result', async (_, name, fault) => {
+    const jenkins = await startJenkins({ speed: 50, hook: { url: stack.server.url + path, retries: 2 } })
+    stops.push(jenkins.stop)
+    const job = `shop/${name}`
+    const branch = `${job}/feature%2Flogin`
+    for (const one of [
+      { path: job, kind: 'multibranch' } as const,
+      { path: branch, kind: 'pipeline' } as const,
+    ])
+      jenkins.control.addJob(one)
+    jenkins.control.hooks(fault)
+    jenkins.control.start(branch)
+    await expect.poll(() => jenkins.control.build(branch, 1)).toBeDefined()
+    expect(await jenkins.control.ended(branch, 1)).toBe('SUCCESS')
+    const mine = () => stack.entries.filter(({ event }) => event.job === branch)
+    await expect
+      .poll(() =>
+        mine()
+          .map(({ event }) => [event.phase, event.result])
+          .toSorted(),
+      )
+      .toEqual([
+        ['finalized', 'SUCCESS'],
+        ['finished', 'SUCCESS'],
+        ['queued', null],
+        ['started', null],
+      ])
+    expect(mine().every(({ event }) => event.number === 1 && event.queueId !== null)).toBe(true)
+    const statuses = jenkins.control.sent().map(({ status }) => status)
+    // Of each phase the status of the last time that it was sent.
+    expect(statuses).toEqual(Array(4).fill(name === 'twice' ? 200 : 202))
   })
 })
 
