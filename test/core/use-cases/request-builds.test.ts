@@ -35,7 +35,7 @@ const of = (build: number, more: Input = {}): Input => ({
 })
 
 describe('what is left out', () => {
-  type Row = [string, object, Caller, Input, string | RegExp]
+  type Row = [string, Record<string, unknown>, Caller, Input, string | RegExp]
   const one = { environments: { staging: {} } }
   const rows: Row[] = [
     ['the only environment', one, step, { revision: '1' }, 'staging 1'],
