@@ -100,7 +100,8 @@ refused() {
 # What Jenkins asks for by TERM: what waits is cancelled, what runs does as its app says (onAbort). 5 seconds are left.
 stopped() {
   trap '' TERM INT HUP
-  [ -z "$child" ] || kill "$child" 2>/dev/null
+  # Gone before the next one: both write their answer to the same place.
+  [ -z "$child" ] || { kill "$child" 2>/dev/null && wait "$child" 2>/dev/null; }
   if [ -n "$id" ]; then
     call POST "/v1/deploys/$id/abort" 3 "{\"reason\":\"its command was told to stop (SIG$1)\"}"
     case $(field outcome) in
