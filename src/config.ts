@@ -2,6 +2,7 @@
 // each with its key, its place, what was seen, what is expected and an example. Reads nothing by itself: `read`
 // and `env` come from main.ts. The schema is in config/schema.ts, the variables in config/variables.ts.
 import { dirname } from 'node:path'
+import { artifactsOf } from './config/artifacts.ts'
 import {
   checkBootstrap,
   checkEtcd,
@@ -115,6 +116,16 @@ export type PoolConfig = {
   } | null
 }
 
+/** Where code comes from. */
+export type ArtifactsConfig = {
+  /** Of uploads; null: none are taken. */
+  readonly directory: string | null
+  readonly maxBytes: number
+  readonly keepSeconds: number
+  /** Hosts of https, and the Secret that holds their credential; null: none is needed. */
+  readonly hosts: Readonly<Record<string, { readonly credential: string | null }>>
+}
+
 export type Config = {
   /** The file it was read from; null when everything came from the environment. */
   readonly file: string | null
@@ -137,6 +148,7 @@ export type Config = {
   readonly jenkins: JenkinsConfig | null
   /** By name, as environments name them. */
   readonly pools: Readonly<Record<string, PoolConfig>>
+  readonly artifacts: ArtifactsConfig
   readonly tokens: { readonly maxLifetimeSeconds: number; readonly bootstrap: string | null }
   readonly limits: {
     readonly bodyBytes: number
@@ -235,6 +247,7 @@ function resolve(
     slack: slackOf(parsed, { env, secrets, report, ignore }),
     jenkins: jenkinsOf(parsed.jenkins, { env, secrets, report, ignore }),
     pools,
+    artifacts: artifactsOf(parsed.artifacts, report),
     registries: uniqueHosts(secrets.registries(parsed.registries), report),
     tokens: { maxLifetimeSeconds: seconds(parsed.tokens.maxLifetime), bootstrap: bootstrap ?? null },
     limits: {
@@ -262,13 +275,13 @@ function readFile(read: Read, file: string): string {
   }
 }
 
-/** Sections and keys without a value count as not written; an environment or a cluster without one has defaults. */
-function written(data: unknown, depth = 0): unknown {
+/** Sections and keys without a value count as not written; an environment, a cluster or a host without one has defaults. */
+function written(data: unknown, depth = 0, below = ''): unknown {
   if (Array.isArray(data)) return data.map(item => written(item, depth + 1))
   if (data === null || typeof data !== 'object') return depth === 0 && data === null ? {} : data
   return Object.fromEntries(
     Object.entries(data).flatMap(([key, value]) =>
-      value === null && !(depth === 1) ? [] : [[key, written(value, depth + 1)]],
+      value === null && depth !== 1 && below !== 'hosts' ? [] : [[key, written(value, depth + 1, key)]],
     ),
   )
 }

@@ -6,6 +6,7 @@ import { etcdKv } from './adapters/etcd/kv.ts'
 import { type KubernetesCluster, kubernetesCluster } from './adapters/kubernetes/kubernetes-cluster.ts'
 import { registryClient } from './adapters/registry/registry-client.ts'
 import type { Config } from './config.ts'
+import { artifactTickets } from './core/artifacts/tickets.ts'
 import type { Clock } from './core/clock.ts'
 import type { Core } from './core/core.ts'
 import { coreOf } from './core/core-of.ts'
@@ -23,6 +24,7 @@ import { createDrain } from './drain.ts'
 import { UserError } from './errors.ts'
 import type { Log } from './log.ts'
 import { createPace } from './pace.ts'
+import { artifactRoutes } from './surfaces/http/artifacts.ts'
 import { jenkinsHooks } from './surfaces/http/hooks/jenkins-hooks.ts'
 import { metricsRegistry } from './surfaces/http/metrics.ts'
 import { httpServer } from './surfaces/http/server.ts'
@@ -177,6 +179,15 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       core: () => core,
       mention: async email => (await slack?.mention(email)) ?? null,
     })
+  const { directory, maxBytes, keepSeconds } = config.artifacts
+  const artifacts =
+    directory === null
+      ? null
+      : (await import('./adapters/artifacts/directory-store.ts')).directoryStore({
+          directory,
+          maxBytes,
+          keepMs: keepSeconds * 1000,
+        })
   const deps: Deps = {
     kv,
     keys,
@@ -212,6 +223,16 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const hooks = config.jenkins?.hooks.length
     ? jenkinsHooks({ hooks: config.jenkins.hooks, receive: core.receiveBuild, now: clock.now, log, metrics })
     : null
+  const uploads =
+    artifacts &&
+    artifactRoutes({
+      store: artifacts,
+      redeem: artifactTickets({ kv, keys, clock }).redeem,
+      authenticate: core.authenticate,
+      people,
+      maxBytes,
+      now: clock.now,
+    })
   const http = httpServer({
     core: { ...core, health },
     config: {
@@ -224,7 +245,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     version,
     metrics,
     drain,
-    mounts: [surface?.mount, hooks].filter(mount => !!mount),
+    mounts: [surface?.mount, hooks, uploads].filter(mount => !!mount),
   })
 
   async function close(): Promise<void> {

@@ -141,6 +141,15 @@ pools:
     strategy: intree # until Kubernetes 1.25
     endpoints: { name: glusterfs, namespace: default }
 
+artifacts: # where code comes from, for apps with a section code
+  directory: /var/lib/gkube/artifacts # shared by all replicas; gkube artifact push uploads there
+  maxSize: 1Gi
+  keep: 168h
+  hosts:
+    artifacts.example.com:
+      credential: artifact-reader # a Secret in the app's namespace
+    blobs.example.com: {} # where the other one redirects to
+
 tokens:
   maxLifetime: 8760h
   bootstrapFile: /run/secrets/gkube/bootstrap-token # or bootstrapEnv
@@ -189,7 +198,7 @@ export function exampleOf(path: Path): string | null {
 const elsewhere = ([top, ...rest]: Path): Path =>
   top === 'environments' ? ['defaults', ...rest.slice(1)] : ['environments', 'production', ...rest]
 
-const named = ['environments', 'clusters', 'people', 'groups', 'hooks', 'pools']
+const named = ['environments', 'clusters', 'people', 'groups', 'hooks', 'pools', 'hosts']
 
 /** The value at a path; where people choose the names (or it is a list), any neighbour's will do. */
 function find(data: unknown, path: Path, free = false): unknown {

@@ -288,6 +288,39 @@ const pool = z.strictObject({
     .describe('for apps that ask for a volume of their own; left out: none may'),
 })
 
+const artifacts = z.strictObject({
+  directory: directory
+    .optional()
+    .describe('where uploaded artifacts are kept, shared by all replicas; left out: none may be uploaded'),
+  maxSize: quantity.default('1Gi').describe('the largest artifact, uploaded or fetched'),
+  keep: duration
+    .default('168h')
+    .describe(
+      'an uploaded artifact stays so long after its last upload, and as long as anything refers to it',
+    ),
+  hosts: z
+    .record(
+      z
+        .string()
+        .max(260)
+        .regex(
+          /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:\d{1,5})?$/,
+          'a host in lower case such as artifacts.example.com, with its port unless that is 443',
+        ),
+      z
+        .strictObject({
+          credential: objectName
+            .optional()
+            .describe(
+              "a Secret in the app's namespace with a key `token`, or `username` and `password`; `code.credential` of an app goes before it",
+            ),
+        })
+        .nullable(),
+    )
+    .default({})
+    .describe('hosts that code may be fetched from by https, redirects included'),
+})
+
 const registry = z.strictObject({
   host: registryHost
     .optional()
@@ -332,6 +365,7 @@ export const configSchema = z
       .record(label(40), pool)
       .default({})
       .describe('shared storage on GlusterFS, by a name of your own'),
+    artifacts: artifacts.prefault({}).describe('where the code of apps with the code strategy comes from'),
     tokens: z
       .strictObject({
         maxLifetime: duration.default('8760h').describe('no API token may be made to live longer'),

@@ -89,6 +89,8 @@ export function keysBelow(root = '/gkube/v1/') {
     subscription: (channel: string, app: string) => `${root}subscriptions/${channel}/${app}`,
     tokens: `${root}tokens/`,
     token: (id: string) => `${root}tokens/${id}`,
+    /** One-time tokens of uploaded artifacts. */
+    artifactTicket: (id: string) => `${root}artifacts/${id}`,
     quarantine: (env: string, app: string, id: string) => `${root}quarantine/${env}/${app}/${id}`,
   }
 }

@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { UserError, type UserErrorKind, userErrorKinds } from '../../errors.ts'
 import type { Target } from './context.ts'
 import { readEvents, type SseEvent } from './sse.ts'
-import { send, unreachable } from './transport.ts'
+import { send, type Upload, unreachable } from './transport.ts'
 
 /** A failure that the server answered. */
 export class ApiError extends Error {
@@ -38,6 +38,8 @@ type Method = 'GET' | 'PUT' | 'POST' | 'DELETE'
 export type Ask = {
   readonly query?: Query
   readonly body?: unknown
+  /** Instead of a body: bytes as they are. */
+  readonly upload?: Upload
   readonly headers?: Readonly<Record<string, string>>
   /** Sending it twice does no harm; default: GET. */
   readonly repeatable?: boolean
@@ -92,7 +94,7 @@ export function createClient(options: {
           ...(ask.body === undefined ? {} : { 'content-type': 'application/json' }),
           ...ask.headers,
         },
-        body: ask.body === undefined ? undefined : JSON.stringify(ask.body),
+        body: bodyToSend(ask),
         signal: AbortSignal.any([signal, late.signal]),
       })
       const status = answer.statusCode ?? 0
@@ -125,6 +127,9 @@ export function createClient(options: {
     },
   }
 }
+
+const bodyToSend = ({ body, upload }: Ask): string | Upload | undefined =>
+  upload ?? (body === undefined ? undefined : JSON.stringify(body))
 
 /** Tries again while an answer may still come, but no longer than a person waits. */
 async function persist<T>(

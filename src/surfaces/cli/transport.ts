@@ -1,10 +1,17 @@
 // One HTTP request by node's own client: fetch would cost a command 50 ms more to load (measured). No redirects, no
 // retries, no JSON; client.ts knows about those. https is loaded only where the address asks for it.
-import type { IncomingMessage, RequestOptions } from 'node:http'
+import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
+import type { Readable } from 'node:stream'
 import { UserError } from '../../errors.ts'
 
 // Not `import`: that reads every export of node:http, WebSocket among them, which loads all of undici (27 ms measured).
 const { request } = process.getBuiltinModule('node:http')
+
+/** A body that is sent when the server says that it takes it (`Expect: 100-continue`). */
+export type Upload = { readonly size: number; open(): Readable }
+
+/** A proxy in between may never say so. */
+const continueMs = 2_000
 
 /** Resolves with the head of the answer; the body is its stream. Rejects where there was none. */
 export async function send(
@@ -12,25 +19,52 @@ export async function send(
   options: {
     method: string
     headers: Readonly<Record<string, string>>
-    body: string | undefined
+    body: string | Upload | undefined
     signal: AbortSignal
   },
 ): Promise<IncomingMessage> {
   const { body, signal } = options
   const start = url.startsWith('https:') ? (await import('node:https')).request : request
   const headers =
-    body === undefined ? options.headers : { ...options.headers, 'content-length': Buffer.byteLength(body) }
+    body === undefined
+      ? options.headers
+      : typeof body === 'string'
+        ? { ...options.headers, 'content-length': Buffer.byteLength(body) }
+        : { ...options.headers, 'content-length': body.size, expect: '100-continue' }
   const how: RequestOptions = { method: options.method, headers, signal }
   return new Promise((resolve, reject) => {
-    start(url, how)
+    const asked = start(url, how)
       .on('response', answer => {
         // After this, whoever reads the body hears of its errors; nobody reading is no reason to crash.
         answer.on('error', () => undefined)
         resolve(answer)
       })
       .on('error', reject)
-      .end(body)
+    if (typeof body === 'object') upload(asked, body)
+    else asked.end(body)
   })
+}
+
+function upload(asked: ClientRequest, body: Upload): void {
+  let begun = false
+  const begin = () => {
+    if (begun || asked.destroyed) return
+    begun = true
+    const content = body.open()
+    content.on('error', error => asked.destroy(error))
+    asked.once('close', () => content.destroy())
+    content.pipe(asked)
+  }
+  const patience = setTimeout(begin, continueMs)
+  asked.once('continue', begin)
+  // Answered by its head alone: there is nothing more to send.
+  asked.once('response', answer => {
+    begun = true
+    clearTimeout(patience)
+    answer.once('close', () => asked.destroy())
+  })
+  asked.once('close', () => clearTimeout(patience))
+  asked.flushHeaders()
 }
 
 const known: Readonly<Record<string, string>> = {

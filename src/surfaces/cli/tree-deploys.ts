@@ -3,6 +3,15 @@ import type { Command } from 'commander'
 import { type Add, appFile, collect, type Does, environment, followed } from './tree.ts'
 
 export function apps(root: Command, add: Add, does: Does): void {
+  const artifact = add(root, 'artifact', 'Upload code that is deployed later', [
+    'gkube artifact push dist.tgz',
+  ])
+  does(
+    add(artifact, 'push', 'Upload an artifact and print its SHA-256; one that is there already is not sent', [
+      'gkube artifact push dist.tgz',
+    ]).argument('<file>', 'a tar, tar.gz or zip, or a file that is published as it is'),
+    async () => (await import('./commands/artifacts.ts')).push,
+  )
   const app = add(root, 'app', 'Register apps and look at them', [
     'gkube app apply -f app.yaml',
     'gkube app list',

@@ -79,8 +79,10 @@ export type HttpOptions = {
 /** A handler of raw requests; it answers each, in its own time and size. */
 export type Mount = {
   readonly path: string
-  /** Also everything below that path, which is a secret then: it is never logged. */
+  /** Also everything below that path; of hooks that is a secret and never logged (shown-path.ts). */
   readonly below?: boolean
+  /** A request may take so long to arrive, in milliseconds; left out: as long as any other. */
+  readonly patienceMs?: number
   /** It may name the caller in the facts, and what went wrong on our side. */
   readonly handle: (incoming: IncomingMessage, outgoing: ServerResponse, facts: RequestFacts) => Promise<void>
 }
@@ -132,13 +134,19 @@ export function httpServer({
     return ask.body(body, 200, { ...headers, 'content-type': 'text/javascript; charset=utf-8' })
   })
 
+  const mountOf = (incoming: IncomingMessage): Mount | undefined => {
+    const asked = (incoming.url ?? '').split('?')[0] ?? ''
+    return mounts.find(({ path, below }) => asked === path || (below && asked.startsWith(`${path}/`)))
+  }
+  const longest = Math.max(timeouts.request, ...mounts.map(mount => mount.patienceMs ?? 0))
+
   const answer = (
     incoming: IncomingMessage,
     outgoing: ServerResponse,
     facts: RequestFacts,
   ): Promise<void> => {
-    const asked = (incoming.url ?? '').split('?')[0] ?? ''
-    const mount = mounts.find(({ path, below }) => asked === path || (below && asked.startsWith(`${path}/`)))
+    const mount = mountOf(incoming)
+    if (longest > timeouts.request) hurry(incoming, mount?.patienceMs ?? timeouts.request)
     if (mount) {
       facts.route = mount.path
       return mount.handle(incoming, outgoing, facts)
@@ -154,44 +162,52 @@ export function httpServer({
     })(incoming, outgoing)
   }
 
+  function respond(incoming: IncomingMessage, outgoing: ServerResponse): void {
+    const facts: RequestFacts = {
+      requestId: requestIdOf(incoming),
+      route: 'unmatched',
+      caller: null,
+      fault: undefined,
+    }
+    const started = performance.now()
+    outgoing.setHeader('x-request-id', facts.requestId)
+    for (const [name, value] of securityHeaders) outgoing.setHeader(name, value)
+    if (shutdown.aborted) outgoing.setHeader('connection', 'close')
+    measure.begin()
+    busy.add(incoming.socket)
+    outgoing.once('close', () => {
+      const seconds = (performance.now() - started) / 1000
+      measure.end({
+        method: incoming.method ?? '',
+        route: facts.route,
+        status: outgoing.statusCode,
+        seconds,
+      })
+      writeLine(log, incoming, outgoing, facts, seconds)
+      busy.delete(incoming.socket)
+      if (stopping.signal.aborted) setImmediate(closeIdle)
+    })
+    answer(incoming, outgoing, facts).catch((error: unknown) => {
+      log.error({ requestId: facts.requestId, err: error }, 'a request could not be answered')
+      outgoing.destroy()
+    })
+  }
+
   const server = createServer(
     {
       headersTimeout: timeouts.headers,
-      requestTimeout: timeouts.request,
+      // Of the most patient mount; others have a timer of their own then.
+      requestTimeout: longest,
       keepAliveTimeout: timeouts.keepAlive,
       connectionsCheckingInterval: Math.min(5_000, timeouts.headers),
     },
-    (incoming, outgoing) => {
-      const facts: RequestFacts = {
-        requestId: requestIdOf(incoming),
-        route: 'unmatched',
-        caller: null,
-        fault: undefined,
-      }
-      const started = performance.now()
-      outgoing.setHeader('x-request-id', facts.requestId)
-      for (const [name, value] of securityHeaders) outgoing.setHeader(name, value)
-      if (shutdown.aborted) outgoing.setHeader('connection', 'close')
-      measure.begin()
-      busy.add(incoming.socket)
-      outgoing.once('close', () => {
-        const seconds = (performance.now() - started) / 1000
-        measure.end({
-          method: incoming.method ?? '',
-          route: facts.route,
-          status: outgoing.statusCode,
-          seconds,
-        })
-        writeLine(log, incoming, outgoing, facts, seconds)
-        busy.delete(incoming.socket)
-        if (stopping.signal.aborted) setImmediate(closeIdle)
-      })
-      answer(incoming, outgoing, facts).catch((error: unknown) => {
-        log.error({ requestId: facts.requestId, err: error }, 'a request could not be answered')
-        outgoing.destroy()
-      })
-    },
+    respond,
   )
+  // `Expect: 100-continue`: who may refuse an upload by its head says itself when it may come.
+  server.on('checkContinue', (incoming: IncomingMessage, outgoing: ServerResponse) => {
+    if (mountOf(incoming)?.patienceMs === undefined) outgoing.writeContinue()
+    respond(incoming, outgoing)
+  })
   server.timeout = timeouts.idle
   // Node's own closeIdleConnections leaves those that never asked anything, and they would hold up `close`.
   const open = new Set<Socket>()
@@ -251,6 +267,15 @@ const securityHeaders = Object.entries({
   'x-content-type-options': 'nosniff',
   'x-frame-options': 'DENY',
 })
+
+/** Ends a connection whose request is not all there in time. */
+function hurry(incoming: IncomingMessage, ms: number): void {
+  const { 'content-length': length, 'transfer-encoding': coding } = incoming.headers
+  if (length === undefined && coding === undefined) return
+  const late = setTimeout(() => incoming.complete || incoming.socket.destroy(), ms)
+  late.unref()
+  incoming.once('close', () => clearTimeout(late))
+}
 
 /** The client's own id if it is a sane one, so that a request can be followed through systems. */
 function requestIdOf(incoming: IncomingMessage): string {
