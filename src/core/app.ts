@@ -88,6 +88,7 @@ const container = z.strictObject({
 })
 
 const hook = z.strictObject({
+  name: label(40).optional().describe('what people call it, shown beside the step: migrate'),
   image: z.string().optional().describe("default: the app's image"),
   command: z.array(z.string()).min(1),
   env: env.optional(),

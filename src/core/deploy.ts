@@ -126,6 +126,8 @@ export type Cause = z.output<typeof causeSchema>
 
 export const stepSchema = z.object({
   name: z.enum(stepNames),
+  /** What the app calls it: `migrate`. Hooks only. */
+  title: z.string().max(40).optional(),
   state: z.enum(stepStates),
   startedAt: time.nullable(),
   endedAt: time.nullable(),
@@ -210,6 +212,8 @@ export const deploySchema = z.object({
     spec: z.string().nullable(),
     replace: z.boolean(),
     force: z.boolean(),
+    /** Redeploy only: run `init` again though the environment is initialised. */
+    init: z.boolean().optional(),
     /** Promote only: the image that runs there, by its digest. */
     image: z.string().max(1000).optional(),
     /** Adopt only. */
@@ -276,6 +280,30 @@ export const progressSchema = z.object({
   at: time,
 })
 export type Progress = z.output<typeof progressSchema>
+
+export const hookSteps = ['init', 'before', 'after'] as const
+export type HookStep = (typeof hookSteps)[number]
+
+/** What came of a hook. It is kept before its Job is deleted: whoever goes on after a crash does not run it again. */
+const hookResultSchema = z.object({
+  step: z.enum(hookSteps),
+  /** The app's name for it: `migrate`. */
+  name: z.string().nullable(),
+  startedAt: time,
+  endedAt: time,
+  /** Null: it succeeded. */
+  cause: causeSchema.nullable(),
+  /** The last lines of its log, redacted; of one that failed the diagnosis has them. */
+  lines: z.array(z.string().max(500)).max(20),
+})
+export type HookResult = z.output<typeof hookResultSchema>
+
+/** The lines of one hook: three of them and the rest fit 8 KiB. */
+export const mostHookBytes = 2_300
+
+/** `hooklogs/<deploy>`, 8 KiB at most. */
+export const hookLogSchema = z.object({ schema: z.literal(1), hooks: z.array(hookResultSchema).max(3) })
+export type HookLog = z.output<typeof hookLogSchema>
 
 /** Why it failed: evidence for people (32 KiB at most). */
 export const diagnosisSchema = z.object({

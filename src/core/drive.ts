@@ -5,7 +5,17 @@ import type { Owned } from './claim.ts'
 import { backoff, type Clock } from './clock.ts'
 import { type Cluster, ClusterError, isTransient } from './cluster.ts'
 import { type Intent, intentSchema } from './coordination.ts'
-import { type Deploy, type Diagnosis, isTerminal, type Progress, type Step, type StepName } from './deploy.ts'
+import {
+  type Deploy,
+  type Diagnosis,
+  type HookLog,
+  hookLogSchema,
+  hookSteps,
+  isTerminal,
+  type Progress,
+  type Step,
+  type StepName,
+} from './deploy.ts'
 import type { Environment } from './environment.ts'
 import type { FrozenSpecs } from './frozen.ts'
 import type { Keys } from './keys.ts'
@@ -19,6 +29,7 @@ import { apply, halfWritten, restore } from './steps/apply.ts'
 import { cycle } from './steps/cycle.ts'
 import { environment as environmentStep } from './steps/environment.ts'
 import { handover } from './steps/handover.ts'
+import { hook } from './steps/hook.ts'
 import { record } from './steps/record.ts'
 import { remove as removeStep } from './steps/remove.ts'
 import { recover, rollout } from './steps/rollout.ts'
@@ -31,6 +42,9 @@ const progressEveryMs = 2_000
 
 const bodies: Partial<Record<StepName, StepBody>> = {
   environment: environmentStep,
+  init: hook('init'),
+  before: hook('before'),
+  after: hook('after'),
   adopt,
   cycle,
   handover,
@@ -116,10 +130,13 @@ async function oneStep(deps: DriveDeps, at: At): Promise<Ended> {
   const { name } = running(deploy)
   const outcome = await attempt(deps, bodies[name], context)
   if (outcome.kind === 'done') return { outcome, wrote: wrote(), workload: outcome.workload }
-  const known = outcome.kind === 'failed' ? outcome.workload : undefined
-  const half = writing.includes(name) && wrote() ? (known ?? (await halfWritten(context))) : undefined
-  return { outcome, wrote: wrote(), workload: half }
+  const { workload: known } = outcome
+  const half = known ?? (writing.includes(name) && wrote() ? await halfWritten(context) : undefined)
+  return { outcome, wrote: wrote() && !isHook(name), workload: half }
 }
+
+/** A hook changes nothing of what serves; its Job is deleted, and what it mounts is the next deploy's too. */
+const isHook = (name: StepName): boolean => (hookSteps as readonly StepName[]).includes(name)
 
 /** Steps that write what the deploy renders. */
 const writing: readonly StepName[] = ['apply', 'restore']
@@ -155,12 +172,43 @@ async function situation(
     stopped: signals.stopped,
     takenOver,
     progress: progressWriter(deps, owned, deploy.id),
+    hooks: hookRecords(deps, owned, deploy.id),
   }
   // What the owner before wrote in this step is not known.
   return { context, wrote: () => fenced.wrote() || (takenOver && writing.includes(step.name)) }
 }
 
 const never = new AbortController().signal
+
+/** What the hooks came to. Where etcd does not answer the work is dropped, and taken up again by whoever can. */
+function hookRecords(deps: DriveDeps, owned: Owned, id: string): StepContext['hooks'] {
+  const key = deps.keys.hookLog(id)
+  const orDrop = <T>(work: Promise<T>): Promise<T> =>
+    work.catch(error => {
+      throw error instanceof Fenced ? error : new Fenced(`etcd did not take what a hook came to: ${error}`)
+    })
+  const known = async () => (await read(deps.kv, hookLogSchema, key))?.value.hooks ?? []
+  return {
+    read: () => orDrop(known()),
+    write: (result, diagnosis) =>
+      orDrop(
+        known().then(async before => {
+          const hooks = [...before.filter(one => one.step !== result.step), result]
+          const { committed } = await deps.kv.commit({
+            compares: [
+              { kind: 'created', key: deps.keys.owner(id), createRevision: owned.ownership.createRevision },
+            ],
+            writes: [
+              put(key, { schema: 1, hooks } satisfies HookLog),
+              ...(diagnosis ? [put(deps.keys.diagnosis(id), diagnosis)] : []),
+            ],
+            repeatable: true,
+          })
+          if (!committed) throw new Fenced('it is not the owner any more')
+        }),
+      ),
+  }
+}
 
 /** Writes pass only while this replica surely is the owner; reads always. `wrote`: one of them may have happened. */
 function fencedCluster(cluster: Cluster, { lease, stopped }: DriveSignals) {
@@ -226,7 +274,8 @@ async function attempt(
   const since = deps.clock.now()
   for (let tries = 0; ; tries++) {
     if (context.stopped.aborted) throw new Fenced('it is shutting down')
-    if (context.cancelled.aborted) return { kind: 'cancelled' }
+    // A hook has a Job to delete first.
+    if (context.cancelled.aborted && !isHook(name)) return { kind: 'cancelled' }
     try {
       return await body(context)
     } catch (error) {

@@ -50,6 +50,7 @@ export function keysBelow(root = '/gkube/v1/') {
     /** Deploys whose messages do not show their end yet: what a new notifier reads. */
     outbox: `${root}outbox/`,
     outboxEntry: (deploy: string) => `${root}outbox/${deploy}`,
+    hookLog: (id: string) => `${root}hooklogs/${id}`,
     planned: (deploy: string) => `${root}planned/${deploy}`,
     /** What one person asked for, newest last: App Home. */
     asked: (actor: string) => `${root}asked/${encodeURIComponent(actor)}/`,

@@ -1,7 +1,7 @@
 // Pure: what a deploy will do, as named steps. The etcd lookup decides: a job that has no workload is created,
 // one that has is updated. Steps an app does not need are left out.
 import type { AppSpec } from './app.ts'
-import type { Deploy, Kind, StepName } from './deploy.ts'
+import { type Deploy, type HookStep, hookSteps, type Kind, type StepName } from './deploy.ts'
 import { type Adopted, noOverrides, type Overrides, type Workload } from './workload.ts'
 
 export type PlanFacts = {
@@ -13,6 +13,8 @@ export type PlanFacts = {
   readonly pool: boolean
   /** What the app is rendered into, where it is not gkube's own. */
   readonly adopted?: Adopted
+  /** `init` runs though the environment is initialised. */
+  readonly again?: boolean
   /** A ReplicationController becomes a Deployment. */
   readonly replaces?: boolean
 }
@@ -23,9 +25,17 @@ export function planKind(facts: Pick<PlanFacts, 'kind' | 'workload'>): NonNullab
   return facts.workload?.state === 'ready' ? 'update' : 'create'
 }
 
+/** What the app calls its hooks, by their steps. */
+export const hookTitles = ({ hooks }: Pick<AppSpec, 'hooks'>): Partial<Record<HookStep, string>> =>
+  Object.fromEntries(hookSteps.flatMap(step => (hooks[step]?.name ? [[step, hooks[step].name]] : [])))
+
+/** Once for an environment, unless somebody asks for it again. What is adopted is initialised. */
+const initialises = ({ kind, spec, workload, again }: PlanFacts): boolean =>
+  spec.hooks.init !== undefined && kind !== 'adopt' && (again === true || !workload?.initialisedAt)
+
 /** The steps in order (DESIGN: create and update paths). */
 export function planSteps(facts: PlanFacts): StepName[] {
-  const { kind, spec, workload } = facts
+  const { kind, spec } = facts
   if (kind === 'delete') return ['remove', 'record']
   const tail: StepName[] = ['apply', 'rollout']
   const isController = facts.adopted?.kind === 'ReplicationController'
@@ -42,7 +52,7 @@ export function planSteps(facts: PlanFacts): StepName[] {
     steps.push('environment')
   }
   if (spec.code) steps.push('publish')
-  if (spec.hooks.init && !workload?.initialisedAt && !adopts) steps.push('init')
+  if (initialises(facts)) steps.push('init')
   if (spec.hooks.before) steps.push('before')
   if (adopts) steps.push('adopt')
   steps.push(...tail)

@@ -24,7 +24,7 @@ import { immutableChanges, kindChanges } from './immutable.ts'
 import type { Keys } from './keys.ts'
 import type { Entry, Kv, Write } from './kv.ts'
 import { render } from './objects.ts'
-import { planKind, planOverrides, planSteps } from './plan.ts'
+import { hookTitles, planKind, planOverrides, planSteps } from './plan.ts'
 import { decode, put, type Stored } from './records.ts'
 import type { DeployEvent } from './transition.ts'
 import { seconds } from './units.ts'
@@ -108,6 +108,7 @@ export async function workOut(deps: PrepareDeps, deploy: Wanted, given?: Frozen[
     pool: false,
     adopted: frozen.adopted,
     replaces: asked?.replaceByDeployment,
+    again: deploy.params.init,
   }
   const overrides = there?.overrides ?? overridesAfter(deploy, frozen, now)
   const { minor } = await cluster.server().catch(() => ({ minor: 0 }))
@@ -175,7 +176,7 @@ async function whatIsThere(
 }
 
 /** Bodies of these steps come with volumes and code; until then such an app is refused in words. */
-const later = ['volume', 'publish', 'init', 'before', 'after']
+const later = ['volume', 'publish']
 
 function check(input: {
   objects: readonly KubeObject[]
@@ -257,6 +258,7 @@ function settle(
     plan: worked.plan,
     revision: frozen.revision,
     steps: worked.steps,
+    titles: hookTitles(frozen.spec),
     approval,
     prepared: {
       cluster,

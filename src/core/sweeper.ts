@@ -14,8 +14,8 @@ import type { View } from './view.ts'
 import { type Workload, workloadSchema } from './workload.ts'
 
 const everyMs = 2_000
-/** Deploys in one transaction, each with eight keys, a snapshot and its build's: etcd takes 128 operations. */
-const batch = 12
+/** Deploys in one transaction, each with nine keys, a snapshot and its build's: etcd takes 128 operations. */
+const batch = 11
 
 export type Sweeper = { start(): void; stop(): Promise<void>; prune(deploy: Deploy): Promise<void> }
 
@@ -100,6 +100,7 @@ export function createSweeper(deps: {
         keys.deploy(id),
         keys.progress(id),
         keys.diagnosis(id),
+        keys.hookLog(id),
         keys.planned(id),
         keys.message(id),
         keys.outboxEntry(id),

@@ -22,6 +22,8 @@ export type DeployEvent =
       readonly revision: string
       readonly prepared: Prepared
       readonly steps: readonly StepName[]
+      /** What the app calls its hooks. */
+      readonly titles?: Partial<Readonly<Record<StepName, string>>>
       /** Null: no approval asked. */
       readonly approval: {
         readonly required: number
@@ -144,7 +146,7 @@ function prepared(
     plan: event.plan,
     revision: event.revision,
     prepared: event.prepared,
-    steps: event.steps.map(pending),
+    steps: event.steps.map(name => pending(name, event.titles?.[name])),
     // Decided for something else: void.
     overridden: deploy.overridden?.hash === hash ? deploy.overridden : null,
   }
@@ -295,8 +297,9 @@ function ended(
   return moved({ ...deploy, phase, reason, cause, endedAt: now, dueAt: null }, [...effects, 'close'])
 }
 
-const pending = (name: StepName): Step => ({
+const pending = (name: StepName, title?: string): Step => ({
   name,
+  ...(title ? { title } : {}),
   state: 'pending',
   startedAt: null,
   endedAt: null,

@@ -1,6 +1,6 @@
 // The words of every surface: times, phases, steps, what became of a deploy. Pure; the command line and the messages
 // in Slack say the same in the same order. It loads nothing, so that the command line starts fast.
-import type { Deploy, Phase, Step } from './deploy.ts'
+import type { Deploy, HookStep, Phase, Step } from './deploy.ts'
 
 /** `12 s`, `1 m 48 s`, `2 h 5 m`: how long something took. */
 export function took(ms: number): string {
@@ -71,6 +71,13 @@ export const stepMark: Readonly<Record<Step['state'], string>> = {
   done: '✓',
   failed: '✗',
 }
+
+/** `before (migrate)`: a hook by its step and what the app calls it. */
+export const hookTitle = (step: HookStep, name?: string | null): string => (name ? `${step} (${name})` : step)
+
+/** `rollout`, `before (migrate)`. */
+export const stepTitle = ({ name, title }: Pick<Step, 'name' | 'title'>): string =>
+  title ? `${name} (${title})` : name
 
 /** `▰▰▰▰▱▱ 4/6 ready`; no bar for more pods than fit. */
 export function bar(ready: number, wanted: number): string {

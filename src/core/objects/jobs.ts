@@ -3,6 +3,7 @@
 import type { V1Affinity, V1EnvVar, V1Job } from '@kubernetes/client-node'
 import type { Hook } from '../app.ts'
 import type { KubeObject } from '../cluster.ts'
+import type { HookStep } from '../deploy.ts'
 import { seconds } from '../units.ts'
 import { podSelectorLabels } from './adopted.ts'
 import { renderEnv, renderResources, some } from './container.ts'
@@ -11,8 +12,11 @@ import { plain } from './plain.ts'
 import { appContainer, fillRevision, type PodInput, podBase, sidecars } from './pod.ts'
 import { podVolumes } from './volumes.ts'
 
-export const hookSteps = ['init', 'before', 'after'] as const
-export type HookStep = (typeof hookSteps)[number]
+/**
+ * gkube ends a hook that takes too long by its own clock, while its pod is there to be looked at. The cluster ends it
+ * this many seconds later: for when no gkube is there to do it.
+ */
+export const laterSeconds = 60
 
 type JobInput = PodInput & {
   readonly namespace: string
@@ -32,7 +36,7 @@ export function hookJob(
     image: hook.image === undefined ? frozen.image : fillRevision(hook.image, frozen.revision),
     command: hook.command,
     env: renderEnv({ ...frozen.spec.env, ...hook.env }),
-    timeout: seconds(hook.timeout),
+    timeout: seconds(hook.timeout) + laterSeconds,
     resources: hook.resources,
   })
 }

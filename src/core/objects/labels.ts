@@ -11,7 +11,10 @@ export const versionLabel = 'app.kubernetes.io/version'
 export const appLabel = `${ownAnnotations}app`
 export const environmentLabel = `${ownAnnotations}environment`
 /** On Jobs only: whose Job it is, checked when its name is already taken. */
-const deployLabel = `${ownAnnotations}deploy`
+export const deployLabel = `${ownAnnotations}deploy`
+
+/** On Jobs and their pods: which step's. */
+export const componentLabel = 'app.kubernetes.io/component'
 
 const deployAnnotation = `${ownAnnotations}deploy`
 export const epochAnnotation = `${ownAnnotations}epoch`
@@ -62,7 +65,7 @@ export function workloadLabels(whose: Whose, revision: string): Record<string, s
 export const jobLabels = (whose: Whose, step: string, deploy: string): Record<string, string> => ({
   ...ownLabels(whose),
   [instanceLabel]: `${whose.app}.${step}`,
-  'app.kubernetes.io/component': step,
+  [componentLabel]: step,
   [deployLabel]: deploy,
 })
 

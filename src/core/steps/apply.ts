@@ -274,7 +274,8 @@ async function stampAll(context: StepContext, wanted: readonly KubeObject[]): Pr
   for (const ref of refs) await stamp(cluster, ref, deploy.epoch)
 }
 
-async function stamp(cluster: StepContext['cluster'], ref: ObjectRef, epoch: number): Promise<void> {
+/** Writes the epoch on an object that is there. Throws Fenced where a newer one wrote it. */
+export async function stamp(cluster: StepContext['cluster'], ref: ObjectRef, epoch: number): Promise<void> {
   for (let attempt = 0; ; attempt++) {
     const live = await cluster.get(ref)
     if (!live?.metadata.resourceVersion) return
@@ -294,7 +295,7 @@ async function stamp(cluster: StepContext['cluster'], ref: ObjectRef, epoch: num
 type Refusal = { readonly reason: Cause['reason']; readonly message: string }
 
 /** A refusal in words; null where trying again can help. */
-function whyNot(error: ClusterError, object: KubeObject): Refusal | null {
+export function whyNot(error: ClusterError, object: KubeObject): Refusal | null {
   const what = nameOf(object)
   switch (error.kind) {
     case 'forbidden':

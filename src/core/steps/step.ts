@@ -1,7 +1,7 @@
 // What every step gets and answers. A step is idempotent or detects that it ran: after a crash it is run again by
 // the next owner, with `takenOver` set. Its outcome is written by the runner in one transaction.
 import type { Cluster, KubeObject } from '../cluster.ts'
-import type { Cause, Deploy, Diagnosis, Progress } from '../deploy.ts'
+import type { Cause, Deploy, Diagnosis, HookResult, Progress } from '../deploy.ts'
 import type { Environment } from '../environment.ts'
 import { ownAnnotations } from '../hash.ts'
 import { epochAnnotation } from '../objects/labels.ts'
@@ -29,6 +29,11 @@ export type StepContext = {
   /** Another owner ran this deploy before: objects carry an older epoch. */
   readonly takenOver: boolean
   progress(progress: Omit<Progress, 'at'>): void
+  /** What came of this deploy's hooks, kept before their Jobs are deleted. Throws Fenced where etcd does not take it. */
+  readonly hooks: {
+    read(): Promise<readonly HookResult[]>
+    write(result: HookResult, diagnosis: Diagnosis | undefined): Promise<void>
+  }
 }
 
 export type StepOutcome =
@@ -50,7 +55,11 @@ export type StepOutcome =
       /** The record as it is now, where the step knows; else what a writing step left is looked up. */
       readonly workload?: Workload
     }
-  | { readonly kind: 'cancelled' }
+  | {
+      readonly kind: 'cancelled'
+      /** As above. */
+      readonly workload?: Workload
+    }
 
 export type StepBody = (context: StepContext) => Promise<StepOutcome>
 

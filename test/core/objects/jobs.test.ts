@@ -40,7 +40,7 @@ describe('hookJob', () => {
   it('runs once, ends in time, is kept until gkube read its result', () => {
     const { metadata, spec } = hookOf()
     expect(metadata.name).toBe('web-before-01jzabc-2')
-    expect(spec).toMatchObject({ backoffLimit: 0, activeDeadlineSeconds: 300 })
+    expect(spec).toMatchObject({ backoffLimit: 0, activeDeadlineSeconds: 360 })
     expect(spec).not.toHaveProperty('ttlSecondsAfterFinished')
     expect(spec.template.spec.restartPolicy).toBe('Never')
   })
