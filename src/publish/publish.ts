@@ -22,12 +22,17 @@ export async function publish(
   const print = (line: string) => void stdout.write(`${line}\n`)
   // Whoever serves the files is another user; the volume's own rights keep others out.
   process.umask(0o022)
-  const last =
-    verb === 'fetch'
-      ? await fetchRelease(fetchSettings(env), { print, signal })
-      : verb === 'update'
-        ? await updateRelease(settingsOf(env), { env, print, signal })
-        : await finishRelease(finishSettings(env), { print, now, signal })
-  print(`gkube: ${last}`)
-  return 0
+  try {
+    print(`gkube: ${await run()}`)
+    return 0
+  } catch (error) {
+    if (signal.aborted) print('gkube: stopped before it was done; it can run again')
+    throw error
+  }
+
+  function run(): Promise<string> {
+    if (verb === 'fetch') return fetchRelease(fetchSettings(env), { print, signal })
+    if (verb === 'update') return updateRelease(settingsOf(env), { env, print, signal })
+    return finishRelease(finishSettings(env), { print, now, signal })
+  }
 }

@@ -1,7 +1,7 @@
 // The whole program on a real folder: fetch, update, finish, again, half way, twice at once, on a full disk. What serves
 // (`current` and the releases with names) is looked at after each.
 import { execFileSync } from 'node:child_process'
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import {
   existsSync,
   lstatSync,
@@ -345,6 +345,34 @@ describe('its variables', () => {
     await expect(run('finish', { ...one, env: { ...env, [name]: value } })).rejects.toThrow(
       `The variable ${name} must be`,
     )
+  })
+})
+
+describe('a fetch that ends in its middle', () => {
+  it.each<[NodeJS.Signals, { code: number; said: string; left: number }]>([
+    ['SIGKILL', { code: -1, said: '', left: 1 }],
+    ['SIGTERM', { code: 143, said: 'gkube: stopped before it was done; it can run again\n', left: 0 }],
+  ])('by %s goes through when it runs again', async (signal, { code, said, left }) => {
+    const path = volume()
+    const content = site('1', [{ name: 'much', content: randomBytes(200_000) }])
+    const half = Promise.withResolvers<void>()
+    const { url, host } = await artifactServer((_, response, count) => {
+      if (count > 1) return void response.end(content)
+      response.writeHead(200, { 'content-length': content.length })
+      response.write(content.subarray(0, 100_000), () => half.resolve())
+    })
+    const { env, ...one } = job(path, '1', content)
+    const again = { ...one, env: { ...env, GKUBE_ARTIFACT_URL: url, GKUBE_ARTIFACT_HOSTS: host } }
+    const child = spawnCli(['publish', 'fetch'], { env: again.env })
+    await half.promise
+    await expect.poll(() => existsSync(join(path, 'releases', `.tmp-${one.id}.artifact`))).toBe(true)
+    child.child.kill(signal)
+    expect(await child.exited).toMatchObject({ code, out: said })
+    expect(releases(path)).toHaveLength(left)
+    await run('fetch', again)
+    await run('finish', again)
+    expect(releases(path)).toEqual([one.name])
+    expect(page(join(path, 'releases', one.name))).toBe('1')
   })
 })
 
