@@ -16,6 +16,10 @@ export type Limits = {
 
 export const defaultLimits = { entries: 100_000, ratio: 200, ratioFrom: 64 * 1024 * 1024 }
 
+/** Files up to this size are written several at a time. */
+const small = 256 * 1024
+const atOnce = 16
+
 export type ReleaseTree = ReturnType<typeof releaseTree>
 
 type Node = { readonly kind: 'directory' | 'file' } | { readonly kind: 'symlink' | 'hardlink'; to: string }
@@ -33,6 +37,8 @@ export function releaseTree({
   readonly limits: Limits
 }) {
   const nodes = new Map<string, Node>()
+  const writing = new Set<Promise<void>>()
+  let failure: { readonly error: unknown } | null = null
   let bytes = 0
   let files = 0
 
@@ -117,10 +123,29 @@ export function releaseTree({
     }
   }
 
+  /** A small file is written while the next ones are read: on a network's volume each takes its time. */
+  async function beside(work: Promise<void>): Promise<void> {
+    const job = work
+      .catch((error: unknown) => {
+        failure ??= { error }
+      })
+      .finally(() => writing.delete(job))
+    writing.add(job)
+    if (writing.size >= atOnce) await Promise.race(writing)
+    if (failure) throw failure.error
+  }
+
+  async function written(): Promise<void> {
+    await Promise.all(writing)
+    if (failure) throw failure.error
+  }
+
   return {
     begin: async (): Promise<void> => void (await mkdir(root, { mode: 0o755 })),
     /** Bytes that an archive gave so far, with what is between its files. */
     unpacked,
+    /** Resolves when nothing is written any more, whatever became of it. */
+    settle: async (): Promise<void> => void (await Promise.all(writing)),
     /** How much of the limit is left. */
     left: (): number => limits.bytes - bytes,
     most: limits.entries,
@@ -137,15 +162,24 @@ export function releaseTree({
       const { key, before } = await place(name, 'file')
       const path = join(root, key)
       // As tar has it: the last one counts.
-      if (before) await unlink(path)
-      const handle = await open(path, 'wx', executable ? 0o755 : 0o644).catch(inWords(name))
+      if (before) {
+        await written()
+        await unlink(path)
+      } else files++
       nodes.set(key, { kind: 'file' })
-      if (!before) files++
-      try {
-        await handle.writeFile(counted(content))
-      } finally {
-        await handle.close()
+      const chunks = counted(content)
+      const start = await beginningOf(chunks)
+      const make = async (rest: AsyncIterable<Uint8Array> | null) => {
+        const handle = await open(path, 'wx', executable ? 0o755 : 0o644).catch(inWords(name))
+        try {
+          await handle.writeFile(start.bytes)
+          if (rest) await handle.writeFile(rest)
+        } finally {
+          await handle.close()
+        }
       }
+      if (start.whole) await beside(make(null))
+      else await make(chunks)
     },
     async symlink(name: string, target: string): Promise<void> {
       const { key } = await place(name, 'symlink')
@@ -163,6 +197,7 @@ export function releaseTree({
     },
     /** Makes the links, each checked against the whole tree. Answers what was unpacked. */
     async end(): Promise<{ files: number; bytes: number }> {
+      await written()
       for (const [key, node] of nodes)
         if (node.kind === 'hardlink')
           await link(join(root, fileOf(node.to, key)), join(root, key)).catch(inWords(key))
@@ -172,6 +207,21 @@ export function releaseTree({
       return { files, bytes }
     },
   }
+}
+
+/** All of it, if it is small; else its beginning, and the rest is still to come. */
+async function beginningOf(
+  chunks: AsyncGenerator<Uint8Array>,
+): Promise<{ readonly bytes: Buffer; readonly whole: boolean }> {
+  const parts: Uint8Array[] = []
+  let size = 0
+  while (size <= small) {
+    const { done, value } = await chunks.next()
+    if (done) return { bytes: Buffer.concat(parts), whole: true }
+    parts.push(value)
+    size += value.length
+  }
+  return { bytes: Buffer.concat(parts), whole: false }
 }
 
 /** What the file system has against a name. */

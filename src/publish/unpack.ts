@@ -24,8 +24,13 @@ export async function unpack(options: {
   const kind = await kindOf(file)
   const tree = releaseTree({ root, packed: size, limits })
   await tree.begin()
-  if (kind === 'zip') await unpackZip(file, { tree, signal })
-  else await unpackTar(file, { gzip: kind === 'gzip', tree, signal })
+  try {
+    if (kind === 'zip') await unpackZip(file, { tree, signal })
+    else await unpackTar(file, { gzip: kind === 'gzip', tree, signal })
+  } finally {
+    // Whoever removes what is half unpacked must not meet a file that is still written.
+    await tree.settle()
+  }
   const unpacked = await tree.end()
   if (unpacked.files === 0) throw refused('there is no file in it.')
   return unpacked

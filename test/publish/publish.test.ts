@@ -302,6 +302,14 @@ describe('what serves goes on', () => {
       expect(page(join(path, 'current'))).toBe('1')
     })
 
+    it('while many small files are unpacked', async () => {
+      const one = await published(job(path, '1', site('1'), { GKUBE_ACTIVATE: 'reload' }))
+      const many = Array.from({ length: 400 }, (_, i) => ({ name: `f/${i}`, content: 'x'.repeat(5_000) }))
+      await expect(run('fetch', job(path, '2', site('2', many)))).rejects.toThrow('volume is full')
+      expect(releases(path)).toEqual([one.name])
+      expect(page(join(path, 'current'))).toBe('1')
+    })
+
     it('while it is finished; and goes through once there is room', async () => {
       await published(job(path, '1', site('1'), { GKUBE_ACTIVATE: 'reload' }))
       const two = job(path, '2', site('2'), { GKUBE_ACTIVATE: 'reload' })

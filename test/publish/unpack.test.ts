@@ -1,5 +1,7 @@
 // What is unpacked and what is refused, in both formats: the release holds exactly what it should, and nothing is written
 // beside it.
+
+import { randomBytes } from 'node:crypto'
 import {
   lstatSync,
   mkdirSync,
@@ -163,6 +165,24 @@ describe.each(formats)('a $format', ({ pack, format }) => {
     )
     expect(error).toMatch(/^The archive was refused: /)
     expect(error).toMatch(why)
+  })
+
+  it('keeps every byte of large files among small ones, the last of two counting', async () => {
+    const [large, larger] = [randomBytes(262_145), randomBytes(700_000)]
+    const small = Array.from({ length: 60 }, (_, i) => ({ name: `s/${i}`, content: `${i}` }))
+    const twice = format === 'zip' ? [] : [{ name: 'larger', content: 'old' }, ...small]
+    const all = [
+      ...twice,
+      { name: 'large', content: large },
+      ...small,
+      { name: 'larger', content: larger },
+      ...small,
+    ]
+    const { root, found, files, error } = await tried(pack(all), {}, 10_000_000)
+    expect({ files, error }).toEqual({ files: 62, error: '' })
+    expect(readFileSync(join(root, 'large')).equals(large)).toBe(true)
+    expect(readFileSync(join(root, 'larger')).equals(larger)).toBe(true)
+    for (const { name, content } of small) expect(found[name]).toBe(content)
   })
 
   it('is cut at its limits', async () => {
