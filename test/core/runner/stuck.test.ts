@@ -155,12 +155,12 @@ describe('a feed that missed something', () => {
     const tenant = world.tenant()
     const listeners: FeedListener[] = []
     const seen: string[] = []
+    let again = false
     const slow = (kv: Kv): Kv => ({
       ...kv,
       list: async (prefix, options) => {
         const answer = await kv.list(prefix, options)
-        if (listeners.length > 0)
-          seen.push(`${replica.view.live.deploys.size} ${replica.view.live.active.size}`)
+        if (again) seen.push(`${replica.view.live.deploys.size} ${replica.view.live.active.size}`)
         return answer
       },
       subscribe: (prefix, listener, options) => {
@@ -173,6 +173,7 @@ describe('a feed that missed something', () => {
     const { deploy } = await replica.core.request(admin, ask({ app: tenant.name, revision: 'unready' }))
     await phaseOf(tenant, deploy.id, d => d.steps.some(s => s.name === 'rollout' && s.state === 'running'))
     await until(() => replica.view.live.owners.has(deploy.id))
+    again = true
     listeners[0]?.reset?.('0')
     await until(() => listeners.length === 2)
     expect(seen.length).toBeGreaterThan(5)
