@@ -42,7 +42,7 @@ async function got(url: string, options: Options = {}) {
       sha256,
       ...wanted,
     },
-    { file, signal, print: line => printed.push(line), patience: { head: 300, idle: 300, pause: 5 } },
+    { file, signal, print: line => printed.push(line), patience: { head: 1_000, idle: 1_000, pause: 5 } },
   )
   return { size, printed, content: readFileSync(file) }
 }

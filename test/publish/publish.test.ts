@@ -373,7 +373,9 @@ describe('a fetch that ends in its middle', () => {
     const again = { ...one, env: { ...env, GKUBE_ARTIFACT_URL: url, GKUBE_ARTIFACT_HOSTS: host } }
     const child = spawnCli(['publish', 'fetch'], { env: again.env })
     await half.promise
-    await expect.poll(() => existsSync(join(path, 'releases', `.tmp-${one.id}.artifact`))).toBe(true)
+    await expect
+      .poll(() => existsSync(join(path, 'releases', `.tmp-${one.id}.artifact`)), { timeout: 10_000 })
+      .toBe(true)
     child.child.kill(signal)
     expect(await child.exited).toMatchObject({ code, out: said })
     expect(releases(path)).toHaveLength(left)

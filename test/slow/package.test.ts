@@ -66,6 +66,7 @@ it('the npm package starts from its dist/', () => {
   const files = packed.files.map(file => file.path)
   expect(files).toContain('dist/main.js')
   expect(files).toContain('dist/cli.mjs')
+  expect(files).toContain('dist/publish/update.sh')
   expect(files.filter(file => file.endsWith('.ts'))).toEqual([])
   run(target, 'npm', 'init', '-y')
   run(

@@ -96,9 +96,9 @@ describe('an upload', () => {
     const socket = connect(Number(port), hostname)
     const head = `PUT /v1/artifacts/${sha256} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${deployer}\r\ncontent-length: 5000\r\n\r\n`
     await new Promise<void>(resolve => socket.write(`${head}${'x'.repeat(1000)}`, () => resolve()))
-    await expect.poll(() => stored().some(name => name.startsWith('.tmp-'))).toBe(true)
+    await expect.poll(() => stored().some(name => name.startsWith('.tmp-')), { timeout: 10_000 }).toBe(true)
     socket.destroy()
-    await expect.poll(() => stored().some(name => name.startsWith('.tmp-'))).toBe(false)
+    await expect.poll(() => stored().some(name => name.startsWith('.tmp-')), { timeout: 10_000 }).toBe(false)
   })
 
   it('that is refused by its head is not sent', async () => {
