@@ -1,9 +1,9 @@
 // 2,000 generated requests: whatever comes in, the answer is never a 500 and the server lives on.
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { routes } from '../../../src/surfaces/http/api.ts'
-import { served } from '../serve.ts'
-import { tokens } from '../support.ts'
+import { routes } from '../../src/surfaces/http/api.ts'
+import { served } from '../surfaces/serve.ts'
+import { tokens } from '../surfaces/support.ts'
 
 const names = fc.oneof(
   fc.constantFrom('web', 'staging', 'api', '..', '%2e%2e', '%', 'a%2Fb', '__proto__', 'constructor', '1'),

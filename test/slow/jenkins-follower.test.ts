@@ -1,14 +1,14 @@
 // The whole way on a real replica, with the real adapter against the stand-in Jenkins: build → hook → deploy, with lost,
 // repeated and reordered hooks, an answer that never comes, and a Jenkins that is down for a while.
 import { beforeAll, beforeEach, expect, it } from 'vitest'
-import type { Build } from '../../../src/core/builds/build.ts'
-import { deploySchema } from '../../../src/core/deploy.ts'
-import { keysBelow } from '../../../src/core/keys.ts'
-import { decode } from '../../../src/core/records.ts'
-import type { JobSeed, SandboxJenkins } from '../../../src/sandbox/jenkins/control.ts'
-import { startJenkins } from '../../../src/sandbox/jenkins/jenkins.ts'
-import { admin, type Stack, startStack, webApp } from '../../support/stack.ts'
-import { until } from './world.ts'
+import type { Build } from '../../src/core/builds/build.ts'
+import { deploySchema } from '../../src/core/deploy.ts'
+import { keysBelow } from '../../src/core/keys.ts'
+import { decode } from '../../src/core/records.ts'
+import type { JobSeed, SandboxJenkins } from '../../src/sandbox/jenkins/control.ts'
+import { startJenkins } from '../../src/sandbox/jenkins/jenkins.ts'
+import { until } from '../core/builds/world.ts'
+import { admin, type Stack, startStack, webApp } from '../support/stack.ts'
 
 const secret = 'a-secret-that-nobody-guesses'
 const patient = { timeout: 30_000 }
