@@ -54,6 +54,7 @@ export const requestInput = z.strictObject({
     .describe('delete: volume claims to delete too, typed by name'),
   replace: z.boolean().default(false).describe('recreate a StatefulSet whose immutable fields change'),
   force: z.boolean().default(false).describe('take over fields that another manager owns'),
+  init: z.boolean().optional().describe('redeploy: run the init hook again'),
   /** The same key again answers the same deploy (24 h). */
   idempotencyKey: z.string().min(1).max(200).optional(),
   wait: z

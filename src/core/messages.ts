@@ -2,7 +2,7 @@
 // what was posted where; what a message says is a pure function of the facts (surfaces/slack/messages/).
 import { z } from 'zod'
 import type { Build, Console } from './builds/build.ts'
-import type { Deploy, Diagnosis, Progress } from './deploy.ts'
+import type { Deploy, Diagnosis, HookResult, Progress } from './deploy.ts'
 import type { Environment } from './environment.ts'
 
 const time = z.int().nonnegative()
@@ -77,6 +77,8 @@ export type MessageFacts = {
   readonly environment: Environment | null
   readonly progress: Progress | null
   readonly diagnosis: Diagnosis | null
+  /** What its hooks came to so far. */
+  readonly hooks?: readonly HookResult[]
   readonly planned: Planned | null
   /** What it waits for, in words. */
   readonly waiting: string | null

@@ -6,7 +6,7 @@ import { hashToApprove } from './approved.ts'
 import { shown } from './asking.ts'
 import type { Clock } from './clock.ts'
 import { type Cluster, type KubeObject, nameOf } from './cluster.ts'
-import type { AdoptParams, Deploy } from './deploy.ts'
+import { type AdoptParams, type Deploy, hookSteps } from './deploy.ts'
 import { type Environment, namespaceOf } from './environment.ts'
 import {
   freeze,
@@ -23,6 +23,7 @@ import { specHash } from './hash.ts'
 import { immutableChanges, kindChanges } from './immutable.ts'
 import type { Keys } from './keys.ts'
 import type { Entry, Kv, Write } from './kv.ts'
+import { hookJob } from './objects/jobs.ts'
 import { render } from './objects.ts'
 import { hookTitles, planKind, planOverrides, planSteps } from './plan.ts'
 import { decode, put, type Stored } from './records.ts'
@@ -128,7 +129,13 @@ export async function workOut(deps: PrepareDeps, deploy: Wanted, given?: Frozen[
   const goes = deploy.kind === 'delete'
   const objects = goes ? [] : draw(frozen, overrides)
   const before = base && workload && !there ? draw(base, workload.value.overrides) : []
-  const refused = goes ? [] : check({ objects, before, environment, namespace, frozen, deploy })
+  const steps = planSteps(facts)
+  const jobs = hookSteps.flatMap(step => {
+    const hook = steps.includes(step) ? frozen.spec.hooks[step] : undefined
+    const at = { frozen, namespace, deploy: { id: deploy.id, epoch: 0 }, imagePullSecrets: [], beside: false }
+    return hook ? [hookJob({ ...at, serverMinor: minor, step, hook, attempt: 1 })] : []
+  })
+  const refused = goes ? [] : check({ objects, jobs, before, environment, namespace, frozen, deploy })
   const adoption = there && asked ? await finishAdoption(there, asked, { ...now, frozen, objects }) : null
   return {
     frozen,
@@ -144,7 +151,7 @@ export async function workOut(deps: PrepareDeps, deploy: Wanted, given?: Frozen[
     objects,
     draw,
     plan: planKind(facts),
-    steps: planSteps(facts),
+    steps,
     overrides,
   }
 }
@@ -180,19 +187,21 @@ const later = ['volume', 'publish']
 
 function check(input: {
   objects: readonly KubeObject[]
+  /** Of its hooks: they come and go, and may do no more than the app's own pods. */
+  jobs: readonly KubeObject[]
   before: readonly KubeObject[]
   environment: Environment
   namespace: string
   frozen: Frozen
   deploy: Wanted
 }): string[] {
-  const { objects, before, environment, namespace, frozen, deploy } = input
+  const { objects, jobs, before, environment, namespace, frozen, deploy } = input
   const changed = objects.flatMap(object => {
     const old = before.find(other => nameOf(other) === nameOf(object))
     return old ? immutableChanges(old, object, { replace: deploy.params.replace }) : []
   })
   return [
-    ...refusals(objects, { environment, namespace, spec: frozen.spec }),
+    ...refusals([...objects, ...jobs], { environment, namespace, spec: frozen.spec }),
     ...kindChanges(before, objects),
     ...changed,
   ]

@@ -4,11 +4,14 @@ import { unifiedDiff } from './changes/diff.ts'
 import { changes as describeChanges } from './changes.ts'
 import { type Cluster, ClusterError, type KubeObject, nameOf, refOf } from './cluster.ts'
 import type { PlannedObject } from './core.ts'
+import { hookSteps } from './deploy.ts'
 import { driftWords } from './drift.ts'
 import { sameObject } from './inventory.ts'
 import type { Prepared } from './prepare.ts'
+import { redactText } from './redact.ts'
 import { scaledAt, wordsFor } from './steps/conflict.ts'
 import { type DriftDeps, driftIfKnown, drifts } from './use-cases/drift.ts'
+import { hookTitle } from './words.ts'
 
 export type Preview = {
   readonly objects: readonly PlannedObject[]
@@ -53,8 +56,20 @@ export async function preview(deps: DriftDeps, worked: Prepared): Promise<Previe
   objects.push(...deleted(worked))
   if (!goes && frozen.spec.rollout.strategy === 'recreate')
     notes.push('all pods stop before the new ones start: expect downtime')
+  notes.push(...hookNotes(worked))
   const from = base && workload ? worked.draw(base, workload.value.overrides) : null
   return { objects, changes: describeChanges(from, worked.objects), notes, refused }
+}
+
+/** Their Jobs are gone when it ends, and yet they do more than any object: what they run. */
+function hookNotes({ frozen, steps }: Prepared): string[] {
+  return hookSteps.flatMap(step => {
+    const hook = steps.includes(step) ? frozen.spec.hooks[step] : undefined
+    if (!hook) return []
+    const command = redactText(hook.command.join(' ')).replace(/\s+/g, ' ').slice(0, 200)
+    const image = hook.image ? ` in ${hook.image}` : ''
+    return [`${hookTitle(step, hook.name)} runs \`${command}\`${image}`]
+  })
 }
 
 /** What is in the inventory and would not be rendered any more. */

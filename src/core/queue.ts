@@ -45,6 +45,8 @@ export function decide(
 
 /** The newest later one that takes its place, if any. */
 function replacedBy(deploy: Deploy, ready: readonly Deploy[], at: number): Decision['superseded'] {
+  // That the environment shall be initialised again is asked for by nobody else.
+  if (deploy.params.init) return []
   const by = ready.slice(at + 1).findLast(later => replaced[later.kind]?.includes(deploy.kind))
   return by ? [{ deploy, by }] : []
 }

@@ -1,6 +1,13 @@
 // A deploy as its messages tell it: its record, progress, diagnosis and plan, drawn by the renderer. Pure but for what it
 // holds; subject.ts has the face.
-import { type Deploy, deploySchema, diagnosisSchema, isTerminal, progressSchema } from '../deploy.ts'
+import {
+  type Deploy,
+  deploySchema,
+  diagnosisSchema,
+  hookLogSchema,
+  isTerminal,
+  progressSchema,
+} from '../deploy.ts'
 import { sha256 } from '../hash.ts'
 import type { Keys } from '../keys.ts'
 import { type MessageFacts, plannedSchema, type Rendered } from '../messages.ts'
@@ -20,8 +27,12 @@ export const deployKeys = (keys: Keys, id: string): readonly string[] => [
   keys.deploy(id),
   keys.progress(id),
   keys.diagnosis(id),
+  keys.hookLog(id),
   keys.planned(id),
 ]
+
+/** One and the same, so that what stands still is drawn once. */
+const none: readonly never[] = []
 
 /** Null: there is no such deploy any more. */
 export function deploySubject({ drawing, keys, messages, found }: Making): Subject | null {
@@ -29,6 +40,7 @@ export function deploySubject({ drawing, keys, messages, found }: Making): Subje
   const record = held(deploySchema, keys.deploy(id), found)
   const progress = held(progressSchema, keys.progress(id), found)
   const diagnosis = held(diagnosisSchema, keys.diagnosis(id), found)
+  const hookLog = held(hookLogSchema, keys.hookLog(id), found)
   const planned = held(plannedSchema, keys.planned(id), found)
   const first = record.stored
   if (!first) return null
@@ -42,6 +54,7 @@ export function deploySubject({ drawing, keys, messages, found }: Making): Subje
       environment: environment(),
       progress: progress.stored?.value ?? null,
       diagnosis: diagnosis.stored?.value ?? null,
+      hooks: hookLog.stored?.value.hooks ?? none,
       planned: planned.stored?.value ?? null,
       waiting: isTerminal(value.phase) ? null : drawing.waiting(value),
       inThread,
@@ -74,7 +87,7 @@ export function deploySubject({ drawing, keys, messages, found }: Making): Subje
 
   return {
     what: `deploy ${id}`,
-    learn: entry => [record, progress, diagnosis, planned].some(one => one.learn(entry)),
+    learn: entry => [record, progress, diagnosis, hookLog, planned].some(one => one.learn(entry)),
     standing() {
       const { phase, endedAt } = deploy()
       const ended = isTerminal(phase)

@@ -6,13 +6,16 @@ import { unifiedDiff } from '../changes/diff.ts'
 import { changes as describeChanges } from '../changes.ts'
 import { type KubeObject, nameOf } from '../cluster.ts'
 import type { Core, Plan, PlanInput } from '../core.ts'
+import type { StepName } from '../deploy.ts'
 import { namespaceOf } from '../environment.ts'
 import { Refusal } from '../freezing.ts'
 import { render } from '../objects.ts'
+import { hookTitles } from '../plan.ts'
 import { demand } from '../policy.ts'
 import { type Prepared, workOut } from '../prepare.ts'
 import { preview } from '../preview.ts'
 import { newId } from '../records.ts'
+import { stepTitle } from '../words.ts'
 import { type Frozen, noOverrides } from '../workload.ts'
 import { appNamed } from './apps.ts'
 import { clusterOf, type Deps, environmentNamed } from './deps.ts'
@@ -136,6 +139,12 @@ async function runningRevision(deps: Deps, environment: string, app: string): Pr
   return entry ? ((JSON.parse(entry.value) as { revision?: string }).revision ?? null) : null
 }
 
+/** `before (migrate)`: the steps with the names that the app has for its hooks. */
+function titled({ steps, frozen }: Prepared): string[] {
+  const titles: Partial<Record<StepName, string>> = hookTitles(frozen.spec)
+  return steps.map(name => stepTitle({ name, title: titles[name] }))
+}
+
 async function planOf(
   deps: DriftDeps,
   { app, revision }: { app: string; revision: string },
@@ -151,7 +160,7 @@ async function planOf(
     revision,
     image: frozen.image,
     digest: frozen.digest,
-    steps: worked.steps,
+    steps: titled(worked),
     objects,
     changes,
     notes,

@@ -113,7 +113,9 @@ async function ask(deps: Deps, caller: Caller, at: At): Promise<Answer | null> {
       app,
       environment: environment.name,
       deploy: id,
-      detail: [deploy.revision, adoptText(input), deploy.source.note].filter(Boolean).join(' '),
+      detail: [deploy.revision, input.init ? 'init again' : '', adoptText(input), deploy.source.note]
+        .filter(Boolean)
+        .join(' '),
     }),
     ...facts.writes,
     ...(claim?.writes(deploy) ?? []),
@@ -225,7 +227,8 @@ async function deployBehind(
     deploy.environment === input.environment &&
     // What runs elsewhere may be another by now: the first answer holds.
     (input.kind !== 'deploy' || input.from !== undefined || deploy.revision === input.revision) &&
-    deploy.params.replicas === (input.replicas ?? null)
+    deploy.params.replicas === (input.replicas ?? null) &&
+    (deploy.params.init ?? false) === (input.init ?? false)
   if (!same)
     throw new UserError(
       'conflict',
@@ -270,6 +273,7 @@ function newDeploy(
       spec: at.snapshot,
       replace: input.replace,
       force: input.force,
+      ...(input.init ? { init: true } : {}),
       ...(at.image === null ? {} : { image: at.image }),
       ...(input.adopt ? { adopt: input.adopt } : {}),
     },

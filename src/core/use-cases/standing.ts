@@ -51,6 +51,8 @@ export async function standing(
 async function check(deps: Deps, caller: Caller, at: At): Promise<Facts> {
   const { input, app, environment, found } = at
   const { keys } = deps
+  if (input.init && input.kind !== 'redeploy')
+    throw new UserError('bad_input', 'Only a redeploy runs init again: gkube init <app> --again')
   const appEntry = found.get(keys.app(app))
   const workloadKey = keys.workload(environment.name, app)
   const workloadEntry = found.get(workloadKey)
@@ -79,6 +81,7 @@ async function check(deps: Deps, caller: Caller, at: At): Promise<Facts> {
       return { revision: to.revision, snapshot: to.spec, compares: present, writes: [] }
     }
     case 'redeploy':
+      if (appEntry && input.init) demandInit(decode(appSchema, appEntry).value, environment.name)
       if (!appEntry)
         throw new UserError(
           'not_found',
@@ -89,6 +92,14 @@ async function check(deps: Deps, caller: Caller, at: At): Promise<Facts> {
     case 'delete':
       return { revision: workload.value.revision, snapshot: null, compares: present, writes: [] }
   }
+}
+
+function demandInit(app: App, environment: string): void {
+  if (specFor(app, environment).hooks.init) return
+  throw new UserError(
+    'bad_input',
+    `${app.app} has no init hook in ${environment}. Add hooks.init to the app: gkube app apply -f app.yaml`,
+  )
 }
 
 async function checkDeploy(

@@ -1,7 +1,17 @@
 // A deploy on a terminal: one block that is redrawn in place while it runs, and left standing at the end.
 // Lines are clipped to the window, so that going up again by their number is right. Logs get plain-view.ts.
 import type { Step } from '../../core/deploy.ts'
-import { bar, isOver, isWaiting, phaseText, progressText, stepMark, titleOf, took } from '../../core/words.ts'
+import {
+  bar,
+  isOver,
+  isWaiting,
+  phaseText,
+  progressText,
+  stepMark,
+  stepTitle,
+  titleOf,
+  took,
+} from '../../core/words.ts'
 import type { Seen, View } from './follow.ts'
 import type { Output } from './output.ts'
 import { clean, clip } from './terminal-text.ts'
@@ -67,7 +77,7 @@ const colors = { pending: 'dim', running: 'cyan', done: 'green', failed: 'red' }
 const doing = ({ deploy }: Seen): string | null => {
   if (deploy.phase !== 'running') return null
   const step = deploy.steps.find(one => one.state === 'running')
-  return step?.name === 'rollout' ? 'rolling out' : step ? `at ${step.name}` : null
+  return step?.name === 'rollout' ? 'rolling out' : step ? `at ${stepTitle(step)}` : null
 }
 
 function stepWords(step: Step, progress: Seen['progress']): string {
@@ -75,5 +85,5 @@ function stepWords(step: Step, progress: Seen['progress']): string {
   const ready =
     progress && ['rollout', 'recover'].includes(step.name) ? bar(progress.ready, progress.wanted) : ''
   const message = step.message || progressText(ready ? (progress?.message ?? '') : '')
-  return [step.name, ready, time, message].filter(Boolean).join(' ')
+  return [stepTitle(step), ready, time, message].filter(Boolean).join(' ')
 }

@@ -1,7 +1,16 @@
 // A deploy in lines, for logs and Jenkins: one when something changes, a heartbeat when nothing does. No colours, no
 // times of its own (Jenkins adds them), nothing redrawn. The other view is live-view.ts.
 import type { Phase, Progress, Step } from '../../core/deploy.ts'
-import { isOver, isWaiting, phaseText, progressText, stepMark, titleOf, took } from '../../core/words.ts'
+import {
+  isOver,
+  isWaiting,
+  phaseText,
+  progressText,
+  stepMark,
+  stepTitle,
+  titleOf,
+  took,
+} from '../../core/words.ts'
 import type { Seen, View } from './follow.ts'
 import { clean } from './terminal-text.ts'
 
@@ -71,7 +80,7 @@ const doing = ({ deploy, progress, waiting }: Seen): string => {
     step && ['rollout', 'recover'].includes(step.name) && progress
       ? `, ${progress.ready}/${progress.wanted} ready`
       : ''
-  return `${step ? `at ${step.name}` : phaseText(deploy.phase)}${ready}`
+  return `${step ? `at ${stepTitle(step)}` : phaseText(deploy.phase)}${ready}`
 }
 
 function stepText(step: Step, { deploy }: Seen, now: number): string {
@@ -80,5 +89,5 @@ function stepText(step: Step, { deploy }: Seen, now: number): string {
   const message = step.message ? `: ${step.message}` : ''
   const over =
     step.state === 'running' && isOver(deploy.phase) ? ` (after ${took(now - (step.startedAt ?? now))})` : ''
-  return `${stepMark[step.state]} ${step.name}${time}${message}${over}`
+  return `${stepMark[step.state]} ${stepTitle(step)}${time}${message}${over}`
 }

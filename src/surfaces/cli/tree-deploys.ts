@@ -99,6 +99,16 @@ export function deploys(root: Command, add: Add, does: Does): void {
   )
   does(
     followed(
+      add(root, 'init', 'Run the init hook again: a redeploy that initialises the environment anew', [
+        'gkube init web --again -E staging',
+      ]),
+    )
+      .argument('<app>')
+      .option('--again', 'the environment is initialised, and shall be once more'),
+    async () => (await import('./commands/requests.ts')).init,
+  )
+  does(
+    followed(
       add(root, 'rollback', 'Go back to the last good revision, or to a named one', [
         'gkube rollback web -E production',
         'gkube rollback web 1.4.0 -E production',

@@ -156,6 +156,81 @@ describe('an app with hooks', () => {
   })
 })
 
+describe('initialising again', () => {
+  it('is a redeploy with its init, of what runs or of what never started; said in the audit', async () => {
+    const tenant = world.tenant()
+    const { made, cluster } = counting()
+    const replica = await tenant.replica({ cluster })
+    const again = () => replica.core.request(admin, ask({ app: tenant.name, kind: 'redeploy', init: true }))
+    await register(replica, tenant, { init: sh('exit 0'), before: sh('exit 1') })
+    expect(await ship(replica, tenant, '1')).toMatchObject({ phase: 'failed' })
+    await register(replica, tenant, { init: sh('exit 0') })
+    const first = await again()
+    expect(await ended(tenant, first.deploy.id)).toMatchObject({
+      phase: 'succeeded',
+      plan: 'create',
+      revision: '1',
+    })
+    const before = (await workloadOf(tenant))?.initialisedAt ?? 0
+    const second = await again()
+    expect(await ended(tenant, second.deploy.id)).toMatchObject({ phase: 'succeeded', plan: 'update' })
+    expect((await workloadOf(tenant))?.initialisedAt).toBeGreaterThan(before)
+    expect(made).toEqual(['init', 'before', 'init', 'init'])
+    const { entries } = await tenant.kv.list(tenant.keys.auditIn(place))
+    expect(entries.filter(entry => entry.value.includes('1 init again'))).toHaveLength(2)
+    await replica.stop()
+  })
+
+  it.each([
+    ['an app without it', { kind: 'redeploy' }, /has no init hook in staging\. Add hooks\.init/],
+    ['anything but a redeploy', { kind: 'restart' }, /Only a redeploy runs init again/],
+  ] as const)('is refused for %s', async (_, input, words) => {
+    const tenant = world.tenant()
+    const replica = await tenant.replica()
+    await register(replica, tenant, {})
+    await ship(replica, tenant, '1')
+    const asked = replica.core.request(admin, ask({ app: tenant.name, init: true, ...input }))
+    await expect(asked).rejects.toThrow(words)
+    await replica.stop()
+  })
+})
+
+describe('what a hook may', () => {
+  it('is what the app may: an account that is not allowed is refused before anything runs', async () => {
+    const tenant = world.tenant()
+    const replica = await tenant.replica()
+    const manifests = [
+      { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: `${tenant.name}-given` }, data: { a: 'b' } },
+    ]
+    const over = {
+      kind: 'manifests',
+      manifests,
+      files: undefined,
+      ports: undefined,
+      replicas: undefined,
+      image: undefined,
+    }
+    const before = sh('echo', { image: 'registry.example.com/tools:1' })
+    await register(replica, tenant, { before }, { ...over, security: { serviceAccount: 'cluster-admin' } })
+    expect(await ship(replica, tenant, '1')).toMatchObject({
+      phase: 'failed',
+      cause: { reason: 'plan_refused', message: expect.stringMatching(/^Job staging\/.*cluster-admin/) },
+    })
+    await replica.stop()
+  })
+
+  it('is shown in the plan', async () => {
+    const tenant = world.tenant()
+    const replica = await tenant.replica()
+    await register(replica, tenant, all)
+    const plan = await replica.core.plan(admin, { app: tenant.name, environment: place, revision: '1' })
+    expect(plan.steps).toContain('before (migrate)')
+    expect(plan.notes).toContain('before (migrate) runs `sh -c echo migrated`')
+    expect(await jobs(tenant)).toEqual([])
+    await replica.stop()
+  })
+})
+
 describe('a hook that fails', () => {
   const cases: [string, ReturnType<typeof sh>, object, RegExp][] = [
     [

@@ -95,6 +95,25 @@ export const request =
       options,
     )
 
+/** `gkube init <app> --again`: a redeploy with its init hook. Without --again it only says when init runs. */
+export async function init(
+  cli: Cli,
+  [app]: readonly (string | undefined)[],
+  options: RequestOptions & { again?: boolean },
+): Promise<number> {
+  if (!options.again)
+    throw new UserError(
+      'bad_input',
+      `The init hook runs by itself before the first start, once for each environment. To run it again: gkube init ${app} --again`,
+    )
+  const environment = cli.environment(options.environment)
+  return requestDeploy(
+    cli,
+    { kind: 'redeploy', app, environment, init: true, source: sourceOf(cli, options.note) },
+    options,
+  )
+}
+
 /** Deletes what runs; volumes stay unless each is named. */
 export async function remove(
   cli: Cli,

@@ -1,7 +1,7 @@
 // The lines below the first one: who asked, where it came from, exactly what would run, its steps, why it failed. Pure.
 import type { Deploy, Progress, Step } from '../../../core/deploy.ts'
 import type { MessageFacts, Planned } from '../../../core/messages.ts'
-import { progressText, stepMark, took } from '../../../core/words.ts'
+import { progressText, stepMark, stepTitle, took } from '../../../core/words.ts'
 import { code, joined, link, type Mrkdwn, md, nothing, prose } from '../blocks/mrkdwn.ts'
 import { slackCommands } from '../blocks/slack-commands.ts'
 import { clockTime, nameOf, namesOf, revisionOf } from './names.ts'
@@ -136,7 +136,7 @@ function stepWords(step: Step, progress: Progress | null): Mrkdwn {
   const time = step.endedAt !== null && step.startedAt !== null ? took(step.endedAt - step.startedAt) : ''
   const counts = progress && progress.wanted > 0 && ['rollout', 'recover', 'cycle'].includes(step.name)
   return joined([
-    md`${stepMark[step.state]} ${step.name}`,
+    md`${stepMark[step.state]} ${stepTitle(step)}`,
     counts ? md`${bar(progress.ready, progress.wanted)}` : nothing,
     md`${time}`,
   ])
@@ -167,7 +167,11 @@ export function failureLines(facts: MessageFacts, command: string): Mrkdwn {
   return joined(
     [
       prose(
-        slackCommands(cause || `It failed${failed ? ` at ${failed.name}` : ''}.`, at.command, at.environment),
+        slackCommands(
+          cause || `It failed${failed ? ` at ${stepTitle(failed)}` : ''}.`,
+          at.command,
+          at.environment,
+        ),
         1000,
       ),
       serving(facts),

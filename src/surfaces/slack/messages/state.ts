@@ -2,7 +2,7 @@
 // line for notifications and clients without blocks. Pure; the rest of the message is main.ts.
 import type { Deploy } from '../../../core/deploy.ts'
 import type { MessageFacts } from '../../../core/messages.ts'
-import { took } from '../../../core/words.ts'
+import { stepTitle, took } from '../../../core/words.ts'
 import { joined, type Mrkdwn, md, nothing, oneLine } from '../blocks/mrkdwn.ts'
 import { slackCommands } from '../blocks/slack-commands.ts'
 import { revisionOf, shortRevision } from './names.ts'
@@ -214,5 +214,5 @@ export const elapsed = ({ deploy, now }: Pick<MessageFacts, 'deploy' | 'now'>): 
 function doing({ deploy }: MessageFacts): string {
   const step = deploy.steps.find(one => one.state === 'running')
   if (!step) return 'running'
-  return step.name === 'rollout' ? 'rolling out' : `at ${step.name}`
+  return step.name === 'rollout' ? 'rolling out' : `at ${stepTitle(step)}`
 }

@@ -4,7 +4,7 @@
 import type { Actor, Deploy } from '../../../core/deploy.ts'
 import type { MessageFacts, ThreadEntry } from '../../../core/messages.ts'
 import { timeText } from '../../../core/units.ts'
-import { took } from '../../../core/words.ts'
+import { hookTitle, stepTitle, took } from '../../../core/words.ts'
 import { type Block, section } from '../blocks/elements.ts'
 import { fitted } from '../blocks/fit.ts'
 import { codeBlock, joined, type Mrkdwn, md, prose } from '../blocks/mrkdwn.ts'
@@ -31,6 +31,7 @@ export function threadEntries(facts: MessageFacts, options: ThreadOptions): read
     ...override(facts),
     ...held(facts, { who, options }),
     ...turn(facts, who),
+    ...hooks(facts),
     ...cause(facts, options),
     ...goingBack(facts),
     ...ended(facts, { who, options }),
@@ -117,6 +118,38 @@ function turn({ deploy }: MessageFacts, who: Mrkdwn): ThreadEntry[] {
 
 const inlineLines = 6
 
+/** What a hook said that went well; of one that failed the cause tells. */
+function hooks({ deploy, hooks: all = [] }: MessageFacts): ThreadEntry[] {
+  return all
+    .filter(one => one.cause === null)
+    .map(({ step, name, startedAt, endedAt, lines }) => {
+      const title = hookTitle(step, name)
+      const text = `${title} ended after ${took(endedAt - startedAt)}`
+      const shown = shownLines(lines)
+      const file = `${deploy.app}-${deploy.environment}-${step}.log.txt`
+      return entry(
+        `hook-${step}`,
+        fitted(text, [
+          section(md`${text}${shown.all ? '' : ', its last lines:'}`),
+          ...(lines.length > 0 ? [section(codeBlock(shown.text))] : []),
+        ]),
+        {
+          files: shown.all
+            ? []
+            : [{ name: file, title: `Log of ${title}`, content: `${lines.join('\n')}\n` }],
+        },
+      )
+    })
+}
+
+/** What fits a message: all of a short log, the last lines of a long one. */
+function shownLines(lines: readonly string[]): { text: string; all: boolean } {
+  const text = lines.join('\n')
+  if (lines.length <= inlineLines && text.length <= 2000) return { text, all: true }
+  const last = lines.slice(-inlineLines).map(one => one.slice(-400))
+  return { text: last.join('\n'), all: false }
+}
+
 /** Why, seen, try; then the evidence: short inline, long as files. */
 function cause({ deploy, diagnosis }: MessageFacts, options: ThreadOptions): ThreadEntry[] {
   if (!diagnosis) return []
@@ -152,19 +185,11 @@ type Log = NonNullable<MessageFacts['diagnosis']>['log']
 function logPart(deploy: Deploy, log: Log): { blocks: Block[]; files: ThreadEntry['files'][number][] } {
   if (!log || log.lines.length === 0) return { blocks: [], files: [] }
   const title = `${log.previous ? 'The crashed run of' : 'Log of'} ${log.pod}, container ${log.container}`
-  const text = log.lines.join('\n')
-  const isShort = log.lines.length <= inlineLines && text.length <= 2000
-  const shown = isShort
-    ? text
-    : log.lines
-        .slice(-inlineLines)
-        .map(one => one.slice(-400))
-        .join('\n')
+  const shown = shownLines(log.lines)
+  const content = `${log.lines.join('\n')}\n`
   return {
-    blocks: [section(md`${title}${isShort ? ':' : ', its last lines:'}`), section(codeBlock(shown))],
-    files: isShort
-      ? []
-      : [{ name: `${deploy.app}-${deploy.environment}-failure.log.txt`, title, content: `${text}\n` }],
+    blocks: [section(md`${title}${shown.all ? ':' : ', its last lines:'}`), section(codeBlock(shown.text))],
+    files: shown.all ? [] : [{ name: `${deploy.app}-${deploy.environment}-failure.log.txt`, title, content }],
   }
 }
 
@@ -189,12 +214,14 @@ function eventsFile(
 function goingBack({ deploy }: MessageFacts): ThreadEntry[] {
   const { rollback } = deploy
   if (deploy.phase !== 'rolling_back' || !rollback) return []
+  const ran = deploy.steps.find(step => step.name === 'before' && step.state === 'done')
+  const stays = ran ? ` ${stepTitle(ran)} ran: migrations are not undone.` : ''
   return [
     entry(
       'rolling-back',
       line(
-        `Rolling back to ${shortRevision(rollback.revision)}`,
-        md`Rolling back to ${revisionOf(rollback.revision)}.`,
+        `Rolling back to ${shortRevision(rollback.revision)}.${stays}`,
+        md`Rolling back to ${revisionOf(rollback.revision)}.${stays}`,
       ),
     ),
   ]

@@ -299,6 +299,59 @@ describe('other ends', () => {
   )
 })
 
+describe('a hook', () => {
+  const migrated = (over: object = {}) => ({
+    step: 'before' as const,
+    name: 'migrate',
+    startedAt: now - 8_000,
+    endedAt: now,
+    cause: null,
+    lines: ['applied 0007_cart', 'done'],
+    ...over,
+  })
+  const running = { phase: 'running', startedAt: now - 9_000 } as const
+
+  it('that went well is told once, with what it said', () => {
+    const entry = only(thread({ deploy: running, hooks: [migrated()] }), 'hook-before')
+    expect(entry.message.text).toBe('before (migrate) ended after 8 s')
+    expect(wordsOf(entry.message)).toContain('applied 0007_cart\ndone')
+    expect(entry).toMatchObject({ broadcast: false, files: [] })
+  })
+
+  it('that said much is told by its last lines, the rest in a file', () => {
+    const lines = Array.from({ length: 20 }, (_, n) => `row ${n} ${'x'.repeat(280)}`)
+    const entry = only(thread({ deploy: running, hooks: [migrated({ lines })] }), 'hook-before')
+    expect(problemsOf('message', entry.message)).toEqual([])
+    expect(wordsOf(entry.message)).toContain('row 19')
+    expect(wordsOf(entry.message)).not.toContain('row 3 ')
+    expect(entry.files.map(file => [file.name, file.content.split('\n').length])).toEqual([
+      ['web-production-before.log.txt', 21],
+    ])
+  })
+
+  it('that failed is told by the cause alone', () => {
+    const cause = { reason: 'job_failed', message: 'before (migrate) failed: exit code 1.' } as const
+    const all = thread({ deploy: running, hooks: [migrated({ cause, lines: [] })], diagnosis })
+    expect(keys(all)).toEqual(['cause'])
+  })
+
+  it('that ran before a rollback is warned of', () => {
+    const step = {
+      name: 'before',
+      title: 'migrate',
+      state: 'done',
+      startedAt: now,
+      endedAt: now,
+      message: '',
+    } as const
+    const entry = only(
+      thread({ deploy: { phase: 'rolling_back', ...ran, endedAt: null, rollback, steps: [step] } }),
+      'rolling-back',
+    )
+    expect(wordsOf(entry.message)).toContain('before (migrate) ran: migrations are not undone.')
+  })
+})
+
 it('only failures and overrides are broadcast; everything fits Slack', () => {
   for (const phase of phases)
     for (const overridden of [null, { by: cho, reason: 'outage', at: now }])
