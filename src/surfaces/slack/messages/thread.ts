@@ -124,7 +124,7 @@ function hooks({ deploy, hooks: all = [] }: MessageFacts): ThreadEntry[] {
     .filter(one => one.cause === null)
     .map(({ step, name, startedAt, endedAt, lines }) => {
       const title = hookTitle(step, name)
-      const text = `${title} ended after ${took(endedAt - startedAt)}`
+      const text = `${title} done in ${took(endedAt - startedAt)}`
       const shown = shownLines(lines)
       const file = `${deploy.app}-${deploy.environment}-${step}.log.txt`
       return entry(

@@ -313,7 +313,7 @@ describe('a hook', () => {
 
   it('that went well is told once, with what it said', () => {
     const entry = only(thread({ deploy: running, hooks: [migrated()] }), 'hook-before')
-    expect(entry.message.text).toBe('before (migrate) ended after 8 s')
+    expect(entry.message.text).toBe('before (migrate) done in 8 s')
     expect(wordsOf(entry.message)).toContain('applied 0007_cart\ndone')
     expect(entry).toMatchObject({ broadcast: false, files: [] })
   })
