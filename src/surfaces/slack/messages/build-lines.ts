@@ -5,7 +5,7 @@ import { isTerminal, type Phase } from '../../../core/deploy.ts'
 import { hidden, looksSecret } from '../../../core/mask.ts'
 import { redactText } from '../../../core/redact.ts'
 import { took } from '../../../core/words.ts'
-import { code, cut, joined, type Mrkdwn, md, nothing, prose } from '../blocks/mrkdwn.ts'
+import { code, cut, joined, link, type Mrkdwn, md, nothing, prose } from '../blocks/mrkdwn.ts'
 import { nameOf, revisionOf } from './names.ts'
 
 const stageMarks: Readonly<Record<Stage['state'], string>> = {
@@ -168,4 +168,14 @@ export function originLine(build: Build): Mrkdwn {
       redactText(`${cut(name, 40)}=${looksSecret(name, value) ? hidden : cut(value, 60)}`),
     )
   return joined([who, ...values.map(value => code(value, 110)), code(commit?.slice(0, 10) ?? '')], ' · ')
+}
+
+/** `console · tests`: its pages in Jenkins, once it is a build there. */
+export function pagesLine({ url, number, tests }: Build): Mrkdwn {
+  if (url === null || number === null) return nothing
+  const base = url.endsWith('/') ? url : `${url}/`
+  return joined(
+    [link(`${base}console`, 'console'), tests ? link(`${base}testReport/`, 'tests') : nothing],
+    ' · ',
+  )
 }

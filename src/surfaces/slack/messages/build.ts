@@ -6,7 +6,7 @@ import { actions, type Block, context, section } from '../blocks/elements.ts'
 import { fitted } from '../blocks/fit.ts'
 import { joined, type Mrkdwn, md, nothing, prose } from '../blocks/mrkdwn.ts'
 import { buildButtons, type Environments, offerButtons } from './build-buttons.ts'
-import { deployLines, failedTests, originLine, stagesLine, timeBar } from './build-lines.ts'
+import { deployLines, failedTests, originLine, pagesLine, stagesLine, timeBar } from './build-lines.ts'
 import { authorsLine, buildHeadline, hasFailed, testWords } from './build-words.ts'
 import { nameOf } from './names.ts'
 
@@ -29,7 +29,7 @@ export function buildMessage(
     ...(going ? context(timeBar(build, now)) : []),
     ...said(deployLines(build)),
     ...said(note(facts)),
-    ...context(originLine(build)),
+    ...context(joined([originLine(build), pagesLine(build)], ' · ')),
     // An action is once in a row: the next places have rows of their own.
     ...offers.flatMap(one => actions([one])),
     ...actions([...(offer ? [offer] : []), ...buildButtons(build)]),

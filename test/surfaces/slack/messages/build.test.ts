@@ -214,6 +214,23 @@ describe('the message', () => {
     expect(words).toContain('asked by @ana · `BRANCH=main`')
     expect(words).not.toContain('ghp_0123456789')
   })
+
+  it('links its console, and its tests where there is a report; nothing of what is still in the queue', () => {
+    const url = 'https://jenkins.example.com/job/shop/job/web/214/'
+    const links = (more: Partial<Build>) =>
+      [
+        ...wordsOf(renderer.main(buildFacts(over('SUCCESS', { url, ...more })))).matchAll(
+          /<(https[^|>]+)\|/g,
+        ),
+      ].map(([, address]) => address)
+    expect(links({ tests: { total: 4, failed: 0, skipped: 0, names: [] } })).toEqual([
+      url,
+      `${url}console`,
+      `${url}testReport/`,
+    ])
+    expect(links({ tests: null })).toEqual([url, `${url}console`])
+    expect(links({ tests: null, number: null, phase: 'queued' })).toEqual([url])
+  })
 })
 
 const thread = (one: Build, more: Partial<BuildMessageFacts> = {}): readonly ThreadEntry[] =>
