@@ -1,4 +1,4 @@
-// Taking over what was there before gkube, as stories that any cluster can tell: test/e2e/adopt.test.ts on the
+// Taking over what was there before gkube, as stories that any cluster can tell: test/slow/adopt.test.ts on the
 // stand-in, test/cluster/ on a real control plane. kubectl made what is adopted.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {

@@ -1,5 +1,5 @@
 // `gkube adopt` as people and programs use it: shown, asked, done; and how `status` tells drift. What an adoption is
-// on a cluster: test/e2e/adopt.test.ts.
+// on a cluster: test/slow/adopt.test.ts.
 import { beforeAll, describe, expect, it } from 'vitest'
 import { served } from '../serve.ts'
 import { adoptionHash } from '../support.ts'
