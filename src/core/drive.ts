@@ -4,6 +4,7 @@
 import type { Owned } from './claim.ts'
 import { backoff, type Clock } from './clock.ts'
 import { type Cluster, ClusterError, isTransient } from './cluster.ts'
+import type { CodeSide } from './code/code-side.ts'
 import { type Intent, intentSchema } from './coordination.ts'
 import {
   type Deploy,
@@ -34,6 +35,7 @@ import { record } from './steps/record.ts'
 import { remove as removeStep } from './steps/remove.ts'
 import { recover, rollout } from './steps/rollout.ts'
 import { failed, type StepBody, type StepContext, type StepOutcome } from './steps/step.ts'
+import type { Pools } from './volumes/pool-side.ts'
 import { type Frozen, type Workload, workloadSchema } from './workload.ts'
 
 /** A cluster that does not answer is asked again for this long before the step fails. */
@@ -65,6 +67,10 @@ export type DriveDeps = {
   readonly specs: FrozenSpecs
   readonly environment: (name: string) => Environment | undefined
   readonly cluster: (name: string) => Cluster | undefined
+  /** Left out: no pool is configured. */
+  readonly pools?: Pools
+  /** Left out: no code can be published. */
+  readonly code?: CodeSide
   /** Hears of each new state at once, before the feed brings it. */
   readonly learned: (stored: Stored<Deploy>) => void
   /** A failure that nobody foresaw, and retries. */
@@ -171,6 +177,8 @@ async function situation(
     cancelled,
     stopped: signals.stopped,
     takenOver,
+    pools: deps.pools ?? (() => undefined),
+    code: deps.code ?? null,
     progress: progressWriter(deps, owned, deploy.id),
     hooks: hookRecords(deps, owned, deploy.id),
   }

@@ -92,6 +92,12 @@ export function keysBelow(root = '/gkube/v1/') {
     token: (id: string) => `${root}tokens/${id}`,
     /** One-time tokens of uploaded artifacts. */
     artifactTicket: (id: string) => `${root}artifacts/${id}`,
+    /** The uploaded artifact of a revision: the newest upload wins. */
+    released: (app: string, revision: string) => `${root}releases/${app}/${encodeURIComponent(revision)}`,
+    seals: `${root}seals/`,
+    sealsIn: (env: string) => `${root}seals/${env}/`,
+    /** Padded: keys sort as numbers do. */
+    seal: (env: string, n: number) => `${root}seals/${env}/${String(n).padStart(10, '0')}`,
     quarantine: (env: string, app: string, id: string) => `${root}quarantine/${env}/${app}/${id}`,
   }
 }

@@ -6,6 +6,7 @@ import { hashToApprove } from './approved.ts'
 import { shown } from './asking.ts'
 import type { Clock } from './clock.ts'
 import { type Cluster, type KubeObject, nameOf } from './cluster.ts'
+import type { CodeSide } from './code/code-side.ts'
 import { type AdoptParams, type Deploy, hookSteps } from './deploy.ts'
 import { type Environment, namespaceOf } from './environment.ts'
 import {
@@ -29,6 +30,7 @@ import { hookTitles, planKind, planOverrides, planSteps } from './plan.ts'
 import { decode, put, type Stored } from './records.ts'
 import type { DeployEvent } from './transition.ts'
 import { seconds } from './units.ts'
+import type { Pools } from './volumes/pool-side.ts'
 import { type Frozen, type Workload, workloadSchema } from './workload.ts'
 
 export type PrepareDeps = {
@@ -39,6 +41,10 @@ export type PrepareDeps = {
   readonly specs: FrozenSpecs
   readonly environment: (name: string) => Environment | undefined
   readonly cluster: (name: string) => Cluster | undefined
+  /** Left out: no pool is configured. */
+  readonly pools?: Pools
+  /** Left out: no code can be published. */
+  readonly code?: CodeSide
 }
 
 /** What a plan is made from and comes to; `plan` shows it, `prepare` settles it. */

@@ -2,7 +2,7 @@
 // there, a deploy updates; if not, it creates. Written by the owner of `active/<env>/<app>` only.
 import { z } from 'zod'
 import { appSpecSchema } from './app.ts'
-import { label, objectName } from './units.ts'
+import { label, objectName, quantity } from './units.ts'
 
 /** One object that gkube wrote; what is no longer rendered is deleted by UID. */
 export const inventoryItemSchema = z.object({
@@ -73,6 +73,27 @@ export const adoptedSchema = z.object({
 })
 export type Adopted = z.output<typeof adoptedSchema>
 
+/** Storage that lies on a pool: settled when it is first made, and never switched to another. */
+export const boundSchema = z.object({
+  /** A key of `pools`. */
+  pool: z.string(),
+  /** directory: with a quota, on the pool's own volume; own: a volume of its own. */
+  kind: z.enum(['directory', 'own']),
+  /** The PersistentVolume that the claim is bound to. */
+  volume: objectName,
+  /** What the claim asked for when it was made: growing raises the quota and the PersistentVolume, never the claim. */
+  request: quantity,
+})
+export type Bound = z.output<typeof boundSchema>
+
+/** The code of an app that is shipped as code: what is fetched, and where from. */
+export const artifactSchema = z.object({
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  /** Null: it was uploaded, and is read with a one-time token. */
+  url: z.string().max(2000).nullable(),
+})
+export type Artifact = z.output<typeof artifactSchema>
+
 /** A frozen spec: everything that decides what objects are rendered, immutable, stored under its hash. */
 export const frozenSchema = z.object({
   schema: z.literal(1),
@@ -85,5 +106,9 @@ export const frozenSchema = z.object({
   spec: appSpecSchema,
   /** Left out where gkube made the workload itself. */
   adopted: adoptedSchema.optional(),
+  /** By the names of its storage; what is left out is any CSI's. */
+  bound: z.record(label(), boundSchema).optional(),
+  /** Left out: an app without code. */
+  artifact: artifactSchema.optional(),
 })
 export type Frozen = z.output<typeof frozenSchema>

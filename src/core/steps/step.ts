@@ -1,11 +1,13 @@
 // What every step gets and answers. A step is idempotent or detects that it ran: after a crash it is run again by
 // the next owner, with `takenOver` set. Its outcome is written by the runner in one transaction.
 import type { Cluster, KubeObject } from '../cluster.ts'
+import type { CodeSide } from '../code/code-side.ts'
 import type { Cause, Deploy, Diagnosis, HookResult, Progress } from '../deploy.ts'
 import type { Environment } from '../environment.ts'
 import { ownAnnotations } from '../hash.ts'
 import { epochAnnotation } from '../objects/labels.ts'
 import { redactText } from '../redact.ts'
+import type { Pools } from '../volumes/pool-side.ts'
 import type { Frozen, Workload } from '../workload.ts'
 
 export type StepContext = {
@@ -28,6 +30,9 @@ export type StepContext = {
   readonly stopped: AbortSignal
   /** Another owner ran this deploy before: objects carry an older epoch. */
   readonly takenOver: boolean
+  readonly pools: Pools
+  /** Null: no code can be published. Its tickets are not fenced: an unused one expires. */
+  readonly code: CodeSide | null
   progress(progress: Omit<Progress, 'at'>): void
   /** What came of this deploy's hooks, kept before their Jobs are deleted. Throws Fenced where etcd does not take it. */
   readonly hooks: {

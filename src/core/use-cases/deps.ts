@@ -5,6 +5,7 @@ import type { Subscription } from '../builds/build.ts'
 import type { Jenkins } from '../builds/jenkins.ts'
 import type { Clock } from '../clock.ts'
 import type { Cluster } from '../cluster.ts'
+import type { CodeSide } from '../code/code-side.ts'
 import type { Check } from '../core.ts'
 import type { Environment } from '../environment.ts'
 import type { Registry } from '../freezing.ts'
@@ -15,6 +16,7 @@ import type { Ledger } from '../ledger.ts'
 import type { Person } from '../policy.ts'
 import { unknownName } from '../suggest.ts'
 import type { View } from '../view.ts'
+import type { Pools } from '../volumes/pool-side.ts'
 
 /** As the store tells it; sizes in bytes. */
 export type EtcdFacts = {
@@ -49,6 +51,10 @@ export type Deps = {
   readonly groups?: readonly Pick<Person, 'name' | 'grants'>[]
   /** Left out: none is configured. */
   readonly jenkins?: JenkinsSide | null
+  /** Left out: no pool is configured. */
+  readonly pools?: Pools
+  /** Left out: no code can be published. */
+  readonly code?: CodeSide
   /** How etcd itself is; left out: doctor does not say. */
   readonly etcd?: () => Promise<EtcdFacts>
   /** What else doctor looks at: Slack, Jenkins. */
