@@ -2,6 +2,7 @@
 import type { Core } from './core.ts'
 import { adoption } from './use-cases/adopt.ts'
 import { apps } from './use-cases/apps.ts'
+import { artifacts } from './use-cases/artifacts.ts'
 import { builds } from './use-cases/builds.ts'
 import { decisions } from './use-cases/decide.ts'
 import type { Deps } from './use-cases/deps.ts'
@@ -19,6 +20,7 @@ import { request } from './use-cases/request.ts'
 import { run } from './use-cases/run.ts'
 import { subscriptions } from './use-cases/subscriptions.ts'
 import { tokens } from './use-cases/tokens.ts'
+import { volumes } from './use-cases/volumes.ts'
 import { waiting } from './use-cases/waiting.ts'
 import { whoami } from './use-cases/whoami.ts'
 
@@ -28,6 +30,7 @@ export function coreOf(given: Deps): Core {
   return {
     ...adoption(deps),
     ...apps(deps),
+    ...artifacts(deps),
     ...builds(deps),
     ...decisions(deps),
     ...follow(deps),
@@ -39,6 +42,7 @@ export function coreOf(given: Deps): Core {
     ...run(deps),
     ...subscriptions(deps),
     ...tokens(deps),
+    ...volumes(deps),
     ...waiting(deps),
     doctor: doctor(deps),
     history: history(deps),

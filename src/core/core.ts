@@ -13,7 +13,7 @@ import { environmentName, type Grant, grantSchema } from './environment.ts'
 import type { Revision } from './kv.ts'
 import type { Planned } from './messages.ts'
 import { duration, jobPath, label, objectName, revision } from './units.ts'
-import type { Workload } from './workload.ts'
+import type { Artifact, Workload } from './workload.ts'
 
 /** Who calls and what they may: resolved by a surface from a token or a Slack user, judged by policy.ts. */
 export type Caller = {
@@ -26,6 +26,7 @@ export type Caller = {
 const appName = label(40)
 const place = { app: appName, environment: environmentName }
 const why = z.string().max(500)
+const artifactHash = z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256: 64 digits from 0 to f')
 
 /** Asks for one deploy of any kind. The app is named by itself, by its Jenkins job, or by the spec sent along. */
 export const requestInput = z.strictObject({
@@ -55,6 +56,9 @@ export const requestInput = z.strictObject({
   replace: z.boolean().default(false).describe('recreate a StatefulSet whose immutable fields change'),
   force: z.boolean().default(false).describe('take over fields that another manager owns'),
   init: z.boolean().optional().describe('redeploy: run the init hook again'),
+  artifact: artifactHash
+    .optional()
+    .describe('deploy: the SHA-256 of the uploaded artifact to run; it becomes the one of this revision'),
   /** The same key again answers the same deploy (24 h). */
   idempotencyKey: z.string().min(1).max(200).optional(),
   wait: z
@@ -89,8 +93,23 @@ export const planInput = z.strictObject({
   spec: appSchema.optional(),
   environment: environmentName,
   revision: revision.optional(),
+  artifact: artifactHash
+    .optional()
+    .describe('SHA-256 of an uploaded artifact; default: that of the revision'),
 })
 export type PlanInput = z.output<typeof planInput>
+
+/** What was uploaded is this revision of the app from now on: the newest upload wins. */
+export const artifactInput = z.strictObject({ app: appName, revision, sha256: artifactHash })
+export type ArtifactInput = z.output<typeof artifactInput>
+
+/** `before`: the artifact that the revision had until now, where that was another one. */
+export type RecordedArtifact = ArtifactInput & {
+  readonly size: number
+  readonly at: number
+  readonly by: string
+  readonly before: string | null
+}
 
 /** One object of a plan: what would happen to it and, line by line, how. */
 export type PlannedObject = {
@@ -108,6 +127,8 @@ export type Plan = {
   readonly revision: string
   readonly image: string
   readonly digest: string | null
+  /** The code that would run; left out: an app without code. */
+  readonly artifact?: Artifact
   readonly steps: readonly string[]
   readonly objects: readonly PlannedObject[]
   /** Short lines: `image 1.4.1 → 1.4.2`, `env LOG_LEVEL info → debug`. */
@@ -256,6 +277,40 @@ export type ClusterInfo = {
   }[]
 }
 
+/** Storage of an app in an environment: where it lies, how full it is and how it is. */
+export type StorageRow = {
+  readonly environment: string
+  readonly app: string
+  /** Its name in the app's spec. */
+  readonly storage: string
+  /** The PersistentVolumeClaim: `<name>-<pod>` for each pod of a StatefulSet is not listed one by one. */
+  readonly claim: string
+  /** The PersistentVolume; null: none is bound yet. */
+  readonly volume: string | null
+  /** A key of `pools`; null: it is of a StorageClass, and gkube knows neither its use nor its health. */
+  readonly pool: string | null
+  /** What a person types to have it deleted, such as `production/web/data`; null where there is no pool. */
+  readonly title: string | null
+  /** In bytes: what the app asks for now. */
+  readonly size: number
+  /** In bytes, as the pool counts (some seconds behind); null: not known. */
+  readonly used: number | null
+  readonly quota: number | null
+  /** One sentence, such as `3 of 3 bricks online` or why it is not known. */
+  readonly health: string
+  /** warning: above 85 % of its quota, or a copy is missing; unused: the app does not run there. */
+  readonly state: 'ok' | 'warning' | 'failed' | 'unknown' | 'unused'
+}
+export const volumesInput = z.strictObject({
+  app: appName.optional(),
+  environment: environmentName.optional(),
+})
+export const deleteVolumeInput = z.strictObject({
+  ...place,
+  storage: label(),
+  typed: z.string().max(300).describe('its title, typed by a person, such as production/web/data'),
+})
+
 /** What became of a deploy whose command was stopped: `cancelling` is as the policy says, `continues` is left alone. */
 export const abortOutcomes = ['cancelled', 'cancelling', 'continues', 'ended'] as const
 export type AbortOutcome = (typeof abortOutcomes)[number]
@@ -287,6 +342,8 @@ export type Core = BuildVerbs & {
   showApp(caller: Caller, app: string): Promise<App>
   renderApp(caller: Caller, input: PlanInput): Promise<{ spec: AppSpec; objects: readonly KubeObject[] }>
   deleteApp(caller: Caller, app: string): Promise<void>
+  /** UserError `not_found` where nothing was uploaded with that hash. Needs the right to deploy the app somewhere. */
+  recordArtifact(caller: Caller, input: ArtifactInput): Promise<RecordedArtifact>
 
   /** `channel`: the Slack channel id where it was asked for; its message goes there if the bot can post there. */
   request(
@@ -354,6 +411,17 @@ export type Core = BuildVerbs & {
     input: { app: string; from: string; to: string },
   ): Promise<{ diff: string; changes: readonly string[] }>
   clusters(caller: Caller): Promise<readonly ClusterInfo[]>
+
+  /** Where the caller may look. Pools are asked now: some seconds at most. */
+  volumes(caller: Caller, query: z.output<typeof volumesInput>): Promise<readonly StorageRow[]>
+  /**
+   * Deletes storage on a pool with all it holds, its claim and its PersistentVolume. Only where the app does not run
+   * there any more. `left`: what stays on the servers and is deleted there by hand.
+   */
+  deleteVolume(
+    caller: Caller,
+    input: z.output<typeof deleteVolumeInput>,
+  ): Promise<{ deleted: string; left: readonly string[] }>
 
   lock(caller: Caller, input: z.output<typeof lockInput>): Promise<Lock>
   unlock(caller: Caller, input: z.output<typeof unlockInput>): Promise<void>

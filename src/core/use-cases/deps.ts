@@ -1,6 +1,7 @@
 // What use cases are given. Each takes the part it needs by `Pick`; main.ts (through core-of.ts) hands over all of it.
 
 import { UserError } from '../../errors.ts'
+import type { ArtifactStore } from '../artifacts/store.ts'
 import type { Subscription } from '../builds/build.ts'
 import type { Jenkins } from '../builds/jenkins.ts'
 import type { Clock } from '../clock.ts'
@@ -55,6 +56,8 @@ export type Deps = {
   readonly pools?: Pools
   /** Left out: no code can be published. */
   readonly code?: CodeSide
+  /** Left out: nothing can be uploaded. */
+  readonly artifacts?: Pick<ArtifactStore, 'size' | 'touch'>
   /** How etcd itself is; left out: doctor does not say. */
   readonly etcd?: () => Promise<EtcdFacts>
   /** What else doctor looks at: Slack, Jenkins. */

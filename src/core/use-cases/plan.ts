@@ -160,6 +160,7 @@ async function planOf(
     revision,
     image: frozen.image,
     digest: frozen.digest,
+    ...(frozen.artifact ? { artifact: frozen.artifact } : {}),
     steps: titled(worked),
     objects,
     changes,

@@ -14,6 +14,7 @@ import type {
   Plan,
   PlannedObject,
   Status,
+  StorageRow,
   TokenInfo,
   Whoami,
 } from '../../core/core.ts'
@@ -22,7 +23,7 @@ import { actorSchema, deploySchema, diagnosisSchema, progressSchema } from '../.
 import type { Drift } from '../../core/drift.ts'
 import { grantSchema } from '../../core/environment.ts'
 import { plannedSchema } from '../../core/messages.ts'
-import { workloadSchema } from '../../core/workload.ts'
+import { artifactSchema, workloadSchema } from '../../core/workload.ts'
 
 type Same<T> = z.ZodType<T>
 const time = z.int().nonnegative()
@@ -42,6 +43,7 @@ export const plan = z.object({
   revision: z.string(),
   image: z.string(),
   digest: z.string().nullable(),
+  artifact: artifactSchema.optional(),
   steps: z.array(z.string()),
   objects: z.array(plannedObject),
   changes: z.array(z.string()),
@@ -197,6 +199,21 @@ export const cluster = z.object({
     }),
   ),
 }) satisfies Same<ClusterInfo>
+
+export const storageRow = z.object({
+  environment: z.string(),
+  app: z.string(),
+  storage: z.string(),
+  claim: z.string(),
+  volume: z.string().nullable(),
+  pool: z.string().nullable(),
+  title: z.string().nullable(),
+  size: z.number(),
+  used: z.number().nullable(),
+  quota: z.number().nullable(),
+  health: z.string(),
+  state: z.enum(['ok', 'warning', 'failed', 'unknown', 'unused']),
+}) satisfies Same<StorageRow>
 
 export const token = z.object({
   id: z.string(),
