@@ -45,6 +45,8 @@ export const stepNames = [
   'environment',
   'publish',
   'init',
+  /** Of the pool's volumes, before `before` changes what is on them. */
+  'snapshot',
   'before',
   /** Takes over what is there: its fields become gkube's to change. */
   'adopt',
@@ -99,6 +101,7 @@ export const reasons = [
   'field_conflict',
   'forbidden',
   'namespace_missing',
+  'volume_failed',
   'cluster_unavailable',
   'invalid_object',
   'stale_object',

@@ -486,6 +486,11 @@ export function memoryCore(options: { stepMs?: number } = {}): MemoryCore {
       apps.delete(app)
     },
     ...built.verbs,
+    volumes: async () => [],
+    deleteVolume: async (caller, { app }) => {
+      admin(caller, 'delete volumes')
+      throw new UserError('not_found', `${app} has no storage on a pool.`)
+    },
     planAdoption: async (caller, input) => {
       admin(caller, 'adopt')
       appNamed(input.app)
