@@ -155,6 +155,7 @@ export type Config = {
     readonly requestsPerMinute: number
     readonly streams: number
     readonly drainSeconds: number
+    readonly leaseSeconds: number
   }
   readonly log: ParsedConfig['log']
 }
@@ -255,6 +256,7 @@ function resolve(
       requestsPerMinute: limits.requestsPerMinute,
       streams: limits.streams,
       drainSeconds: seconds(limits.drain),
+      leaseSeconds: seconds(limits.lease),
     },
     log: parsed.log,
   }

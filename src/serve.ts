@@ -9,7 +9,10 @@ export async function serve(options: { config?: string; env: NodeJS.ProcessEnv }
   const read = (path: string) => readFileSync(path, 'utf8')
   const config = loadConfig({ file: options.config, env: options.env, read })
   const log = createLog(config.log)
-  const server = await startServer({ config, log })
+  const { GKUBE_FAIL_POINTS: folder } = options.env
+  const failPoints = folder ? (await import('./fail-points.ts')).failPoints(folder) : undefined
+  if (failPoints) log.warn({ folder }, 'this process dies where a test says so: GKUBE_FAIL_POINTS is set')
+  const server = await startServer({ config, log, failPoints })
   log.info({ url: server.url, environments: Object.keys(config.environments) }, 'gkube listens')
   await untilStopped(server, signal => log.info({ signal }, 'shutting down: running deploys are handed over'))
   return 0

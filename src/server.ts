@@ -22,6 +22,7 @@ import { waitingWords } from './core/use-cases/waiting-words.ts'
 import { createView } from './core/view.ts'
 import { createDrain } from './drain.ts'
 import { UserError } from './errors.ts'
+import type { FailPoints } from './fail-points.ts'
 import type { Log } from './log.ts'
 import { createPace } from './pace.ts'
 import { artifactRoutes } from './surfaces/http/artifacts.ts'
@@ -46,8 +47,10 @@ export type ServerOptions = {
   readonly log: Log
   readonly registry?: Registry
   readonly clock?: Clock
-  /** Seconds until another replica may take over what a dead one held. */
+  /** Seconds until another replica may take over what a dead one held; default: as configured. */
   readonly leaseSeconds?: number
+  /** Tests of crashes only. */
+  readonly failPoints?: FailPoints
 }
 
 export const systemClock: Clock = {
@@ -69,12 +72,16 @@ export const systemClock: Clock = {
 
 /** Starts one replica. Throws UserError where the configuration does not fit the world. */
 export async function startServer(options: ServerOptions): Promise<Server> {
-  const { config, log, clock = systemClock } = options
+  const { config, log, clock = systemClock, failPoints } = options
   const random = Math.random
   const keys = keysBelow(config.etcd.root)
-  const kv = etcdKv(config.etcd, { log })
+  const store = etcdKv(config.etcd, { log })
+  const kv = failPoints ? failPoints.kv(store, keys.root) : store
   const clusters = new Map(
-    Object.entries(config.clusters).map(([name, cluster]) => [name, clusterAdapter(name, cluster, log)]),
+    Object.entries(config.clusters).map(([name, given]) => {
+      const cluster = clusterAdapter(name, given, log)
+      return [name, failPoints ? failPoints.cluster(cluster) : cluster]
+    }),
   )
   const pools = await openPools(config.pools)
   const environments = new Map(Object.entries(config.environments))
@@ -98,7 +105,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const replica = createReplica({
     name: `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`,
     kv,
-    ttlSeconds: options.leaseSeconds ?? 5,
+    ttlSeconds: options.leaseSeconds ?? config.limits.leaseSeconds,
     clock,
     random,
     renewed: () => runner.wake(),
@@ -162,6 +169,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
         },
       },
       log,
+      failPoints,
       core: () => core,
       turn: () => pace.turn(drain.closing),
       waiting: deploy => waitingWords(deps, deploy),
@@ -176,6 +184,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       random,
       replica,
       log,
+      failPoints,
       core: () => core,
       mention: async email => (await slack?.mention(email)) ?? null,
     })

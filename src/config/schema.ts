@@ -2,7 +2,7 @@
 // secrets.ts reads what it points to. Descriptions end up in docs/configuration.md and in the editors' schema.
 import { z } from 'zod'
 import { environmentSchema, grantSchema } from '../core/environment.ts'
-import { duration, label, quantity } from '../core/units.ts'
+import { duration, label, quantity, seconds } from '../core/units.ts'
 import { artifacts, pool } from './storage-schema.ts'
 import { filePath, variableName } from './values.ts'
 
@@ -233,6 +233,10 @@ export const configSchema = z
         requestsPerMinute: z.int().min(1).max(100_000).default(600).describe('per token'),
         streams: z.int().min(1).max(10_000).default(200).describe('open event and log streams at once'),
         drain: duration.default('25s').describe('how long running work may take to stop after SIGTERM'),
+        lease: duration
+          .refine(text => seconds(text) >= 2 && seconds(text) <= 60, 'must be 2s to 60s')
+          .default('5s')
+          .describe('how long a replica may be silent before another one takes its deploys over'),
       })
       .prefault({})
       .describe('limits of one replica'),

@@ -162,6 +162,8 @@ const elsewhere = [
   'GKUBE_ENVIRONMENT',
   'GKUBE_RECONNECT',
   'GKUBE_DEBUG',
+  // Of tests of crashes (fail-points.ts).
+  'GKUBE_FAIL_POINTS',
 ]
 
 export type Override = { readonly variable: Variable; readonly value: unknown }

@@ -9,6 +9,7 @@ import type { Keys } from '../core/keys.ts'
 import type { Kv } from '../core/kv.ts'
 import type { Replica } from '../core/replica.ts'
 import type { JenkinsSide } from '../core/use-cases/deps.ts'
+import type { FailPoints } from '../fail-points.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../surfaces/http/metrics.ts'
 
@@ -20,16 +21,29 @@ type Wired = {
   readonly random: () => number
   readonly replica: Pick<Replica, 'name' | 'lease'>
   readonly log: Log
+  readonly failPoints: FailPoints | undefined
   /** The core is made after this, and asks for `side`. */
   readonly core: () => Pick<Core, 'request'>
   /** The Slack member of an e-mail address; null: none, or no Slack. */
   readonly mention: (email: string) => Promise<string | null>
 }
 
-export function wireJenkins({ config, kv, keys, clock, random, replica, log, core, mention }: Wired) {
+export function wireJenkins({
+  config,
+  kv,
+  keys,
+  clock,
+  random,
+  replica,
+  log,
+  failPoints,
+  core,
+  mention,
+}: Wired) {
   const { server, channel, events } = config.jenkins
   const report = (message: string, error?: unknown) => log.warn({ err: error }, message)
-  const ask = server && jenkinsAdapter({ server, log: report })
+  const adapter = server && jenkinsAdapter({ server, log: report })
+  const ask = adapter && failPoints ? failPoints.side(adapter, 'jenkins') : adapter
   const people = Object.values(config.people)
   const follower = createFollower({
     kv,

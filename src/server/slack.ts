@@ -13,6 +13,7 @@ import { createNotifier } from '../core/notifier.ts'
 import { read } from '../core/records.ts'
 import type { Replica } from '../core/replica.ts'
 import type { createDrain } from '../drain.ts'
+import type { FailPoints } from '../fail-points.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../surfaces/http/metrics.ts'
 import { type SlackSurface, slackSurface } from '../surfaces/slack/app.ts'
@@ -32,6 +33,7 @@ type Wired = {
   readonly replica: Pick<Replica, 'name' | 'lease'>
   readonly drain: Pick<ReturnType<typeof createDrain>, 'track'>
   readonly log: Log
+  readonly failPoints: FailPoints | undefined
   /** The core is made after this, and asks for `checks`. */
   readonly core: () => Core
   /** Resolves when work that nobody waits for may begin (pace.ts). */
@@ -49,6 +51,7 @@ export function wireSlack({
   replica,
   drain,
   log,
+  failPoints,
   core,
   turn,
   waiting,
@@ -79,7 +82,7 @@ export function wireSlack({
     random,
     replica,
     renderer,
-    messenger: adapter.messenger,
+    messenger: failPoints ? failPoints.side(adapter.messenger, 'slack') : adapter.messenger,
     environment: name => environments.get(name),
     waiting,
     approversOf: slackApprovers({ workspace, people, groups: slack.groups, environments, log }),

@@ -1,0 +1,178 @@
+// Named points where a process can be made to die, for tests of crashes only: serve.ts loads this file when
+// GKUBE_FAIL_POINTS names a folder, and without it nothing here is there, so production pays nothing. A file in that
+// folder with a point's name arms it: whoever passes the point first removes the file and dies at once (kill -9).
+// Names say what is done: an etcd transaction by what it writes, a write to a cluster, a call of Slack or Jenkins.
+import { appendFileSync, unlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Cluster } from './core/cluster.ts'
+import type { Commit, Kv, Write } from './core/kv.ts'
+
+export type FailPoints = {
+  /** `root`: where gkube's keys live. */
+  kv<T extends Kv>(kv: T, root: string): T
+  cluster<T extends Cluster>(cluster: T): T
+  /** Every function of `side` becomes `<name>:<function>`: a messenger, a Jenkins, a pool. */
+  side<T extends object>(side: T, name: string): T
+}
+
+/**
+ * The points of the paths that every gkube has: create, update, rollback, approval, hooks, locks, messages. Each has a
+ * `before:` and an `after:`. Further ones come by themselves, with new steps and new kinds of object.
+ */
+export const failPointNames: readonly string[] = [
+  'etcd:request',
+  'etcd:prepare',
+  'etcd:prepared',
+  'etcd:spec',
+  'etcd:awaiting_approval',
+  'etcd:vote',
+  'etcd:claim',
+  'etcd:take_over',
+  'etcd:cancel',
+  'etcd:supersede',
+  'etcd:intent',
+  'etcd:step:init',
+  'etcd:step:before',
+  'etcd:step:apply',
+  'etcd:step:rollout',
+  'etcd:step:after',
+  'etcd:step:record',
+  'etcd:hook-result',
+  'etcd:rollback',
+  'etcd:step:recover',
+  'etcd:ended:succeeded',
+  'etcd:ended:rolled_back',
+  'etcd:ended:cancelled',
+  'etcd:message:posting',
+  'etcd:message:posted',
+  'etcd:elect:notifier',
+  'etcd:inbox',
+  'etcd:lock',
+  'etcd:unlock',
+  'cluster:create:Deployment',
+  'cluster:create:Service',
+  'cluster:create:Job',
+  'cluster:apply:Deployment',
+  'cluster:stamp:Deployment',
+  'cluster:remove:Job',
+  'slack:post',
+  'slack:update',
+].flatMap(name => [`before:${name}`, `after:${name}`])
+
+/** `die` must not return; default: SIGKILL to this process. */
+export function failPoints(folder: string, die: () => never = killed): FailPoints {
+  const met = new Set<string>()
+
+  function pass(name: string): void {
+    if (!met.has(name)) {
+      met.add(name)
+      appendFileSync(join(folder, '.met'), `${name}\n`)
+    }
+    try {
+      // One of all replicas succeeds.
+      unlinkSync(join(folder, name))
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
+      throw error
+    }
+    die()
+  }
+
+  const around =
+    <A extends readonly unknown[], R>(work: (...args: A) => Promise<R>, nameOf: (...args: A) => string) =>
+    async (...args: A): Promise<R> => {
+      const name = nameOf(...args)
+      pass(`before:${name}`)
+      const result = await work(...args)
+      pass(`after:${name}`)
+      return result
+    }
+
+  return {
+    kv: (kv, root) => ({ ...kv, commit: around(kv.commit, commit => `etcd:${commitName(commit, root)}`) }),
+    cluster: cluster => ({
+      ...cluster,
+      create: around(cluster.create, ({ kind }, how) => `cluster:${how?.dryRun ? 'try' : 'create'}:${kind}`),
+      apply: around(cluster.apply, ({ kind }, how) => `cluster:${how?.dryRun ? 'try' : 'apply'}:${kind}`),
+      stamp: around(cluster.stamp, ({ kind }) => `cluster:stamp:${kind}`),
+      patch: around(cluster.patch, ({ kind }) => `cluster:patch:${kind}`),
+      remove: around(cluster.remove, ({ kind }) => `cluster:remove:${kind}`),
+    }),
+    side<T extends object>(side: T, name: string): T {
+      const wrapped = Object.entries(side).map(([method, work]) => [
+        method,
+        typeof work === 'function' ? around(work, () => `${name}:${method}`) : work,
+      ])
+      // The same functions under the same names; all of them answer with promises.
+      return Object.fromEntries(wrapped) as T
+    },
+  }
+}
+
+function killed(): never {
+  process.kill(process.pid, 'SIGKILL')
+  // The signal is on its way: nothing more may happen.
+  for (;;);
+}
+
+type Put = Extract<Write, { kind: 'put' }>
+type Json = Readonly<Record<string, unknown>>
+
+/** What a transaction does, in a word: by the record that it is about. */
+function commitName({ compares, writes }: Commit, root: string): string {
+  const familyOf = ({ key }: Pick<Write, 'key'>) => key.slice(root.length).split('/', 1)[0] ?? ''
+  const puts = writes.filter(write => write.kind === 'put')
+  const deploy = puts.find(write => familyOf(write) === 'deploys')
+  if (deploy) {
+    const isNew = compares.some(({ kind, key }) => kind === 'absent' && key === deploy.key)
+    const audit = puts.find(write => familyOf(write) === 'audit')
+    return isNew ? 'request' : deployName(jsonOf(deploy), audit ? jsonOf(audit).action : undefined)
+  }
+  const first = puts[0] ?? writes[0]
+  if (!first) return 'nothing'
+  const family = familyOf(first)
+  const isPut = first.kind === 'put'
+  if (family === 'leaders') return `${isPut ? 'elect' : 'resign'}:${first.key.split('/').at(-1)}`
+  if (!isPut) return family === 'locks' ? 'unlock' : `${family}-gone`
+  return family === 'messages' ? messageName(jsonOf(first)) : (putNames[family] ?? family)
+}
+
+const putNames: Readonly<Record<string, string>> = {
+  locks: 'lock',
+  freezes: 'freeze',
+  intents: 'intent',
+  hooklogs: 'hook-result',
+  specs: 'spec',
+}
+
+/** What is audited says which event it was; the steps of the owner are known by where they lead. */
+function deployName(deploy: Json, action: unknown): string {
+  const phase = String(deploy.phase)
+  const steps = (deploy.steps ?? []) as readonly { readonly name: string; readonly state: string }[]
+  if (deploy.endedAt !== null && !['cancel', 'vote', 'supersede'].includes(String(action)))
+    return `ended:${phase}`
+  if (typeof action === 'string' && !action.startsWith('step_')) {
+    if (action !== 'cancel' || phase !== 'rolling_back') return action
+  }
+  const running = steps.find(({ state }) => state === 'running')?.name
+  switch (phase) {
+    case 'preparing':
+      return 'prepare'
+    case 'ready':
+      return 'prepared'
+    case 'running':
+      return `step:${running}`
+    case 'rolling_back':
+      return running === 'restore' ? 'rollback' : `step:${running}`
+    default:
+      return phase
+  }
+}
+
+function messageName({ main }: Json): string {
+  const { state } = (main ?? {}) as { readonly state?: string }
+  return `message:${state ?? 'begun'}`
+}
+
+// Written by records.ts, which writes JSON objects only.
+const jsonOf = (put: Put): Json => JSON.parse(put.value) as Json
