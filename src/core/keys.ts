@@ -47,6 +47,9 @@ export function keysBelow(root = '/gkube/v1/') {
     freeze: (env: string) => `${root}freezes/${env}`,
     messages: `${root}messages/`,
     message: (deploy: string) => `${root}messages/${deploy}`,
+    /** What is told of neither a deploy nor a build (notices.ts). */
+    notices: `${root}notices/`,
+    notice: (id: string) => `${root}notices/${id}`,
     /** Deploys whose messages do not show their end yet: what a new notifier reads. */
     outbox: `${root}outbox/`,
     outboxEntry: (deploy: string) => `${root}outbox/${deploy}`,
@@ -56,6 +59,7 @@ export function keysBelow(root = '/gkube/v1/') {
     asked: (actor: string) => `${root}asked/${encodeURIComponent(actor)}/`,
     askedEntry: (actor: string, deploy: string) => `${root}asked/${encodeURIComponent(actor)}/${deploy}`,
     leader: (role: string) => `${root}leaders/${role}`,
+    audits: `${root}audit/`,
     auditIn: (env: string) => `${root}audit/${env}/`,
     audit: (env: string, id: string) => `${root}audit/${env}/${id}`,
     seen: (source: string, event: string) => `${root}seen/${source}/${encodeURIComponent(event)}`,

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import type { Build, Console } from './builds/build.ts'
 import type { Deploy, Diagnosis, HookResult, Progress } from './deploy.ts'
 import type { Environment } from './environment.ts'
+import type { Notice } from './notices.ts'
 
 const time = z.int().nonnegative()
 
@@ -26,13 +27,13 @@ export type Post = z.output<typeof postSchema>
 
 /**
  * `messages/<id>`: begun in the transaction of what they tell, written by the elected notifier after that. A deploy has
- * one, under its own id; a build has one for each channel, under `<build id>.<channel>`.
+ * one, under its own id; a build has one for each channel, under `<build id>.<channel>`; a notice under `notice-<id>`.
  */
 export const messagesSchema = z.object({
   schema: z.literal(1),
-  /** The deploy that they tell of; where `of` says build: the id of that. */
+  /** The deploy that they tell of; where `of` says build or notice: the id of that. */
   deploy: z.string(),
-  of: z.enum(['deploy', 'build']).optional(),
+  of: z.enum(['deploy', 'build', 'notice']).optional(),
   /** The id of other messages: the main one is posted into the thread of theirs, where that is posted. */
   under: z.string().optional(),
   /** Channel ids in order of preference: where it was asked for, then the environment's. The first that takes it. */
@@ -128,4 +129,5 @@ export type Renderer = {
     main(facts: BuildMessageFacts): Rendered
     thread(facts: BuildMessageFacts): readonly ThreadEntry[]
   }
+  notice(notice: Notice): Rendered
 }

@@ -13,6 +13,7 @@ import { notifierChecks } from './notifier/checks.ts'
 import { serveTerm } from './notifier/desk.ts'
 import { retryRefused } from './notifier/refused.ts'
 import { stateOf } from './notifier/state.ts'
+import type { Who } from './notifier/subject.ts'
 import type { Replica } from './replica.ts'
 
 /** How soon it should be seen; answers to a person who waits in front of the screen are sooner than all of these. */
@@ -109,6 +110,8 @@ export type NotifierDeps = {
   readonly waiting: (deploy: Deploy) => string | null
   /** User ids of those who may approve it: who is told by direct message. */
   readonly approversOf: (deploy: Deploy) => Promise<readonly string[]>
+  /** The user id of a person, where the workspace knows them: whom a notice is told by direct message. */
+  readonly userOf?: (who: Who) => Promise<string | null>
   readonly log: (message: string, error: unknown) => void
   readonly times?: Partial<Times>
 }

@@ -20,6 +20,7 @@ import { type SlackSurface, slackSurface } from '../surfaces/slack/app.ts'
 import { slackApprovers } from '../surfaces/slack/approvers.ts'
 import { slackCallers } from '../surfaces/slack/callers.ts'
 import { slackClaims } from '../surfaces/slack/claims.ts'
+import { slackUser } from '../surfaces/slack/known-user.ts'
 import { slackMention } from '../surfaces/slack/messages/names.ts'
 import { slackRenderer } from '../surfaces/slack/messages/renderer.ts'
 import { appNames } from '../surfaces/slack/names.ts'
@@ -86,6 +87,7 @@ export function wireSlack({
     environment: name => environments.get(name),
     waiting,
     approversOf: slackApprovers({ workspace, people, groups: slack.groups, environments, log }),
+    userOf: slackUser({ workspace, people, log }),
     log: report,
   })
   /** Made with the core, which needs `checks` first. */

@@ -66,12 +66,14 @@ export function buildSubject({ drawing, keys, messages, found }: Making): Subjec
     },
     tells: () => isWorthTelling(build(), events()),
     channels: () => [],
+    person: () => null,
     main: (now, inThread) => drawnOf(drawing.renderer.build.main(factsOf(now, inThread)), shown(inThread)),
     shown,
     entries: ({ inThread }, now) =>
       drawing.renderer.build.thread(factsOf(now, inThread)).map(entry => ({ ...entry, room: null })),
     // Over or not, it may be deployed by a click.
     unchanged: () => [unchanged(stored().key, stored())],
+    leaves: () => [],
     deploy: () => null,
     direct: () => null,
     continues() {

@@ -106,11 +106,13 @@ export function deploySubject({ drawing, keys, messages, found }: Making): Subje
       const channel = environment()?.channel
       return channel ? [channel] : []
     },
+    person: () => null,
     main: (now, inThread) => drawnOf(drawing.renderer.main(factsOf(now, inThread)), shown(inThread)),
     shown,
     entries,
     // It never changes once it has ended.
     unchanged: () => [],
+    leaves: () => [],
     deploy,
     direct: (now, at) => draw(now, facts => drawing.renderer.direct(facts, at)),
     continues: () => null,

@@ -6,6 +6,7 @@ import { seconds } from '../units.ts'
 import { directSlot, drawDirect, type Item, memoryOf, type Next, reminderKey, withPost } from './item.ts'
 import { type Desk, postOnce, update } from './posting.ts'
 import { resolve } from './resolving.ts'
+import { roomOf } from './rooms.ts'
 
 /** More are not told: it is a list of people, not of a company. */
 const mostTold = 50
@@ -92,26 +93,10 @@ async function tell(
 
 async function openAndPost(desk: Desk, item: Item, user: string, key: string): Promise<Next> {
   const slot = directSlot(key)
-  const memory = memoryOf(item, slot)
-  const { messenger, clock } = desk.deps
-  const known = desk.rooms.get(user)
-  if (known) return postDirect(desk, item, key, { channel: known, again: false })
-  const urgency = () => 'waiting' as const
-  const room = await messenger.direct({ key: `${item.id} ${slot.name}`, urgency, signal: desk.signal, user })
-  switch (room.kind) {
-    case 'done':
-      desk.rooms.set(user, room.channel)
-      return postDirect(desk, item, key, { channel: room.channel, again: false })
-    case 'refused':
-      return notTold(desk, item, key, user)
-    case 'later':
-      memory.tries++
-      return {
-        notBefore: clock.now() + Math.max(room.afterMs, desk.times.retry * 2 ** Math.min(memory.tries, 5)),
-      }
-    case 'dropped':
-      return null
-  }
+  const room = await roomOf(desk, item, slot, user)
+  if (room.kind === 'wait') return room.next
+  if (room.kind === 'refused') return notTold(desk, item, key, user)
+  return postDirect(desk, item, key, { channel: room.channel, again: false })
 }
 
 function postDirect(

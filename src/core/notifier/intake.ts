@@ -4,17 +4,22 @@ import { backoff } from '../clock.ts'
 import { type Change, type Entry, newer, type Revision } from '../kv.ts'
 import type { Term } from '../leader.ts'
 import { messagesSchema } from '../messages.ts'
+import { isNotice } from '../notices.ts'
 import type { NotifierDeps, Times } from '../notifier.ts'
 import { decode, remove, UnreadableRecord, unchanged } from '../records.ts'
 import { buildKeys, buildOf, buildSubject } from './build-subject.ts'
 import { deployKeys, deploySubject } from './deploy-subject.ts'
 import { type Item, mainSlot, memoryOf, newItem } from './item.ts'
+import { noticeKeys, noticeSubject } from './notice-subject.ts'
 import { keepMessages } from './recording.ts'
 import type { Watched } from './watched.ts'
 
 /** Read in one transaction, with five records each. */
 const batch = 20
 const page = 500
+
+const maker = (id: string) =>
+  isNotice(id) ? noticeSubject : buildOf(id) === null ? deploySubject : buildSubject
 
 type Intake = {
   readonly deps: NotifierDeps & { readonly times: Times }
@@ -46,15 +51,19 @@ export async function followOutbox({ deps, term, items, watched, kick, round }: 
 
   function recordsOf(id: string): readonly string[] {
     const build = buildOf(id)
-    return [keys.message(id), ...(build === null ? deployKeys(keys, id) : buildKeys(keys, build))]
+    const own = isNotice(id)
+      ? noticeKeys(keys, id)
+      : build === null
+        ? deployKeys(keys, id)
+        : buildKeys(keys, build)
+    return [keys.message(id), ...own]
   }
 
   async function takeOne(id: string, found: ReadonlyMap<string, Entry>): Promise<void> {
     try {
       const entry = found.get(keys.message(id))
       const messages = entry ? decode(messagesSchema, entry) : null
-      const make = buildOf(id) === null ? deploySubject : buildSubject
-      const subject = messages && make({ drawing: deps, keys, messages: messages.value, found })
+      const subject = messages && maker(id)({ drawing: deps, keys, messages: messages.value, found })
       if (!messages || !subject) return await forget(id)
       const item = newItem(id, { subject, messages, takenAt: clock.now() })
       memoryOf(item, mainSlot).updatedAt = clock.now() - deps.times.betweenUpdates

@@ -54,6 +54,8 @@ export type Item = {
   /** Writes of its record, one after the other. */
   writing: Promise<unknown>
   approvers: { readonly at: number; readonly users: readonly string[] } | null
+  /** The user whom it is told to before any channel, once that was asked; null: nobody. */
+  user: string | null | undefined
   /** When it came onto the desk. */
   readonly takenAt: number
   /** When it was put into the outbox again, while it was on the desk. */
@@ -114,6 +116,7 @@ export const newItem = (id: string, facts: Pick<Item, 'subject' | 'messages' | '
     memory: new Map(),
     writing: Promise.resolve(),
     approvers: null,
+    user: undefined,
     listed: null,
     gone: false,
   }
@@ -130,9 +133,13 @@ export const shownMain = (item: Item, { main }: Messages): string =>
 export const drawDirect = (item: Item, key: string, now: number): Drawn | null =>
   item.subject.direct(now, { reminder: isReminder(key) })
 
-/** Channels in order: as asked for, then as configured now. */
+/** In order: a person, then channels as asked for, then as configured now. */
 export const channelsOf = (item: Item): readonly string[] => [
-  ...new Set([...item.messages.value.channels, ...item.subject.channels()]),
+  ...new Set([
+    ...(item.user ? [item.user] : []),
+    ...item.messages.value.channels,
+    ...item.subject.channels(),
+  ]),
 ]
 
 /** What the workspace does not take is given up this long after the end, or after it came back. */

@@ -4,6 +4,7 @@ import { channelsOf, drawMain, type Item, mainSlot, memoryOf, type Next, shownMa
 import { type Place, placeAgain, placeOf } from './place.ts'
 import { type Desk, postOnce, update } from './posting.ts'
 import { resolve } from './resolving.ts'
+import { roomOf } from './rooms.ts'
 import type { Drawn } from './subject.ts'
 
 const hourMs = 3_600_000
@@ -12,16 +13,24 @@ export async function mainStep(desk: Desk, item: Item): Promise<Next> {
   const { main } = item.messages.value
   const { subject } = item
   const urgency = () => subject.standing().urgency
-  const post = ({ channel, root }: Place, again: boolean) =>
-    postOnce(desk, item, {
+  if (item.user === undefined) {
+    const who = subject.person()
+    item.user = who ? ((await desk.deps.userOf?.(who)) ?? null) : null
+  }
+  const post = async ({ channel: to, root }: Place, again: boolean): Promise<Next> => {
+    const room = await roomOf(desk, item, mainSlot, to)
+    if (room.kind === 'wait') return room.next
+    if (room.kind === 'refused') return notThere(desk, item, to, again)
+    return postOnce(desk, item, {
       slot: mainSlot,
-      channel,
+      channel: room.channel,
       thread: root,
       broadcast: false,
       urgency,
       again,
       draw: () => drawNow(desk, item),
     })
+  }
   if (!main) {
     if (!subject.tells() && !desk.wanted(item.id)) return null
     const place = await placeOf(desk, item)
@@ -42,7 +51,8 @@ export async function mainStep(desk: Desk, item: Item): Promise<Next> {
     case 'refused': {
       const channels = channelsOf(item)
       // In a thread it was in the channel of others: now its own, from the first on.
-      const next = main.root === undefined ? channels.indexOf(main.channel) + 1 : 0
+      const isThis = (one: string) => one === main.channel || desk.rooms.get(one) === main.channel
+      const next = main.root === undefined ? channels.findIndex(isThis) + 1 : 0
       const other = channels[next]
       if (other) return post({ channel: other, root: null }, main.again)
       const first = channels[0] ?? main.channel
@@ -51,6 +61,14 @@ export async function mainStep(desk: Desk, item: Item): Promise<Next> {
     case 'posted':
       return keepUp(desk, item)
   }
+}
+
+/** A person who takes no messages: the next in order hears of it. */
+async function notThere(desk: Desk, item: Item, channel: string, again: boolean): Promise<Next> {
+  const at = desk.deps.clock.now()
+  const main = { state: 'refused' as const, at, channel, ts: null, shown: null, again }
+  await desk.record(item, messages => ({ ...messages, main }))
+  return 'again'
 }
 
 /** No channel takes it: again after a minute, then after twice as long, up to an hour. */

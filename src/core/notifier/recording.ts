@@ -1,7 +1,7 @@
 // Writes the records of messages: one write after the other, each compares what was read and that this replica
 // is still elected, and the one that records that all is told takes it out of the outbox.
 import { backoff } from '../clock.ts'
-import { newer } from '../kv.ts'
+import { newer, type Write } from '../kv.ts'
 import type { Term } from '../leader.ts'
 import { holds, LostRace } from '../ledger.ts'
 import { type Messages, messagesSchema } from '../messages.ts'
@@ -29,7 +29,7 @@ export function recorder(options: {
     if (value === before.value && (item.gone || !told)) return
     const commit = {
       compares: [term.fence, unchanged(before.key, before), ...(told ? item.subject.unchanged() : [])],
-      writes: [put(before.key, value), ...(told ? [remove(keys.outboxEntry(item.id))] : [])],
+      writes: told ? lastWrites(item, value) : [put(before.key, value)],
     }
     const result = await persist(() => kv.commit(commit))
     if (result.committed) {
@@ -43,6 +43,14 @@ export function recorder(options: {
     const seen = result.seen.get(before.key)
     if (seen) keepMessages(item, decode(messagesSchema, seen))
     throw new LostRace([before.key])
+  }
+
+  /** What is told for good leaves the outbox, and some of it leaves altogether. */
+  function lastWrites(item: Item, value: Messages): Write[] {
+    const gone = item.subject.leaves()
+    const { key } = item.messages
+    const listed = remove(keys.outboxEntry(item.id))
+    return gone.length > 0 ? [remove(key), listed, ...gone.map(remove)] : [put(key, value), listed]
   }
 
   /** What may go on after its end leaves by a write of its own: what was posted is recorded in any case. */

@@ -34,6 +34,9 @@ export type Entry = ThreadEntry & { readonly room: string | null }
 /** Where the main message is, for what belongs to it. */
 export type Main = { readonly channel: string; readonly inThread: boolean }
 
+/** A person as records name them. */
+export type Who = { readonly id: string; readonly name: string; readonly person?: string | undefined }
+
 export type Subject = {
   /** For the log: `deploy 01k…`. */
   readonly what: string
@@ -44,6 +47,8 @@ export type Subject = {
   tells(): boolean
   /** Channels as configured now, after those of the record. */
   channels(): readonly string[]
+  /** Who is told by direct message before any channel is, where the workspace knows them. */
+  person(): Who | null
   main(now: number, inThread: boolean): Drawn
   /** The hash `shown` of that alone: cheap while nothing changes. */
   shown(inThread: boolean): string
@@ -51,6 +56,8 @@ export type Subject = {
   entries(main: Main, now: number): readonly Entry[]
   /** What must not have changed for it to be told for good. */
   unchanged(): readonly Compare[]
+  /** Records that go, with those of its messages, once it is told; empty: all stays. */
+  leaves(): readonly string[]
   /** Null: there is nobody to ask by direct message. */
   deploy(): Deploy | null
   direct(now: number, at: { readonly reminder: boolean }): Drawn | null

@@ -84,6 +84,7 @@ export const plainRenderer: Renderer = {
   ],
   direct: ({ deploy }, { reminder }) =>
     message(`${reminder ? 'reminder: ' : ''}${deploy.app} ${deploy.revision} ${deploy.phase}`),
+  notice: ({ kind, text }) => message(`${kind}: ${text}`),
   build: { main: ({ build }) => message(`${build.job} ${build.number} ${build.phase}`), thread: () => [] },
 }
 
@@ -198,6 +199,7 @@ export async function startWorld(options: SlackOptions = {}): Promise<World> {
       environment: name => environments.get(name),
       waiting: () => null,
       approversOf: async () => world.approvers,
+      userOf: async ({ id }) => /^slack:(U\w+)$/.exec(id)?.[1] ?? null,
       log: note,
       times: { betweenUpdates: 100, unclear: 500, refused: 300, retry: 30, ...over.times },
     })

@@ -6,6 +6,7 @@ import type { Environments } from './build-buttons.ts'
 import { buildThread } from './build-thread.ts'
 import { directMessage } from './direct.ts'
 import { mainMessage } from './main.ts'
+import { noticeMessage } from './notice.ts'
 import { threadEntries } from './thread.ts'
 
 /** `mention`: slackMention of names.ts. `command`: the slash command, with its slash. Unknown places are protected. */
@@ -20,6 +21,7 @@ export function slackRenderer(options: {
     main: facts => mainMessage(facts, options),
     thread: facts => threadEntries(facts, options),
     direct: (facts, at) => directMessage(facts, { ...options, reminder: at.reminder }),
+    notice: notice => noticeMessage(notice, options),
     build: {
       main: facts => buildMessage(facts, { environments }),
       thread: facts => buildThread(facts, { mention, environments }),
