@@ -78,10 +78,9 @@ type Work = {
 
 function job(input: JobInput, work: Work): KubeObject {
   const { frozen, deploy } = input
-  const { spec } = frozen
   const labels = jobLabels(frozen, work.step, deploy.id)
   const annotations = deployAnnotations(deploy, frozen.revision)
-  const { volumes, mounts } = podVolumes(spec, frozen.app, frozen.revision, { perPod: false })
+  const { volumes, mounts } = podVolumes(frozen, { perPod: false })
   const app = appContainer(input)
   const base = podBase(input)
   const rendered: V1Job = {

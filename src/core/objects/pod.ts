@@ -55,7 +55,7 @@ export function appContainer({ frozen, serverMinor }: PodInput): V1Container & {
     ...renderProbes(spec.probes, spec.ports, spec.kind !== 'cron'),
     lifecycle: renderLifecycle(seconds(spec.rollout.drain), spec.ports.length > 0, serverMinor),
     securityContext: renderSecurity(spec.security),
-    volumeMounts: some(podVolumes(spec, frozen.app, frozen.revision, { perPod: true }).mounts),
+    volumeMounts: some(podVolumes(frozen, { perPod: true }).mounts),
   }
 }
 
@@ -135,7 +135,7 @@ export function podTemplate(
       restartPolicy: options.restartPolicy,
       initContainers: some(sidecars(input, 'native')),
       containers: [appContainer(input), ...sidecars(input, 'plain')],
-      volumes: some(podVolumes(spec, frozen.app, frozen.revision, { perPod: true }).volumes),
+      volumes: some(podVolumes(frozen, { perPod: true }).volumes),
     },
   }
 }

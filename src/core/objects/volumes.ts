@@ -1,8 +1,10 @@
 // Volumes of an app: its files (one immutable ConfigMap), its storage (claims) and its code.
-// Claims are rendered here; binding one to a prepared volume (GlusterFS) is the storage step's, see `claims`.
+// Claims are rendered here, bound to what a pool has for them; making that is steps/volume.ts.
 import type { V1PersistentVolumeClaim, V1Volume, V1VolumeMount } from '@kubernetes/client-node'
 import type { AppSpec } from '../app.ts'
 import { sha256 } from '../hash.ts'
+import { releaseName } from '../release-name.ts'
+import type { Bound, Frozen } from '../workload.ts'
 import { filesName, ownLabels, shorten } from './labels.ts'
 
 /** Volumes that gkube adds have names of their own, so that they never meet a name from `storage`. */
@@ -12,6 +14,7 @@ const tmpVolume = `${reservedVolumes}tmp`
 
 type Whose = { readonly app: string; readonly environment: string }
 type Storage = AppSpec['storage'][number]
+type Rendered = Pick<Frozen, 'spec' | 'app' | 'revision' | 'artifact'>
 
 /** The keys of the ConfigMap (`/etc/web/app.conf` → `etc_web_app.conf`) by path. */
 function fileKeys(spec: AppSpec): Map<string, string> {
@@ -55,19 +58,25 @@ function claimSpec(storage: Storage) {
   }
 }
 
-/**
- * The app's claims. A volume that gkube prepares itself (a pool in the environment) will be bound here: then the
- * claim gets `storageClassName: ''` and `volumeName`, and its request stays as first written.
- */
-export const claims = (spec: AppSpec, whose: Whose, namespace: string): V1PersistentVolumeClaim[] =>
-  spec.storage
+/** The app's claims. One that lies on a pool names its PersistentVolume, and its request stays as first written. */
+export function claims(frozen: Frozen, namespace: string): V1PersistentVolumeClaim[] {
+  const { app, spec, bound = {} } = frozen
+  return spec.storage
     .filter(storage => !isPerPod(spec, storage))
     .map(storage => ({
       apiVersion: 'v1',
       kind: 'PersistentVolumeClaim',
-      metadata: { name: claimName(whose.app, storage), namespace, labels: ownLabels(whose) },
-      spec: claimSpec(storage),
+      metadata: { name: claimName(app, storage), namespace, labels: ownLabels(frozen) },
+      spec: { ...claimSpec(storage), ...boundSpec(bound[storage.name]) },
     }))
+}
+
+const boundSpec = (bound: Bound | undefined) =>
+  bound && {
+    storageClassName: '',
+    volumeName: bound.volume,
+    resources: { requests: { storage: String(bound.request) } },
+  }
 
 export const claimTemplates = (spec: AppSpec, whose: Whose): V1PersistentVolumeClaim[] =>
   spec.storage
@@ -80,19 +89,18 @@ export const claimTemplates = (spec: AppSpec, whose: Whose): V1PersistentVolumeC
     }))
 
 /** Where a release lives on the app's volume. */
-export const releasePath = (revision: string, sha: string): string =>
-  `releases/${revision}-${sha.slice(0, 12)}`
+export const releasePath = (name: string): string => `releases/${name}`
 
 /**
  * Code on the first storage: `rollout` mounts one release read-only, so that a switch is a change of the pod
  * template; `reload` mounts the whole volume, where `current` is renamed into place (never `subPath: current`).
  */
-function codeMount(spec: AppSpec, revision: string): V1VolumeMount[] {
+function codeMount({ spec, revision, artifact }: Rendered): V1VolumeMount[] {
   const storage = spec.storage[0]
   if (!spec.code || !storage) return []
   if (spec.code.activate === 'reload') return [{ name: storage.name, mountPath: spec.code.mount }]
-  if (!spec.code.sha256) return []
-  const subPath = releasePath(revision, spec.code.sha256)
+  if (!artifact) return []
+  const subPath = releasePath(releaseName(revision, artifact.sha256))
   return [{ name: storage.name, mountPath: spec.code.mount, subPath, readOnly: true }]
 }
 
@@ -107,11 +115,10 @@ function sourceVolume(kind: 'secret' | 'configmap', name: string): string {
  * A secret or ConfigMap without a key becomes a whole directory, which the kubelet keeps up to date.
  */
 export function podVolumes(
-  spec: AppSpec,
-  app: string,
-  revision: string,
-  options: { readonly perPod: boolean },
+  rendered: Rendered,
+  options: { readonly perPod: boolean; readonly code?: false },
 ): { volumes: V1Volume[]; mounts: V1VolumeMount[] } {
+  const { spec, app } = rendered
   const volumes = new Map<string, V1Volume>()
   const mounts: V1VolumeMount[] = []
   const keys = fileKeys(spec)
@@ -127,7 +134,8 @@ export function podVolumes(
     volumes.set(storage.name, { name: storage.name, persistentVolumeClaim: claim })
     mounts.push({ name: storage.name, mountPath: storage.mount })
   }
-  mounts.push(...codeMount(spec, revision))
+  // Before it is published, its mount would be an empty folder.
+  if (options.code !== false) mounts.push(...codeMount(rendered))
 
   if (data) volumes.set(filesVolume, { name: filesVolume, configMap: { name: filesName(app, data) } })
   for (const file of spec.files) {
