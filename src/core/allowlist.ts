@@ -12,6 +12,8 @@ type Context = {
   readonly environment: Pick<Environment, 'name' | 'allow' | 'createNamespace'>
   readonly namespace: string
   readonly spec: Pick<AppSpec, 'kind' | 'security' | 'manifests'>
+  /** PersistentVolumes that gkube itself binds claims to, by the claim. */
+  readonly bound?: ReadonlyMap<string, string>
 }
 
 /** Kinds that every app may write, by API group. */
@@ -90,7 +92,7 @@ function fieldRefusals(object: KubeObject, context: Context): string[] {
     complete: spec.kind !== 'manifests',
   }
   const found = [
-    ...objectFindings(object),
+    ...objectFindings(object, context),
     ...podsIn(object).flatMap(pod => [
       ...podFindings(pod.spec, pod.path, profile),
       ...annotationFindings(fieldsOf(pod.metadata.annotations), pod.path),
@@ -127,8 +129,9 @@ function annotationFindings(annotations: Readonly<Record<string, unknown>>, pod:
 }
 
 /** Fields outside of pods that reach beyond the app. */
-function objectFindings(object: KubeObject): Finding[] {
+function objectFindings(object: KubeObject, { bound }: Pick<Context, 'bound'>): Finding[] {
   const spec = fieldsOf(object.spec)
+  const isBound = spec.volumeName !== undefined && spec.volumeName === bound?.get(object.metadata.name)
   const find = (condition: unknown, path: string, why: string): Finding[] =>
     condition ? [{ path, why }] : []
   return [
@@ -137,7 +140,7 @@ function objectFindings(object: KubeObject): Finding[] {
     ...(object.kind === 'Service' ? serviceFindings(spec) : []),
     ...(object.kind === 'Ingress' ? ingressFindings(object) : []),
     ...(object.kind === 'PersistentVolumeClaim'
-      ? find(spec.volumeName, 'spec.volumeName', 'takes a volume of its choice')
+      ? find(spec.volumeName && !isBound, 'spec.volumeName', 'takes a volume of its choice')
       : []),
     ...listOf(spec.volumeClaimTemplates).flatMap(template =>
       find(

@@ -236,6 +236,10 @@ const shape = {
         mount: path,
         access: z.enum(['RWX', 'RWO']).default('RWX'),
         storageClass: z.string().optional(),
+        own: z
+          .boolean()
+          .optional()
+          .describe('on a pool: a volume of its own instead of a directory on the shared one'),
       }),
     )
     .default([]),

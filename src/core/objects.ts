@@ -76,7 +76,7 @@ function own(input: RenderInput): object[] {
   const about = { app, environment, namespace, spec, adopted }
   return [
     filesConfigMap(frozen, namespace),
-    ...claims(spec, frozen, namespace),
+    ...claims(frozen, namespace),
     // An adopted StatefulSet has the Service that it was made with.
     spec.kind === 'stateful' && !adopted ? headlessService(about) : null,
     spec.ports.length > 0 ? service(about) : null,
