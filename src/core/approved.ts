@@ -64,7 +64,7 @@ export function hashToApprove(
     revision: frozen.revision,
     image: frozen.image,
     digest: frozen.digest,
-    artifact: null,
+    artifact: frozen.artifact ?? null,
     environment: deploy.environment,
     requester: deploy.requestedBy.id,
   })

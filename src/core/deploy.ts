@@ -3,7 +3,7 @@
 // Only transition.ts makes a new version of it.
 import { z } from 'zod'
 import { label, objectName, revision } from './units.ts'
-import { adoptableKinds, overridesSchema } from './workload.ts'
+import { adoptableKinds, artifactSchema, overridesSchema } from './workload.ts'
 
 export const kinds = ['deploy', 'redeploy', 'rollback', 'scale', 'restart', 'delete', 'adopt'] as const
 export type Kind = (typeof kinds)[number]
@@ -81,6 +81,7 @@ export const reasons = [
   'image_not_found',
   'digest_required',
   'registry_unavailable',
+  'artifact_not_found',
   'plan_refused',
   'admission_refused',
   'app_gone',
@@ -98,6 +99,7 @@ export const reasons = [
   'no_endpoints',
   'evicted',
   'job_failed',
+  'publish_failed',
   'field_conflict',
   'forbidden',
   'namespace_missing',
@@ -215,6 +217,8 @@ export const deploySchema = z.object({
     spec: z.string().nullable(),
     replace: z.boolean(),
     force: z.boolean(),
+    /** Deploy only: the code to run, where it was named or is promoted. */
+    artifact: artifactSchema.optional(),
     /** Redeploy only: run `init` again though the environment is initialised. */
     init: z.boolean().optional(),
     /** Promote only: the image that runs there, by its digest. */
@@ -230,6 +234,8 @@ export const deploySchema = z.object({
       spec: z.string(),
       image: z.string(),
       digest: z.string().nullable(),
+      /** Left out: an app without code. */
+      artifact: artifactSchema.optional(),
       base: z.object({
         revision: z.string(),
         spec: z.string().nullable(),

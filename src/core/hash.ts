@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto'
 import { configure } from 'safe-stable-stringify'
 import type { KubeObject } from './cluster.ts'
-import type { Frozen } from './workload.ts'
+import type { Artifact, Frozen } from './workload.ts'
 
 /** Annotations below this prefix say which deploy wrote an object; they are never part of what it is. */
 export const ownAnnotations = 'gkube.dev/'
@@ -48,7 +48,8 @@ export type Approved = {
   readonly revision: string
   readonly image: string
   readonly digest: string | null
-  readonly artifact: { readonly url: string; readonly sha256: string } | null
+  /** The code; `url` null: uploaded. */
+  readonly artifact: Artifact | null
   readonly environment: string
   readonly cluster: string
   readonly namespace: string

@@ -28,6 +28,9 @@ export const overridesSchema = z.object({
 export type Overrides = z.output<typeof overridesSchema>
 export const noOverrides: Overrides = { replicas: null, min: null, max: null, restartedAt: null }
 
+/** What `code.keep` allows, with what runs and what was good. */
+export const mostReleases = 60
+
 export const workloadSchema = z.object({
   schema: z.literal(1),
   app: label(40),
@@ -45,6 +48,8 @@ export const workloadSchema = z.object({
   inventory: z.array(inventoryItemSchema).max(200),
   overrides: overridesSchema,
   initialisedAt: z.int().nullable(),
+  /** Releases of code that are surely on the volume, the newest last (code/releases.ts). Left out: an app without code. */
+  releases: z.array(z.string().max(141)).max(mostReleases).optional(),
   deploy: z.string(),
   deployedBy: z.string(),
   createdAt: z.int(),

@@ -16,6 +16,8 @@ export type CodeSide = {
     | { readonly kind: 'known'; readonly sha256: string }
     | { readonly kind: 'unknown'; readonly message: string }
   >
+  /** Whether this was uploaded and is there: its size in bytes. It counts as used now, so it is not removed soon. */
+  uploaded(sha256: string): Promise<number | null>
   /** A one-time token that gives this artifact to a Job of this deploy. */
   ticket(input: {
     readonly sha256: string
