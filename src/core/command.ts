@@ -18,7 +18,8 @@ export type Command =
   | ({ readonly kind: 'restart' } & Place & Why)
   | ({ readonly kind: 'cancel'; readonly id: string | null } & Partial2<Place> & Why)
   | ({ readonly kind: 'delete' } & Place)
-  | ({ readonly kind: 'status' } & Partial2<Place>)
+  | ({ readonly kind: 'status' | 'volumes' } & Partial2<Place>)
+  | ({ readonly kind: 'delete-volume'; readonly storage: string } & Place)
   | ({ readonly kind: 'pods' } & Place)
   | ({
       readonly kind: 'logs'
@@ -155,7 +156,10 @@ function commandOf(kind: CommandName, values: Filled): Command {
     case 'history':
       return { kind, app: place.app, environment: anywhere.environment }
     case 'status':
+    case 'volumes':
       return { kind, ...anywhere }
+    case 'delete-volume':
+      return { kind, ...place, storage: text('storage') }
     case 'lock':
       return { kind, ...anywhere, duration: maybe('duration'), reason }
     case 'unlock':
@@ -212,7 +216,8 @@ function naturalText(command: Command): string {
     ...(parts.job === undefined ? [] : [printedWord(parts.job)]),
     ...word('number'),
     ...printedParameters(parts.parameters),
-    ...word('app'),
+    ...word('storage'),
+    ...word('app', parts.storage === undefined ? '' : 'of '),
     ...word('events'),
     ...(parts.everything === undefined ? [] : ['all']),
     ...word('replicas', 'to '),

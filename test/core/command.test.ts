@@ -21,6 +21,9 @@ const build = (job: string, parameters: Record<string, string> = {}) =>
 const stop = (job: string, number: number | null, reason: string | null = null) =>
   ({ kind: 'stop-build', job, number, reason }) satisfies Command
 
+const removal = (app: string, storage: string) =>
+  ({ kind: 'delete-volume', app, environment: 'staging', storage }) satisfies Command
+
 const understood: readonly (readonly [string, Command])[] = [
   // any order
   ['deploy web 1.4.2 to production', deploy('web', '1.4.2', 'production')],
@@ -53,6 +56,14 @@ const understood: readonly (readonly [string, Command])[] = [
   // names that are words of the grammar, by name
   ['deploy --app web --revision production --env staging', deploy('web', 'production', 'staging')],
   ['deploy web --rev=web to staging', deploy('web', 'web', 'staging')],
+  // storage
+  ['volumes', { kind: 'volumes', app: null, environment: null }],
+  ['volumes web in production', { kind: 'volumes', app: 'web', environment: 'production' }],
+  ['storage of web', { kind: 'volumes', app: 'web', environment: null }],
+  ['delete volume data of web in staging', removal('web', 'data')],
+  ['delete-volume web staging data', removal('web', 'data')],
+  ['delete-volume `staging/web/data`', removal('web', 'data')],
+  ['delete-volume --storage web --app web --env staging', removal('web', 'web')],
   // the others
   [
     'promote web from staging to production',
@@ -187,6 +198,15 @@ const understood: readonly (readonly [string, Command])[] = [
 ]
 
 const refused: readonly (readonly [string, RegExp])[] = [
+  [
+    'delete-volume',
+    /^Say which storage of which app\. Type: `\/gkube delete-volume data of web in staging`$/,
+  ],
+  ['delete-volume data in staging', /^Say which app\./],
+  ['delete-volume data of wbe in staging', /Did you mean `web`/],
+  ['delete-volume staging/wbe/data', /Did you mean `web`/],
+  ['delete-volume staging/web/../data', /^Say which app/],
+  ['delete-volume Da_ta of web in staging', /is not a storage: names are of lower-case letters/],
   ['deploy wbe 1.4.2 to production', /^`wbe` is not an app\. Did you mean `web`\? All apps: `\/gkube list`$/],
   ['deploy web 1.4.2 to prodution', /^`prodution` is not an environment\. Did you mean `production`\?$/],
   ['deploy web prodution', /Did you mean `production`/],
@@ -405,6 +425,8 @@ const commandArb = knownArb.chain(names => {
     }),
     fc.record({ ...is('delete'), ...both }),
     fc.record({ ...is('status'), ...some }),
+    fc.record({ ...is('volumes'), ...some }),
+    fc.record({ ...is('delete-volume'), ...both, storage: nameArb }),
     fc.record({ ...is('pods'), ...both }),
     fc.record({
       ...is('logs'),

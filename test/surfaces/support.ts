@@ -15,6 +15,7 @@ import type {
   RequestInput,
   RunEvent,
   Status,
+  StorageRow,
   TokenInfo,
 } from '../../src/core/core.ts'
 import { type Deploy, type Diagnosis, isTerminal, type Progress, type Step } from '../../src/core/deploy.ts'
@@ -150,6 +151,66 @@ export const podOf = (name: string, more: Partial<PodFacts> = {}): PodFacts => (
   ...more,
 })
 
+/** What `volumes` answers: one in use, one nearly full, one that nobody uses any more, and one of a StorageClass. */
+export const storage: readonly StorageRow[] = [
+  {
+    environment: 'staging',
+    app: 'web',
+    storage: 'data',
+    claim: 'web-data',
+    volume: 'gkube-staging-web-data-1f2e3d4c',
+    pool: 'gv0',
+    title: 'staging/web/data',
+    size: 10 * 1024 ** 3,
+    used: 3.2 * 1024 ** 3,
+    quota: 10 * 1024 ** 3,
+    health: '3 of 3 bricks online',
+    state: 'ok',
+  },
+  {
+    environment: 'production',
+    app: 'web',
+    storage: 'data',
+    claim: 'web-data',
+    volume: 'gkube-production-web-data-9a8b7c6d',
+    pool: 'gv0',
+    title: 'production/web/data',
+    size: 10 * 1024 ** 3,
+    used: 9.1 * 1024 ** 3,
+    quota: 10 * 1024 ** 3,
+    health: '2 of 3 bricks online, 4 entries to heal',
+    state: 'warning',
+  },
+  {
+    environment: 'staging',
+    app: 'old',
+    storage: 'files',
+    claim: 'old-files',
+    volume: 'gkube-staging-old-files-5e6f7a8b',
+    pool: 'gv0',
+    title: 'staging/old/files',
+    size: 512 * 1024 ** 2,
+    used: 20_480,
+    quota: 512 * 1024 ** 2,
+    health: '3 of 3 bricks online',
+    state: 'unused',
+  },
+  {
+    environment: 'staging',
+    app: 'db',
+    storage: 'data',
+    claim: 'data-db',
+    volume: null,
+    pool: null,
+    title: null,
+    size: 5 * 1024 ** 3,
+    used: null,
+    quota: null,
+    health: 'of StorageClass fast: \u001b[31mnot known',
+    state: 'unknown',
+  },
+]
+
 /** Of every plan of an adoption here. */
 export const adoptionHash = 'a'.repeat(64)
 
@@ -161,6 +222,7 @@ export function memoryCore(options: { stepMs?: number } = {}): MemoryCore {
   const seen = new Map<string, string>()
   const locks = new Map<string, Lock>()
   const frozen = new Map<string, Freeze>()
+  const artifacts = new Map<string, string>()
   const made = new Map<string, { info: TokenInfo; secret: string }>()
   const feed: { id: string; event: DeployEvent }[] = []
   const faults = new Map<keyof Core, unknown>()
@@ -486,11 +548,6 @@ export function memoryCore(options: { stepMs?: number } = {}): MemoryCore {
       apps.delete(app)
     },
     ...built.verbs,
-    volumes: async () => [],
-    deleteVolume: async (caller, { app }) => {
-      admin(caller, 'delete volumes')
-      throw new UserError('not_found', `${app} has no storage on a pool.`)
-    },
     planAdoption: async (caller, input) => {
       admin(caller, 'adopt')
       appNamed(input.app)
@@ -675,6 +732,30 @@ export function memoryCore(options: { stepMs?: number } = {}): MemoryCore {
         ],
       },
     ],
+    volumes: async (_caller, { app, environment }) =>
+      storage.filter(
+        row =>
+          (app === undefined || row.app === app) &&
+          (environment === undefined || row.environment === environment),
+      ),
+    deleteVolume: async (caller, { app, environment, storage: name, typed }) => {
+      admin(caller, 'delete volumes')
+      const row = storage.find(
+        one => one.app === app && one.environment === environment && one.storage === name,
+      )
+      if (!row?.title) throw new UserError('not_found', `${environment}/${app}/${name} is not on a pool.`)
+      if (row.state !== 'unused') throw new UserError('conflict', `${app} runs in ${environment}.`)
+      if (typed !== row.title)
+        throw new UserError('bad_input', `Nothing was deleted. Type its name: ${row.title}`)
+      return { deleted: row.title, left: ['gluster-1:/bricks/old'] }
+    },
+    recordArtifact: async (caller, { app, revision, sha256 }) => {
+      admin(caller, `keep artifacts of ${app}`)
+      appNamed(app)
+      const before = artifacts.get(`${app}/${revision}`) ?? null
+      artifacts.set(`${app}/${revision}`, sha256)
+      return { app, revision, sha256, size: 1234, at: Date.now(), by: caller.actor.name, before }
+    },
     lock: async (caller, input) => {
       admin(caller, 'lock')
       const lock: Lock = {
@@ -706,6 +787,7 @@ export function memoryCore(options: { stepMs?: number } = {}): MemoryCore {
       if (!frozen.delete(environment)) throw new UserError('not_found', `${environment} is not frozen.`)
     },
     freezes: async () => [...frozen.values()],
+    freezeWindows: async () => [],
     release: async (caller, { app, environment }) => {
       admin(caller, 'release')
       return { released: [`active ${environment}/${app}`] }

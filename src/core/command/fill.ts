@@ -169,9 +169,19 @@ function fillingOf(name: CommandName, words: readonly Word[], { text, known, say
     const word = words[i]?.bare ?? ''
     const lower = word.toLowerCase()
     const kind = kinds.find(([, is]) => is(lower))?.[0]
+    if (placed(word)) return 1
     if (kind) named(kind, kind === 'everything' ? 'yes' : lower)
     else if (!tagged(word) && lower && !noise.has(lower) && lower !== idle[name]) left.push(word)
     return 1
+  }
+  /** `staging/web/data`, as tables show it. */
+  function placed(word: string): boolean {
+    const [environment, app, storage, ...more] = word.split('/')
+    if (!wants('storage') || !environment || !app || !storage || more.length > 0) return false
+    named('environment', environment)
+    named('app', app)
+    set('storage', storage)
+    return true
   }
   /** `web:1.4.2`, `web@1.4.2`. */
   function tagged(word: string): boolean {
@@ -211,20 +221,29 @@ function fillingOf(name: CommandName, words: readonly Word[], { text, known, say
   /** Words that no name and no shape told: a pod, a revision, or a slip. */
   function end(): Filled {
     takePod()
-    if (open('app') && known.apps === null && label(40).safeParse(left[0]?.toLowerCase()).success)
-      values.app = left.shift()?.toLowerCase()
-    if (open('app') && left.length > 0) missedApp()
-    if (open('revision') && left.length > 0) {
-      const word = left.shift() ?? ''
-      if (open('environment') && !/\d/.test(word) && suggest(word.toLowerCase(), known.environments))
-        refuse(unknownName('environment', word, known.environments))
-      values.revision = word
-    }
+    takeApp()
+    if (open('storage') && left.length > 0) values.storage = left.shift()?.toLowerCase()
+    takeRevision()
     const [first] = left
     if (first === undefined) return values
     if (open('environment') || open('from') || open('to'))
       refuse(unknownName('environment', first, known.environments))
     return refuse(`\`${first}\` is too much for \`${name}\`. ${example(name, say)}`)
+  }
+
+  function takeApp(): void {
+    if (open('app') && known.apps === null && label(40).safeParse(left[0]?.toLowerCase()).success)
+      values.app = left.shift()?.toLowerCase()
+    // One word alone is the storage; refusal.ts asks of which app.
+    if (open('app') && left.length > (open('storage') ? 1 : 0)) missedApp()
+  }
+
+  function takeRevision(): void {
+    const word = open('revision') ? left.shift() : undefined
+    if (word === undefined) return
+    if (open('environment') && !/\d/.test(word) && suggest(word.toLowerCase(), known.environments))
+      refuse(unknownName('environment', word, known.environments))
+    values.revision = word
   }
 
   /** `web-7c9d-x2x1` is a pod of web. */

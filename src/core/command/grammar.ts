@@ -3,7 +3,7 @@
 
 export const commandNames = [
   'deploy', 'status', 'list', 'pods', 'logs', 'history', 'plan', 'promote', 'rollback', 'scale', 'restart', 'cancel',
-  'delete', 'build', 'builds', 'stop-build', 'subscribe', 'unsubscribe', 'subscriptions', 'lock', 'unlock', 'freeze',
+  'delete', 'volumes', 'delete-volume', 'build', 'builds', 'stop-build', 'subscribe', 'unsubscribe', 'subscriptions', 'lock', 'unlock', 'freeze',
   'unfreeze', 'locks', 'approvals', 'whoami', 'doctor', 'help',
 ] as const // biome-ignore format: a list
 export type CommandName = (typeof commandNames)[number]
@@ -28,6 +28,7 @@ export type Slot =
   | 'number'
   | 'parameters'
   | 'events'
+  | 'storage'
 
 export type Entry = {
   /** In the order of the usage line. `must`: refused without it. */
@@ -153,6 +154,21 @@ export const grammar: Readonly<Record<CommandName, Entry>> = {
     summary: 'Remove an app from an environment. Asks again before; data is kept unless its volume is named.',
     examples: ['delete web in staging'],
     aliases: ['remove'],
+    group: 'run',
+  },
+  volumes: {
+    takes: { app: 'may', environment: 'may' },
+    summary: 'The storage of apps: where it lies, how full it is, how it is.',
+    examples: ['volumes', 'volumes web', 'volumes in production'],
+    aliases: ['storage', 'volume'],
+    group: 'look',
+  },
+  'delete-volume': {
+    takes: { storage: 'must', app: 'must', environment: 'must' },
+    summary:
+      'Delete storage with all it holds, where its app does not run any more. Asks for its name first.',
+    examples: ['delete-volume data of web in staging', 'delete-volume staging/web/data'],
+    aliases: ['remove-volume', 'delete-storage'],
     group: 'run',
   },
   build: {
@@ -284,5 +300,6 @@ export const optionSlots: Readonly<Record<string, Slot>> = {
   job: 'job',
   number: 'number',
   events: 'events',
+  storage: 'storage',
 }
 export const flags: ReadonlySet<Slot> = new Set(['previous', 'everything'])

@@ -70,6 +70,8 @@ function textOf(slot: Slot, value: string, entry: Entry): string {
       return slot === 'tail' ? '--tail lines' : '--previous'
     case 'parameters':
       return 'name=value …'
+    case 'app':
+      return entry.takes.storage ? `of ${value}` : value
     case 'events':
       return 'all|changes|failures'
     default:

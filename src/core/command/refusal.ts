@@ -1,5 +1,5 @@
 // Why a command cannot be run as typed, in words that say what to type instead.
-import { jobPath, revision as revisionShape } from '../units.ts'
+import { jobPath, label, revision as revisionShape } from '../units.ts'
 import { type CommandName, grammar, type Slot } from './grammar.ts'
 
 export type Known = {
@@ -30,6 +30,7 @@ export const slotWords: Readonly<Record<Slot, string>> = {
   number: 'the number of the build',
   parameters: 'the parameters',
   events: 'what to tell of',
+  storage: 'the storage',
 }
 
 /** ``Type: `/gkube scale web to 3 in staging` `` */
@@ -53,6 +54,7 @@ export function lacking(
     to: `Say where to: ${where}. ${type}`,
     environment: `Say where: ${where}. ${type}`,
     job: `Say which job. ${type}`,
+    storage: `Say which storage of which app. ${type}`,
   }
   const lost = slots.find(([slot, need]) => need === 'must' && values[slot] === undefined)
   if (lost) return sentences[lost[0]] ?? type
@@ -63,11 +65,13 @@ export function lacking(
   return misshapen(values)
 }
 
-function misshapen({ revision, replicas, tail, job, number }: Values): string | null {
+function misshapen({ revision, replicas, tail, job, number, storage }: Values): string | null {
   if (revision !== undefined && !revisionShape.safeParse(revision).success)
     return `\`${revision.slice(0, 130)}\` is not a revision: letters, digits, dots, dashes and underscores, such as 1.4.2 or 3fa9c1e.`
   if (replicas !== undefined && !(/^\d+$/.test(replicas) && Number(replicas) <= 10_000))
     return `\`${replicas.slice(0, 80)}\` is not a number of pods from 0 to 10000.`
+  if (storage !== undefined && !label().safeParse(storage).success)
+    return `\`${storage.slice(0, 80)}\` is not a storage: names are of lower-case letters, digits and dashes.`
   if (job !== undefined && !jobPath.safeParse(job).success)
     return `\`${job.slice(0, 80)}\` is not a job: type its full path, such as shop/web.`
   if (number !== undefined && !/^[1-9]\d{0,8}$/.test(number))

@@ -40,7 +40,7 @@ function nodesOf(command: Command, path: readonly string[]): Node[] {
       flags: [option.short, option.long].filter(flag => flag !== undefined && flag !== null),
       description: option.description,
       takesValue: option.required || option.optional,
-      file: /<(path|dir)>/.test(option.flags),
+      file: /<(path|dir|file)\b/.test(option.flags),
     })),
   }
   return [own, ...shownCommands(command).flatMap(child => nodesOf(child, [...path, child.name()]))]

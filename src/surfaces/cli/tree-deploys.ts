@@ -9,7 +9,11 @@ export function apps(root: Command, add: Add, does: Does): void {
   does(
     add(artifact, 'push', 'Upload an artifact and print its SHA-256; one that is there already is not sent', [
       'gkube artifact push dist.tgz',
-    ]).argument('<file>', 'a tar, tar.gz or zip, or a file that is published as it is'),
+      'gkube artifact push dist.tgz --app site --revision 1.4.2    # deployed later, from Slack too',
+    ])
+      .argument('<file>', 'a tar, tar.gz or zip, or a file that is published as it is')
+      .option('--app <app>', 'keep it for a revision of this app')
+      .option('--revision <revision>', 'the revision that it is'),
     async () => (await import('./commands/artifacts.ts')).push,
   )
   const app = add(root, 'app', 'Register apps and look at them', [
@@ -64,6 +68,7 @@ export function deploys(root: Command, add: Add, does: Does): void {
         'gkube deploy                                 # in Jenkins: app, revision and environment of the build',
         'gkube deploy -f gkube.yaml                   # the same, and registers a job that is not known',
         'gkube deploy web 1.4.2 -E production --no-wait --json',
+        'gkube deploy site 1.4.2 -E production --artifact dist.tgz    # code: uploads it first',
       ]),
     )
       .argument('[app]', 'the app (default: GKUBE_APP, then the app of the Jenkins job)')
@@ -72,6 +77,10 @@ export function deploys(root: Command, add: Add, does: Does): void {
         'a tag, commit or build (default: GKUBE_REVISION, then GIT_COMMIT or BUILD_NUMBER, as the app says)',
       )
       .addOption(appFile())
+      .option(
+        '--artifact <file|sha256>',
+        'the code to publish: a file, which is uploaded first, or the SHA-256 of one that is uploaded already',
+      )
       .option('--again', 'deploy this build although it was deployed there before')
       .option('--replace', 'recreate a StatefulSet whose immutable fields change')
       .option('--force', 'take over fields that another manager owns'),

@@ -85,6 +85,25 @@ export function workloads(root: Command, add: Add, does: Does): void {
       .option('-c, --container <name>', 'in this container (default: the app)'),
     async () => (await import('./commands/streams.ts')).command('exec'),
   )
+  const volumes = does(
+    add(root, 'volumes', 'Storage of apps: where it lies, how full it is, how it is', [
+      'gkube volumes',
+      'gkube volumes web -E production',
+      'gkube volumes delete production/web/data',
+    ])
+      .argument('[app]')
+      .addOption(onlyEnvironment()),
+    async () => (await import('./commands/volumes.ts')).volumes,
+  )
+  does(
+    add(volumes, 'delete', 'Delete storage with all it holds, where its app does not run any more', [
+      'gkube volumes delete production/web/data',
+      'gkube volumes delete production/web/data --type production/web/data',
+    ])
+      .argument('<environment/app/storage>')
+      .option('--type <name>', 'its name, typed: do not ask'),
+    async () => (await import('./commands/volumes.ts')).remove,
+  )
   does(
     add(root, 'diff', 'How an app differs between two environments', ['gkube diff web staging production'])
       .argument('<app>')

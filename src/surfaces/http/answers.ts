@@ -13,6 +13,7 @@ import type {
   LogChunk,
   Plan,
   PlannedObject,
+  RecordedArtifact,
   Status,
   StorageRow,
   TokenInfo,
@@ -199,6 +200,16 @@ export const cluster = z.object({
     }),
   ),
 }) satisfies Same<ClusterInfo>
+
+export const recordedArtifact = z.object({
+  app: z.string(),
+  revision: z.string(),
+  sha256: z.string(),
+  size: z.int(),
+  at: time,
+  by: z.string(),
+  before: z.string().nullable().describe('what the revision was until now, where that was another artifact'),
+}) satisfies Same<RecordedArtifact>
 
 export const storageRow = z.object({
   environment: z.string(),

@@ -16,6 +16,7 @@ import { accessRoutes } from './routes-access.ts'
 import { appRoutes } from './routes-apps.ts'
 import { buildRoutes } from './routes-builds.ts'
 import { deployRoutes } from './routes-deploys.ts'
+import { volumeRoutes } from './routes-volumes.ts'
 import { workloadRoutes } from './routes-workloads.ts'
 import { shownPath } from './shown-path.ts'
 import type { TokenGuard } from './token-guard.ts'
@@ -38,6 +39,7 @@ export const routes: readonly Route[] = [
   ...appRoutes,
   ...deployRoutes,
   ...workloadRoutes,
+  ...volumeRoutes,
   ...buildRoutes,
   ...accessRoutes,
 ]

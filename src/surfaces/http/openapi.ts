@@ -24,6 +24,7 @@ const shared: readonly (readonly [string, z.ZodType])[] = [
   ['Pod', answers.pod],
   ['Token', answers.token],
   ['Cluster', answers.cluster],
+  ['StorageRow', answers.storageRow],
   ['Plan', answers.plan],
   ['AdoptionPlan', answers.adoptionPlan],
   ['Failure', answers.failure],

@@ -1,11 +1,11 @@
 // Routes about apps: what teams register. Each is its schemas and one call of the core.
 import { z } from 'zod'
 import { appSchema, appSpecSchema } from '../../core/app.ts'
-import { planInput } from '../../core/core.ts'
-import { label } from '../../core/units.ts'
+import { artifactInput, planInput } from '../../core/core.ts'
+import { label, revision } from '../../core/units.ts'
 import { workloadSchema } from '../../core/workload.ts'
 import { UserError } from '../../errors.ts'
-import { kubeObject, plan } from './answers.ts'
+import { kubeObject, plan, recordedArtifact } from './answers.ts'
 import { flag, json, nothing, type Route, route } from './route.ts'
 
 const params = z.strictObject({ app: label(40) })
@@ -60,6 +60,18 @@ export const appRoutes: readonly Route[] = [
       await core.deleteApp(caller, params.app)
       return nothing
     },
+  }),
+  route({
+    method: 'PUT',
+    path: '/v1/apps/{app}/artifacts/{revision}',
+    id: 'recordArtifact',
+    summary: 'An uploaded artifact is this revision of the app from now on',
+    tag,
+    params: params.extend({ revision }),
+    body: artifactInput.pick({ sha256: true }),
+    answer: recordedArtifact,
+    handle: async (core, { caller, params, body }) =>
+      json(await core.recordArtifact(caller, { ...params, ...body })),
   }),
   route({
     method: 'POST',

@@ -20,6 +20,8 @@ export const actionIds = {
   unfreeze: 'gkube:unfreeze',
   /** `environment/app` or empty: opens the deploy dialog with that filled in */
   deploy: 'gkube:deploy',
+  /** `environment/app/storage`: opens the dialog that asks for its name */
+  deleteVolume: 'gkube:delete_volume',
   /** nothing: App Home again */
   refresh: 'gkube:refresh',
   /** a link: acked, nothing more */
@@ -34,6 +36,7 @@ export const viewIds = {
   cancel: 'gkube:cancel',
   delete: 'gkube:delete',
   scale: 'gkube:scale',
+  deleteVolume: 'gkube:delete_volume',
   lock: 'gkube:lock',
 } as const
 

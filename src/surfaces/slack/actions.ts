@@ -9,6 +9,7 @@ import { openDeployDialog } from './actions/deploy-dialog.ts'
 import { unfreeze, unlock } from './actions/hold.ts'
 import { pointToReal } from './actions/point-to-real.ts'
 import { diff, logs } from './actions/show.ts'
+import { deleteVolume } from './actions/volumes.ts'
 import type { SlackDeps } from './deps.ts'
 
 async function deploy({ deps, click, call, ack }: Clicked): Promise<void> {
@@ -34,11 +35,12 @@ const handlers: Readonly<
   unlock,
   unfreeze,
   deploy,
+  deleteVolume,
 }
 
 /** Their value is something else than a deploy's id. */
 const byDeploy: ReadonlySet<string> = new Set(
-  Object.keys(handlers).filter(name => !['unlock', 'unfreeze', 'deploy'].includes(name)),
+  Object.keys(handlers).filter(name => !['unlock', 'unfreeze', 'deploy', 'deleteVolume'].includes(name)),
 )
 
 export function registerActions(bolt: App, deps: SlackDeps): void {

@@ -64,6 +64,7 @@ function handle(at: Asked, command: Command): Promise<void> {
       return ask(at, command)
     case 'cancel':
     case 'delete':
+    case 'delete-volume':
     case 'lock':
     case 'unlock':
     case 'freeze':

@@ -19,6 +19,7 @@ import {
   scaleSubmitted,
 } from './actions/modals.ts'
 import type { Submission } from './actions/submit.ts'
+import { deleteVolumeSubmitted } from './actions/volumes.ts'
 import type { SlackDeps } from './deps.ts'
 
 const handlers: Readonly<Record<keyof typeof viewIds, (at: Submission) => Promise<void>>> = {
@@ -30,6 +31,7 @@ const handlers: Readonly<Record<keyof typeof viewIds, (at: Submission) => Promis
   delete: deleteSubmitted,
   scale: scaleSubmitted,
   lock: holdSubmitted,
+  deleteVolume: deleteVolumeSubmitted,
 }
 
 export function registerViews(bolt: App, deps: SlackDeps): void {

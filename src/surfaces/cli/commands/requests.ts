@@ -4,13 +4,14 @@ import { createInterface } from 'node:readline/promises'
 import type { Kind } from '../../../core/deploy.ts'
 import { UserError } from '../../../errors.ts'
 import { type AppFile, readAppFile } from '../app-file.ts'
+import { hashed, isSha256, keptLine, uploaded } from '../artifact-file.ts'
 import { type Cli, exitCodes } from '../cli.ts'
 import { type FollowOptions, requestDeploy } from '../deploying.ts'
 import type { Build } from '../jenkins.ts'
 
 type RequestOptions = FollowOptions & { environment?: string; note?: string; force?: boolean }
 
-type DeployOptions = RequestOptions & { file?: string; replace?: boolean; again?: boolean }
+type DeployOptions = RequestOptions & { file?: string; replace?: boolean; again?: boolean; artifact?: string }
 
 /** `gkube deploy [app] [revision]`; inside Jenkins the build says both, and the server what they mean. */
 export async function deploy(
@@ -28,8 +29,10 @@ export async function deploy(
       'bad_input',
       `Which revision? For example: gkube deploy ${app ?? 'web'} 1.4.2 -E staging`,
     )
+  const artifact = options.artifact === undefined ? null : await artifactOf(cli, options.artifact)
   const body = {
     kind: 'deploy',
+    ...(artifact ? { artifact } : {}),
     ...(app ? { app } : { job: build?.job }),
     ...(file ? { spec: specOf(file, build) } : {}),
     environment: cli.environmentIfNamed(options.environment),
@@ -41,6 +44,16 @@ export async function deploy(
   }
   const send = () => requestDeploy(cli, body, options)
   return file ? file.placed(send, 'spec') : send()
+}
+
+/** The hash of what shall be published; a file is uploaded first, so that it survives an approval and a crash. */
+async function artifactOf(cli: Cli, given: string): Promise<string> {
+  if (isSha256(given)) return given
+  const file = await hashed(cli, given)
+  const begun = cli.now()
+  const kept = await uploaded(cli, file)
+  cli.out.say(`gkube: ${keptLine(given, kept, cli.now() - begun)}`)
+  return kept.sha256
 }
 
 /** A file that names no jobs is about the job that sends it: so it is known from then on. */

@@ -4,14 +4,17 @@
 
 /** Verbs that both have, and those that have another name here. */
 const verbs =
-  'deploy|status|list|pods|logs|history|plan|promote|rollback|scale|restart|cancel|delete|build|builds|stop-build|subscribe|unsubscribe|subscriptions|lock|unlock|freeze|unfreeze|locks|approvals|whoami|doctor|help'
-const others: Readonly<Record<string, string>> = { 'app list': 'list' }
+  'deploy|status|list|pods|logs|history|plan|promote|rollback|scale|restart|cancel|delete|volumes|build|builds|stop-build|subscribe|unsubscribe|subscriptions|lock|unlock|freeze|unfreeze|locks|approvals|whoami|doctor|help'
+const others: Readonly<Record<string, string>> = {
+  'app list': 'list',
+  'volumes delete': 'delete-volume',
+}
 const toWords: ReadonlySet<string> = new Set(['deploy', 'plan'])
 /** What the core names without a place where it is clear on the command line. */
 const placeless: ReadonlySet<string> = new Set(['logs', 'pods', 'history'])
 
 const commands = new RegExp(
-  `(?<![\\w/.-])gkube (app list|${verbs})\\b((?:[^\\S\\n]+(?:-E|-f|--[a-z]+|<[^<>\\n]*>|[\\w./-]*\\w))*)`,
+  `(?<![\\w/.-])gkube (app list|volumes delete|${verbs})\\b((?:[^\\S\\n]+(?:-E|-f|--[a-z]+|<[^<>\\n]*>|[\\w./-]*\\w))*)`,
   'g',
 )
 
@@ -20,7 +23,7 @@ export function slackCommands(text: string, command: string, environment?: strin
   return text
     .replace(commands, (whole, verb: string, rest: string) => {
       // Files are on a person's machine: that is for the command line.
-      if (/\s(-f|--file)(\s|$)/.test(rest)) return whole
+      if (/\s(-f|--file|--artifact|--type)(\s|$)/.test(rest)) return whole
       const name = others[verb] ?? verb
       const place = toWords.has(name) ? 'to' : 'in'
       const words = rest.trim().replace(/(^|\s)(?:--environment|-E)(?=\s)/g, `$1${place}`)

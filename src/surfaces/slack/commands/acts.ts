@@ -10,6 +10,7 @@ import { titleOf } from '../../../core/words.ts'
 import { UserError } from '../../../errors.ts'
 import { openDeleteDialog, openHoldDialog } from '../actions/modals.ts'
 import { inTimeFor, settle } from '../actions/settle.ts'
+import { openVolumeDialog } from '../actions/volumes.ts'
 import { unconfirmedAnswer } from '../answers/refusal.ts'
 import { section } from '../blocks/elements.ts'
 import { fitted } from '../blocks/fit.ts'
@@ -17,7 +18,10 @@ import { prose } from '../blocks/mrkdwn.ts'
 import { slackCommands } from '../blocks/slack-commands.ts'
 import type { Asked } from './asked.ts'
 
-type Act = Extract<Command, { kind: 'cancel' | 'delete' | 'lock' | 'unlock' | 'freeze' | 'unfreeze' }>
+type Act = Extract<
+  Command,
+  { kind: 'cancel' | 'delete' | 'delete-volume' | 'lock' | 'unlock' | 'freeze' | 'unfreeze' }
+>
 
 export async function actOn(at: Asked, command: Act): Promise<void> {
   const { deps, call } = at
@@ -25,6 +29,11 @@ export async function actOn(at: Asked, command: Act): Promise<void> {
   if (command.kind === 'delete') {
     const { app, environment } = command
     await openDeleteDialog(deps, { ...opening, app, environment })
+    return at.acknowledge()
+  }
+  if (command.kind === 'delete-volume') {
+    const { app, environment, storage } = command
+    await openVolumeDialog(deps, { ...opening, app, environment, storage })
     return at.acknowledge()
   }
   if ((command.kind === 'lock' || command.kind === 'freeze') && command.reason === null) {
@@ -46,7 +55,10 @@ const sentence = ({ answerAt }: Asked, text: string): Rendered => {
 }
 
 /** Does it and says what was done. */
-async function words({ deps, caller }: Asked, command: Exclude<Act, { kind: 'delete' }>): Promise<string> {
+async function words(
+  { deps, caller }: Asked,
+  command: Exclude<Act, { kind: 'delete' | 'delete-volume' }>,
+): Promise<string> {
   const { core } = deps
   const reason = command.reason ?? ''
   switch (command.kind) {

@@ -16,6 +16,7 @@ import { logsAnswer } from '../answers/logs.ts'
 import { planAnswer } from '../answers/plan.ts'
 import { podsAnswer } from '../answers/pods.ts'
 import { statusAnswer } from '../answers/status.ts'
+import { volumesAnswer } from '../answers/volumes.ts'
 import { whoamiAnswer } from '../answers/whoami.ts'
 import type { Asked } from './asked.ts'
 import type { BuildCommand } from './builds.ts'
@@ -31,6 +32,7 @@ type Look = Exclude<
       | 'restart'
       | 'cancel'
       | 'delete'
+      | 'delete-volume'
       | 'lock'
       | 'unlock'
       | 'freeze'
@@ -77,6 +79,10 @@ async function answerOf({ deps, caller, answerAt }: Asked, command: Look): Promi
     case 'status': {
       const query = placeOf(command)
       return statusAnswer(await core.status(caller, query), { ...answerAt, ...query })
+    }
+    case 'volumes': {
+      const query = placeOf(command)
+      return volumesAnswer(await core.volumes(caller, query), { ...answerAt, ...query })
     }
     case 'list':
       return appsAnswer(await core.listApps(caller), answerAt)

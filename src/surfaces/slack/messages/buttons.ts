@@ -105,6 +105,10 @@ const approve = ({ deploy, environment }: Facts): Button =>
       : {}),
   })
 
+/** `environment/app/storage`. Its dialog asks for the name. */
+export const deleteVolumeButton = (value: string): Button =>
+  button({ text: 'Delete…', action: actionIds.deleteVolume, value, style: 'danger' })
+
 /** Only where somebody is named who may; its dialog asks for the reason. */
 const overrides = ({ deploy, environment }: Facts): Button[] =>
   environment && environment.breakGlass.length > 0

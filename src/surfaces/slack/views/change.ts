@@ -1,13 +1,20 @@
 // The dialogs of changes that need more than a click: delete (the app's name and each volume's, typed) and scale (a
 // number). Pure; actions/modals.ts opens them and hands what comes back to the core.
 import type { ModalView } from '@slack/types'
+import type { StorageRow } from '../../../core/core.ts'
+import { placeText, storageCells } from '../../../core/volumes/words.ts'
 import type { Workload } from '../../../core/workload.ts'
 import { viewIds } from '../action-ids.ts'
 import { section } from '../blocks/elements.ts'
 import { code, joined, md, nothing } from '../blocks/mrkdwn.ts'
 import { modal, numberField, textField } from './parts.ts'
 
-export const changeFields = { name: 'name', claims: 'claims', replicas: 'replicas' } as const
+export const changeFields = {
+  name: 'name',
+  claims: 'claims',
+  replicas: 'replicas',
+  title: 'title',
+} as const
 
 /** Names of the volumes that gkube made for it. */
 const claimsOf = (workload: Workload): string[] =>
@@ -87,6 +94,39 @@ export const scaleDialog = (at: {
         min: 0,
         max: 10_000,
         ...(now === null ? {} : { initial: now }),
+      }),
+    ],
+  })
+}
+
+/** Asks for the whole name of storage that nobody uses any more; `row` has a title. */
+export function volumeDialog(
+  row: StorageRow & { readonly title: string },
+  channel: string | null,
+): ModalView {
+  const { app, environment, storage, title } = row
+  const [, , , volume = '', size = '', used = ''] = storageCells(row)
+  return modal({
+    title: 'Delete storage',
+    callback: viewIds.deleteVolume,
+    submit: 'Delete',
+    meta: { app, environment, storage, ...(channel ? { channel } : {}) },
+    blocks: [
+      section(
+        joined(
+          [
+            md`:warning: This deletes ${code(placeText(row))} *with all its data*: ${used === '-' ? size : `${used} of ${size}`}, on volume ${code(volume)}. Nothing brings it back.`,
+            md`It is refused while *${app}* runs in *${environment}*.`,
+          ],
+          '\n',
+        ),
+      ),
+      textField({
+        block: changeFields.title,
+        action: changeFields.title,
+        label: `Type ${title} to delete it`,
+        placeholder: title,
+        most: 300,
       }),
     ],
   })

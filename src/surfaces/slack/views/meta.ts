@@ -15,6 +15,8 @@ const schema = z.strictObject({
     .optional(),
   app: z.string().min(1).max(40).optional(),
   environment: z.string().min(1).max(30).optional(),
+  /** The name of an app's storage. */
+  storage: z.string().min(1).max(63).optional(),
   /** Where it was asked for: the message of a deploy goes there. */
   channel: z
     .string()

@@ -10,6 +10,8 @@ import { logsAnswer, logsFile } from '../../../../src/surfaces/slack/answers/log
 import { planAnswer } from '../../../../src/surfaces/slack/answers/plan.ts'
 import { podsAnswer } from '../../../../src/surfaces/slack/answers/pods.ts'
 import { statusAnswer } from '../../../../src/surfaces/slack/answers/status.ts'
+import { volumesAnswer } from '../../../../src/surfaces/slack/answers/volumes.ts'
+import { storage } from '../../support.ts'
 import { cho, deploy, now, wordsOf } from '../messages/sample.ts'
 import { at, pod, status, workload } from './sample.ts'
 
@@ -173,6 +175,42 @@ describe('pods', () => {
       pod({ name: `web-${'x'.repeat(60)}-${i}`, ready: false, message: '&'.repeat(200) }),
     )
     expect(read(podsAnswer(many, place))).toContain('0/200 pods ready')
+  })
+})
+
+describe('volumes', () => {
+  it('is one aligned line each, the fullest on top, with a button for what nobody uses any more', () => {
+    const message = volumesAnswer(storage, at)
+    expect(read(message)).toBe(
+      [
+        '4 volumes, 1 above 85 %',
+        '```',
+        'environment  app  storage  volume                              size     used            health',
+        'production   web  data     gkube-production-web-data-9a8b7c6d  10 GiB   9.1 GiB (91 %)  2 of 3 bricks online, 4 entries to heal',
+        'staging      db   data     none yet                            5 GiB    -               of StorageClass fast: [31mnot known',
+        'staging      web  data     gkube-staging-web-data-1f2e3d4c     10 GiB   3.2 GiB (32 %)  3 of 3 bricks online',
+        'staging      old  files    gkube-staging-old-files-5e6f7a8b    512 MiB  20 KiB (0 %)    not used any more, 3 of 3 bricks online',
+        '```',
+        '`staging/old/files` is not used any more and holds 20 KiB.',
+        'Delete…',
+      ].join('\n'),
+    )
+  })
+
+  it('says that there is none', () => {
+    expect(read(volumesAnswer([], at))).toBe('No app has storage.')
+    expect(read(volumesAnswer([], { ...at, app: 'web', environment: 'staging' }))).toBe(
+      'web has no storage in staging.',
+    )
+  })
+
+  it('fits with 500 of them', () => {
+    const [one] = storage
+    const many = Array.from(
+      { length: 500 },
+      (_, i) => ({ ...one, app: `app-${i}`, state: 'unused' }) as never,
+    )
+    expect(read(volumesAnswer(many, at))).toContain('Of one app: `/gkube volumes web`')
   })
 })
 

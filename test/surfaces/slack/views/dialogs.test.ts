@@ -3,7 +3,7 @@ import type { ModalView } from '@slack/types'
 import { describe, expect, it } from 'vitest'
 import type { Plan } from '../../../../src/core/core.ts'
 import { problemsOf } from '../../../../src/sandbox/slack/validate.ts'
-import { deleteDialog, scaleDialog } from '../../../../src/surfaces/slack/views/change.ts'
+import { deleteDialog, scaleDialog, volumeDialog } from '../../../../src/surfaces/slack/views/change.ts'
 import {
   approveDialog,
   cancelDialog,
@@ -16,10 +16,14 @@ import { metaOf, metaText } from '../../../../src/surfaces/slack/views/meta.ts'
 import { loadingView } from '../../../../src/surfaces/slack/views/parts.ts'
 import { type Preview, previewBlocks } from '../../../../src/surfaces/slack/views/preview.ts'
 import { blockOf, fieldOf, type Submitted } from '../../../../src/surfaces/slack/views/state.ts'
+import { storage } from '../../support.ts'
 import { workload } from '../answers/sample.ts'
 import { deploy, production, textsOf } from '../messages/sample.ts'
 
 const longest = 'a'.repeat(40)
+const row = storage.find(one => one.state === 'unused')
+if (!row?.title) throw new Error('the samples have one that is not used')
+const unused = { ...row, title: row.title }
 const environment = { ...production, name: 'e'.repeat(30), cluster: 'c'.repeat(60) }
 const revision = `<!channel>&\`*${'r'.repeat(110)}`
 
@@ -77,6 +81,11 @@ const dialogs: Record<string, ModalView> = {
     }),
     null,
   ),
+  'delete storage': volumeDialog(unused, 'C0STAGING'),
+  'delete storage, long': volumeDialog(
+    { ...unused, app: longest, storage: 's'.repeat(63), title: 't'.repeat(300), volume: 'v'.repeat(253) },
+    null,
+  ),
   scale: scaleDialog({ workload: workload(), wanted: 3, channel: null }),
   'scale of what the cluster does not tell': scaleDialog({
     workload: workload(),
@@ -123,7 +132,7 @@ describe('within what Slack takes', () => {
     // Ids only: nothing in there is shown or believed.
     expect(Object.keys(metaOf(view)).toSorted()).toEqual(
       Object.keys(metaOf(view))
-        .filter(key => ['app', 'channel', 'deploy', 'environment', 'hash', 'hold'].includes(key))
+        .filter(key => ['app', 'channel', 'deploy', 'environment', 'hash', 'hold', 'storage'].includes(key))
         .toSorted(),
     )
   })
@@ -138,6 +147,8 @@ describe('what people read', () => {
     ['cancel', /1\.4\.1` is put back/],
     ['delete', /deletes \*web\* from \*staging\*/],
     ['delete, many volumes', /Its volumes stay unless you name them/],
+    ['delete storage', /deletes `staging\/old\/files` \*with all its data\*: 20 KiB \(0 %\) of 512 MiB/],
+    ['delete storage', /Type staging\/old\/files to delete it/],
     ['scale', /It has 3 now/],
     ['lock of everything', /all apps everywhere/],
     ['deploy, planned', /image 1\.4\.1 → 1\.4\.2/],
