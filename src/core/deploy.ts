@@ -293,9 +293,13 @@ export type Progress = z.output<typeof progressSchema>
 export const hookSteps = ['init', 'before', 'after'] as const
 export type HookStep = (typeof hookSteps)[number]
 
-/** What came of a hook. It is kept before its Job is deleted: whoever goes on after a crash does not run it again. */
+/** Steps that are a Kubernetes Job each. */
+export const jobSteps = ['publish', ...hookSteps] as const
+export type JobStep = (typeof jobSteps)[number]
+
+/** What came of a step that is a Job. It is kept before its Job is deleted: whoever goes on after a crash does not run it again. */
 const hookResultSchema = z.object({
-  step: z.enum(hookSteps),
+  step: z.enum(jobSteps),
   /** The app's name for it: `migrate`. */
   name: z.string().nullable(),
   startedAt: time,
@@ -307,11 +311,11 @@ const hookResultSchema = z.object({
 })
 export type HookResult = z.output<typeof hookResultSchema>
 
-/** The lines of one hook: three of them and the rest fit 8 KiB. */
-export const mostHookBytes = 2_300
+/** The lines of one Job: five of them and the rest fit 12 KiB. */
+export const mostHookBytes = 2_000
 
-/** `hooklogs/<deploy>`, 8 KiB at most. */
-export const hookLogSchema = z.object({ schema: z.literal(1), hooks: z.array(hookResultSchema).max(3) })
+/** `hooklogs/<deploy>`, 12 KiB at most. */
+export const hookLogSchema = z.object({ schema: z.literal(1), hooks: z.array(hookResultSchema).max(5) })
 export type HookLog = z.output<typeof hookLogSchema>
 
 /** Why it failed: evidence for people (32 KiB at most). */

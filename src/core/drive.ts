@@ -11,8 +11,8 @@ import {
   type Diagnosis,
   type HookLog,
   hookLogSchema,
-  hookSteps,
   isTerminal,
+  jobSteps,
   type Progress,
   type Step,
   type StepName,
@@ -34,7 +34,10 @@ import { hook } from './steps/hook.ts'
 import { record } from './steps/record.ts'
 import { remove as removeStep } from './steps/remove.ts'
 import { recover, rollout } from './steps/rollout.ts'
+import { snapshot } from './steps/snapshot.ts'
 import { failed, type StepBody, type StepContext, type StepOutcome } from './steps/step.ts'
+import { volume } from './steps/volume.ts'
+import { PoolError } from './volumes/pool.ts'
 import type { Pools } from './volumes/pool-side.ts'
 import { type Frozen, type Workload, workloadSchema } from './workload.ts'
 
@@ -43,7 +46,9 @@ const clusterPatienceMs = 120_000
 const progressEveryMs = 2_000
 
 const bodies: Partial<Record<StepName, StepBody>> = {
+  volume,
   environment: environmentStep,
+  snapshot,
   init: hook('init'),
   before: hook('before'),
   after: hook('after'),
@@ -138,11 +143,11 @@ async function oneStep(deps: DriveDeps, at: At): Promise<Ended> {
   if (outcome.kind === 'done') return { outcome, wrote: wrote(), workload: outcome.workload }
   const { workload: known } = outcome
   const half = known ?? (writing.includes(name) && wrote() ? await halfWritten(context) : undefined)
-  return { outcome, wrote: wrote() && !isHook(name), workload: half }
+  return { outcome, wrote: wrote() && !isJob(name) && name !== 'volume', workload: half }
 }
 
-/** A hook changes nothing of what serves; its Job is deleted, and what it mounts is the next deploy's too. */
-const isHook = (name: StepName): boolean => (hookSteps as readonly StepName[]).includes(name)
+/** A Job changes nothing of what serves; it is deleted, and what it mounts is the next deploy's too. */
+const isJob = (name: StepName): boolean => (jobSteps as readonly StepName[]).includes(name)
 
 /** Steps that write what the deploy renders. */
 const writing: readonly StepName[] = ['apply', 'restore']
@@ -168,6 +173,7 @@ async function situation(
     workload,
     frozen,
     base: before ? await deps.specs.get(before) : null,
+    spec: deps.specs.get,
     environment,
     cluster: fenced.cluster,
     startedAt: step.startedAt ?? deps.clock.now(),
@@ -177,7 +183,7 @@ async function situation(
     cancelled,
     stopped: signals.stopped,
     takenOver,
-    pools: deps.pools ?? (() => undefined),
+    pools: fencedPools(deps.pools, signals),
     code: deps.code ?? null,
     progress: progressWriter(deps, owned, deploy.id),
     hooks: hookRecords(deps, owned, deploy.id),
@@ -217,6 +223,32 @@ function hookRecords(deps: DriveDeps, owned: Owned, id: string): StepContext['ho
       ),
   }
 }
+
+/** As for a cluster. What a pool is asked to make can be asked again, and never makes less: no epoch is needed there. */
+const fencedPools =
+  (pools: Pools | undefined, { lease, stopped }: DriveSignals): Pools =>
+  name => {
+    const side = pools?.(name)
+    if (!side) return undefined
+    const guard =
+      <A extends readonly unknown[], R>(change: (...args: A) => Promise<R>) =>
+      async (...args: A): Promise<R> => {
+        if (stopped.aborted) throw new Fenced('it is shutting down')
+        assertHeld(lease)
+        return change(...args)
+      }
+    const { ensure, grow, snapshot, remove } = side.pool
+    return {
+      ...side,
+      pool: {
+        ...side.pool,
+        ensure: guard(ensure),
+        grow: guard(grow),
+        snapshot: guard(snapshot),
+        remove: guard(remove),
+      },
+    }
+  }
 
 /** Writes pass only while this replica surely is the owner; reads always. `wrote`: one of them may have happened. */
 function fencedCluster(cluster: Cluster, { lease, stopped }: DriveSignals) {
@@ -271,6 +303,12 @@ function progressWriter(deps: DriveDeps, owned: Owned, id: string): StepContext[
   }
 }
 
+const isOverSoon = (error: unknown): error is ClusterError | PoolError =>
+  isTransient(error) || (error instanceof PoolError && error.code === 'unavailable')
+
+const askedOf = (error: ClusterError | PoolError): string =>
+  error instanceof PoolError ? 'the pool' : 'the cluster'
+
 /** Runs a step; a cluster that does not answer is asked again with back-off until its patience ends. */
 async function attempt(
   deps: DriveDeps,
@@ -282,33 +320,39 @@ async function attempt(
   const since = deps.clock.now()
   for (let tries = 0; ; tries++) {
     if (context.stopped.aborted) throw new Fenced('it is shutting down')
-    // A hook has a Job to delete first.
-    if (context.cancelled.aborted && !isHook(name)) return { kind: 'cancelled' }
+    // It has a Job to delete first.
+    if (context.cancelled.aborted && !isJob(name)) return { kind: 'cancelled' }
     try {
       return await body(context)
     } catch (error) {
       if (error instanceof Fenced) throw error
-      if (!isTransient(error)) return broken(deps, context, error)
+      if (!isOverSoon(error)) return broken(deps, context, error)
       const waited = deps.clock.now() - since
       if (waited > clusterPatienceMs) return unreachable(waited, error)
-      const message = `the cluster does not answer (${redactText(error.message)}), trying again`
+      const message = `${askedOf(error)} does not answer (${redactText(error.message)}), trying again`
       context.progress({ ready: 0, wanted: 0, message })
       await context.sleep(backoff(tries, { base: 200, most: 5_000, random: deps.random }))
     }
   }
 }
 
-const unreachable = (waited: number, error: ClusterError): StepOutcome =>
-  failed(
-    'cluster_unavailable',
-    `The cluster did not answer for ${Math.round(waited / 1000)} s: ${error.message}`,
-  )
+const unreachable = (waited: number, error: ClusterError | PoolError): StepOutcome =>
+  error instanceof PoolError
+    ? failed(
+        'volume_failed',
+        `The pool could not be used for ${Math.round(waited / 1000)} s: ${error.message}`,
+      )
+    : failed(
+        'cluster_unavailable',
+        `The cluster did not answer for ${Math.round(waited / 1000)} s: ${error.message}`,
+      )
 
 /** Trying again does not help: a refusal of the cluster, or a mistake of ours. */
 function broken(deps: DriveDeps, { deploy }: StepContext, error: unknown): StepOutcome {
   const { name } = running(deploy)
   deps.log(`step ${name} of ${deploy.id} broke`, error)
   if (error instanceof ClusterError) return failed('forbidden', error.message)
+  if (error instanceof PoolError) return failed('volume_failed', error.message)
   return failed('internal', `gkube itself failed in step ${name} (deploy ${deploy.id}); its log says why.`)
 }
 

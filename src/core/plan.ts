@@ -9,14 +9,18 @@ export type PlanFacts = {
   readonly spec: AppSpec
   /** What etcd holds for this app and environment. */
   readonly workload: Pick<Workload, 'state' | 'initialisedAt'> | null
-  /** The environment has a pool that volumes are made in. */
+  /** Storage has to be made on a pool, or to grow there. */
   readonly pool: boolean
+  /** Storage lies on a pool that makes snapshots. */
+  readonly snapshots?: boolean
   /** What the app is rendered into, where it is not gkube's own. */
   readonly adopted?: Adopted
   /** `init` runs though the environment is initialised. */
   readonly again?: boolean
   /** A ReplicationController becomes a Deployment. */
   readonly replaces?: boolean
+  /** The release of code is on the volume. */
+  readonly published?: boolean
 }
 
 /** create while nothing has ever served, update after. */
@@ -33,6 +37,14 @@ export const hookTitles = ({ hooks }: Pick<AppSpec, 'hooks'>): Partial<Record<Ho
 const initialises = ({ kind, spec, workload, again }: PlanFacts): boolean =>
   spec.hooks.init !== undefined && kind !== 'adopt' && (again === true || !workload?.initialisedAt)
 
+/** What is known to be there is not fetched again, unless somebody asks for this very revision. */
+const publishes = ({ kind, spec, published }: PlanFacts): StepName[] =>
+  spec.code && (kind === 'deploy' || !published) ? ['publish'] : []
+
+/** What `before` does to data is never undone by a rollback. */
+const snapshotFirst: readonly StepName[] = ['snapshot', 'before']
+const beforeOnly: readonly StepName[] = ['before']
+
 /** The steps in order (DESIGN: create and update paths). */
 export function planSteps(facts: PlanFacts): StepName[] {
   const { kind, spec } = facts
@@ -43,17 +55,18 @@ export function planSteps(facts: PlanFacts): StepName[] {
     if (kind === 'restart') return ['apply', 'cycle', 'record']
     return kind === 'adopt' ? ['adopt', ...tail, 'record'] : [...tail, 'record']
   }
-  if (kind === 'scale' || kind === 'restart' || kind === 'rollback') return [...tail, 'record']
+  if (kind === 'scale' || kind === 'restart') return [...tail, 'record']
+  const code = publishes(facts)
+  if (kind === 'rollback') return [...code, ...tail, 'record']
   const steps: StepName[] = []
   // What is adopted is there already, with its namespace and its data.
   const adopts = kind === 'adopt'
-  if (planKind(facts) === 'create' && !adopts) {
-    if (facts.pool && spec.storage.some(volume => !volume.storageClass)) steps.push('volume')
-    steps.push('environment')
-  }
-  if (spec.code) steps.push('publish')
+  if (facts.pool) steps.push('volume')
+  const creates = planKind(facts) === 'create'
+  if (creates && !adopts) steps.push('environment')
+  steps.push(...code)
   if (initialises(facts)) steps.push('init')
-  if (spec.hooks.before) steps.push('before')
+  if (spec.hooks.before) steps.push(...(facts.snapshots && !creates ? snapshotFirst : beforeOnly))
   if (adopts) steps.push('adopt')
   steps.push(...tail)
   if (facts.replaces) steps.push('handover')

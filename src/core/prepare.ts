@@ -7,6 +7,8 @@ import { shown } from './asking.ts'
 import type { Clock } from './clock.ts'
 import { type Cluster, type KubeObject, nameOf } from './cluster.ts'
 import type { CodeSide } from './code/code-side.ts'
+import { isPublished } from './code/releases.ts'
+import { demandPublishable, settleArtifact } from './code/settle.ts'
 import { type AdoptParams, type Deploy, hookSteps } from './deploy.ts'
 import { type Environment, namespaceOf } from './environment.ts'
 import {
@@ -31,6 +33,7 @@ import { decode, put, type Stored } from './records.ts'
 import type { DeployEvent } from './transition.ts'
 import { seconds } from './units.ts'
 import type { Pools } from './volumes/pool-side.ts'
+import { boundClaims, noStorage, settleStorage } from './volumes/settle.ts'
 import { type Frozen, type Workload, workloadSchema } from './workload.ts'
 
 export type PrepareDeps = {
@@ -64,6 +67,8 @@ export type Prepared = {
   readonly draw: (what: Frozen, overrides: Workload['overrides']) => KubeObject[]
   readonly plan: NonNullable<Deploy['plan']>
   readonly steps: readonly Deploy['steps'][number]['name'][]
+  /** Where storage lies, and what was not checked. */
+  readonly storageNotes: readonly string[]
   readonly overrides: Workload['overrides']
 }
 
@@ -104,18 +109,29 @@ export async function workOut(deps: PrepareDeps, deploy: Wanted, given?: Frozen[
   const spec = usesApp ? (given ?? specOf(now.app, deploy)) : null
   const asked = deploy.kind === 'adopt' ? deploy.params.adopt : undefined
   const there = asked && spec ? await whatIsThere(now, asked, spec) : null
-  const { frozen, pinning } = spec
-    ? await freeze(deps, deploy, spec, environment, { workload, base, there })
+  const { frozen: image, pinning } = spec
+    ? await withCode(
+        deps,
+        deploy,
+        base,
+        await freeze(deps, deploy, spec, environment, { workload, base, there }),
+      )
     : await recall(deps, deploy, workload)
-  refuseOtherWorkload(deploy, base, frozen)
+  refuseOtherWorkload(deploy, base, image)
+  // What ran before lies where it lay.
+  const record = workload?.value ?? null
+  const plan = planKind({ kind: deploy.kind, workload: record })
+  const at = { ...now, workload: record, pools: deps.pools, plan }
+  const { frozen, notes: storageNotes, ...storage } = spec ? await settleStorage(at, image) : noStorage(image)
   const facts = {
     kind: deploy.kind,
     spec: frozen.spec,
-    workload: workload?.value ?? null,
-    pool: false,
+    workload: record,
+    ...storage,
     adopted: frozen.adopted,
     replaces: asked?.replaceByDeployment,
     again: deploy.params.init,
+    published: isPublished(frozen, record),
   }
   const overrides = there?.overrides ?? overridesAfter(deploy, frozen, now)
   const { minor } = await cluster.server().catch(() => ({ minor: 0 }))
@@ -136,11 +152,8 @@ export async function workOut(deps: PrepareDeps, deploy: Wanted, given?: Frozen[
   const objects = goes ? [] : draw(frozen, overrides)
   const before = base && workload && !there ? draw(base, workload.value.overrides) : []
   const steps = planSteps(facts)
-  const jobs = hookSteps.flatMap(step => {
-    const hook = steps.includes(step) ? frozen.spec.hooks[step] : undefined
-    const at = { frozen, namespace, deploy: { id: deploy.id, epoch: 0 }, imagePullSecrets: [], beside: false }
-    return hook ? [hookJob({ ...at, serverMinor: minor, step, hook, attempt: 1 })] : []
-  })
+  if (steps.includes('publish')) await demandPublishable(deps.code, deploy, frozen)
+  const jobs = hookJobs(steps, { frozen, namespace, deploy, minor })
   const refused = goes ? [] : check({ objects, jobs, before, environment, namespace, frozen, deploy })
   const adoption = there && asked ? await finishAdoption(there, asked, { ...now, frozen, objects }) : null
   return {
@@ -156,10 +169,32 @@ export async function workOut(deps: PrepareDeps, deploy: Wanted, given?: Frozen[
     adoption,
     objects,
     draw,
-    plan: planKind(facts),
+    plan,
     steps,
+    storageNotes,
     overrides,
   }
+}
+
+async function withCode<T extends { readonly frozen: Frozen }>(
+  deps: PrepareDeps,
+  deploy: Wanted,
+  base: Frozen | null,
+  freezing: T,
+): Promise<T> {
+  const artifact = await settleArtifact(deps, deploy, { frozen: freezing.frozen, base })
+  return artifact ? { ...freezing, frozen: { ...freezing.frozen, artifact } } : freezing
+}
+
+function hookJobs(
+  steps: Prepared['steps'],
+  { frozen, namespace, deploy, minor }: { frozen: Frozen; namespace: string; deploy: Wanted; minor: number },
+): KubeObject[] {
+  const at = { frozen, namespace, deploy: { id: deploy.id, epoch: 0 }, imagePullSecrets: [], beside: false }
+  return hookSteps.flatMap(step => {
+    const hook = steps.includes(step) ? frozen.spec.hooks[step] : undefined
+    return hook ? [hookJob({ ...at, serverMinor: minor, step, hook, attempt: 1 })] : []
+  })
 }
 
 const overridesAfter = (
@@ -188,8 +223,8 @@ async function whatIsThere(
   throw new Refusal('plan_refused', `There is no ${asked.kind} ${asked.name} in namespace ${namespace}.`)
 }
 
-/** Bodies of these steps come with volumes and code; until then such an app is refused in words. */
-const later = ['volume', 'publish']
+/** Bodies of these steps come with code; until then such an app is refused in words. */
+const later = ['publish']
 
 function check(input: {
   objects: readonly KubeObject[]
@@ -207,7 +242,12 @@ function check(input: {
     return old ? immutableChanges(old, object, { replace: deploy.params.replace }) : []
   })
   return [
-    ...refusals([...objects, ...jobs], { environment, namespace, spec: frozen.spec }),
+    ...refusals([...objects, ...jobs], {
+      environment,
+      namespace,
+      spec: frozen.spec,
+      bound: boundClaims(frozen),
+    }),
     ...kindChanges(before, objects),
     ...changed,
   ]
@@ -281,6 +321,7 @@ function settle(
       spec,
       image: frozen.image,
       digest: frozen.digest,
+      ...(frozen.artifact ? { artifact: frozen.artifact } : {}),
       base: {
         revision: current,
         spec: base ? (workload?.value.spec ?? null) : null,

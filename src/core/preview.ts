@@ -44,6 +44,7 @@ export async function preview(deps: DriftDeps, worked: Prepared): Promise<Previe
     )
   if (workload) notes.push(...(await driftIfKnown(drifts(deps), cluster, workload.value)).map(driftWords))
   if (adoption) notes.push(...adoption.notes)
+  notes.push(...worked.storageNotes)
   const objects: PlannedObject[] = []
   const refused: Refused[] = []
   // A namespace that is there stays as it is: the environment step only creates.

@@ -60,9 +60,33 @@ describe('the steps', () => {
     ],
     [
       'an app with everything, updated: initialised once',
-      { spec: full, pool: true, workload: ready },
+      { spec: full, workload: ready },
       'update',
       'publish before apply rollout after record',
+    ],
+    [
+      'storage that is new or grew, updated',
+      { spec: full, pool: true, workload: ready },
+      'update',
+      'volume publish before apply rollout after record',
+    ],
+    [
+      'a pool with snapshots: before data is changed',
+      { spec: full, snapshots: true, workload: ready },
+      'update',
+      'publish snapshot before apply rollout after record',
+    ],
+    [
+      'a pool with snapshots, and nothing on it yet',
+      { spec: full, pool: true, snapshots: true },
+      'create',
+      'volume environment publish init before apply rollout after record',
+    ],
+    [
+      'an adoption with new storage on a pool',
+      { kind: 'adopt', spec: full, pool: true, published: true },
+      'create',
+      'volume before adopt apply rollout after record',
     ],
     [
       'initialising failed before: it is done now',

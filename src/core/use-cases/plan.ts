@@ -117,8 +117,10 @@ async function drawn(
       `The snapshot of ${app} in ${environment} is not kept any more. Deploy it again first.`,
     )
   const place = { name: 'here', cluster: 'here', namespace: 'here', createNamespace: false }
+  // Each environment has volumes of its own.
+  const { bound: _, ...rest } = frozen
   return render({
-    frozen: { ...frozen, environment: 'here' },
+    frozen: { ...rest, environment: 'here' },
     environment: place,
     overrides: workload.overrides,
   })
