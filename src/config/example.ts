@@ -36,6 +36,7 @@ defaults: # holds in every environment below, which may say otherwise
   createNamespace: false
   onFailure: rollback
   onCancel: rollback
+  afterRollback: none # or lock: nothing more until a person has looked
   queue: supersede
   parallel: 20
   history: 100
@@ -56,6 +57,8 @@ environments:
       tell: true # direct messages to those who may approve
       remind: 10m
     breakGlass: [ben]
+    freezes: # from Friday evening to Monday morning; rollbacks pass
+      - { cron: '0 18 * * 5', for: 62h, timeZone: Europe/Berlin, reason: weekend }
     exec: false
     pool: shared # storage of apps: a directory with a quota on a GlusterFS volume
     allow:

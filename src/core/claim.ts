@@ -4,10 +4,11 @@ import { type Active, activeSchema, type Freeze, type Owner } from './coordinati
 import type { Lock } from './core.ts'
 import type { Deploy } from './deploy.ts'
 import type { Environment } from './environment.ts'
+import { freezeAt } from './freeze-windows.ts'
 import type { Keys } from './keys.ts'
 import type { Compare, Lease, Write } from './kv.ts'
 import { type Ledger, LostRace, type Ownership } from './ledger.ts'
-import { freeSlot, frozenBy, heldBy, holdsNow } from './queue.ts'
+import { freeSlot, frozenBy, heldBy } from './queue.ts'
 import { put, type Stored, unchanged } from './records.ts'
 import type { View } from './view.ts'
 import { noOverrides, type Workload } from './workload.ts'
@@ -91,7 +92,7 @@ export function whatHolds(
   const locks = [...live.locks.values()].map(stored => stored.value)
   const lock = heldBy(locks, deploy, deps.clock.now())
   if (lock) return { kind: 'lock', lock }
-  const freeze = frozenNow(deps, deploy)
+  const freeze = frozenNow(deps, deploy, environment)
   if (freeze) return { kind: 'freeze', freeze }
   const running = live.active.get(deps.keys.active(deploy.environment, deploy.app))?.value.deploy
   if (running) return { kind: 'active', deploy: running }
@@ -99,13 +100,15 @@ export function whatHolds(
   return full ? { kind: 'slots' } : null
 }
 
-/** The freeze that holds this deploy now, as far as this replica's view goes. */
+/** The freeze that holds this deploy now, by a person or recurring, as far as this replica's view and clock go. */
 export function frozenNow(
   { keys, view, clock }: Pick<ClaimDeps, 'keys' | 'view' | 'clock'>,
   deploy: Deploy,
+  environment: Environment | undefined,
 ): Freeze | null {
-  const freeze = view.live.freezes.get(keys.freeze(deploy.environment))?.value
-  return freeze && holdsNow(freeze, clock.now()) && frozenBy(deploy) ? freeze : null
+  if (!frozenBy(deploy)) return null
+  const record = view.live.freezes.get(keys.freeze(deploy.environment))?.value
+  return freezeAt(record, environment, clock.now())
 }
 
 /**

@@ -33,6 +33,8 @@ export const freezeSchema = z.object({
   reason: z.string().max(500),
   at: z.int(),
   endsAt: z.int(),
+  /** Not a record: a window of gkube.yaml that holds now (freeze-windows.ts). */
+  recurring: z.object({ cron: z.string(), for: z.string(), timeZone: z.string() }).optional(),
 })
 export type Freeze = z.output<typeof freezeSchema>
 

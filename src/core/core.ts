@@ -3,6 +3,7 @@
 import { z } from 'zod'
 import type { AdoptInput, AdoptionInput, AdoptionPlan } from './adoption/verbs.ts'
 import { type App, type AppSpec, appSchema } from './app.ts'
+import type { AuditVerbs } from './audit/verbs.ts'
 import type { BuildVerbs } from './builds/verbs.ts'
 import type { EventFacts, KubeObject, PodFacts } from './cluster.ts'
 import type { Freeze } from './coordination.ts'
@@ -182,6 +183,20 @@ export const freezeInput = z.strictObject({
   reason: why.min(1),
   endsIn: duration.default('24h'),
 })
+/** A recurring freeze; times in milliseconds since the epoch. */
+export const freezeWindowRow = z.object({
+  environment: z.string(),
+  cron: z.string(),
+  for: z.string(),
+  timeZone: z.string(),
+  reason: z.string(),
+  /** When the one that holds now ends; null: none does. */
+  holdsUntil: z.int().nullable(),
+  /** When it begins again; null: never. */
+  nextAt: z.int().nullable(),
+})
+export type FreezeWindowRow = z.output<typeof freezeWindowRow>
+
 export const unfreezeInput = z.strictObject({ environment: environmentName, reason: why.default('') })
 
 /** A request that waits for approval, as one caller sees it. */
@@ -330,7 +345,7 @@ export type RunEvent =
   | { readonly kind: 'ended'; readonly exitCode: number; readonly message: string }
 
 /** Every verb checks the caller's rights itself and throws UserError where it must not be done. */
-export type Core = BuildVerbs & {
+export type Core = BuildVerbs & AuditVerbs & {
   applyApp(
     caller: Caller,
     app: App,
@@ -428,7 +443,10 @@ export type Core = BuildVerbs & {
   locks(caller: Caller): Promise<readonly Lock[]>
   freeze(caller: Caller, input: z.output<typeof freezeInput>): Promise<Freeze>
   unfreeze(caller: Caller, input: z.output<typeof unfreezeInput>): Promise<void>
+  /** What holds now: by a person, and recurring. */
   freezes(caller: Caller): Promise<readonly Freeze[]>
+  /** The recurring freezes that gkube.yaml has, and when each comes. */
+  freezeWindows(caller: Caller): Promise<readonly FreezeWindowRow[]>
   /** Frees what is stuck: raises the epoch, moves records that do not parse to quarantine. */
   release(
     caller: Caller,

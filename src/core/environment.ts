@@ -1,6 +1,7 @@
 // An environment as the operators define it in gkube.yaml: where it runs and what policy holds there.
 // config.ts reads it; policy.ts, objects.ts and the runner use it. Apps never write any of this.
 import { z } from 'zod'
+import { freezeWindowSchema } from './freeze-windows.ts'
 import { duration, label } from './units.ts'
 
 export const roles = ['viewer', 'deployer', 'approver', 'operator', 'admin'] as const
@@ -29,6 +30,12 @@ export const environmentSchema = z.strictObject({
     .default('rollback')
     .describe('a failed deploy: roll back, leave it to be looked at, or leave it and offer a rollback'),
   onCancel: z.enum(['rollback', 'hold']).default('rollback').describe('the same for a cancelled one'),
+  afterRollback: z
+    .enum(['none', 'lock'])
+    .default('none')
+    .describe(
+      'lock: after an automatic rollback of a failed deploy the app is locked until a person unlocks it',
+    ),
   queue: z
     .enum(['supersede', 'keep'])
     .default('supersede')
@@ -46,6 +53,11 @@ export const environmentSchema = z.strictObject({
     })
     .prefault({})
     .describe('what approval a deploy needs'),
+  freezes: z
+    .array(freezeWindowSchema)
+    .max(20)
+    .default([])
+    .describe('times at which nothing is deployed there, again and again; rollbacks are'),
   breakGlass: z
     .array(z.string().min(1))
     .max(50)

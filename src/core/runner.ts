@@ -144,7 +144,7 @@ export function createRunner(deps: RunnerDeps): Runner {
     }
     const waiting = group.map(({ value, createRevision }) => ({ deploy: value, position: createRevision }))
     const { next, superseded } = decide(waiting, environment.queue, deploy =>
-      Boolean(frozenNow(claimDeps, deploy)),
+      Boolean(frozenNow(claimDeps, deploy, environment)),
     )
     const storedOf = (deploy: Deploy) => group.find(stored => stored.value.id === deploy.id)
     for (const { deploy, by } of superseded) {

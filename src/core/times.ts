@@ -33,12 +33,32 @@ const count = (n: number, unit: string): string => {
   return `${n} ${unit}s ago`
 }
 
-/** `Mon 08:00 UTC`; from six days on with the date, so that no weekday is ambiguous: `Mon 2026-11-30 08:00 UTC`. */
-export function until(at: number, now: number): string {
+/**
+ * `Mon 08:00 UTC`; from six days on with the date, so that no weekday is ambiguous: `Mon 2026-11-30 08:00 UTC`. Where
+ * those who wrote the time said in which zone: `Mon 08:00 (Europe/Berlin)`.
+ */
+export function until(at: number, now: number, timeZone?: string): string {
+  if (timeZone !== undefined && timeZone !== 'UTC') return untilThere(at, now, timeZone)
   const iso = new Date(at).toISOString()
   const weekday = weekdays[new Date(at).getUTCDay()]
   const date = at - now >= 6 * day ? `${iso.slice(0, 10)} ` : ''
   return `${weekday} ${date}${iso.slice(11, 16)} UTC`
+}
+
+function untilThere(at: number, now: number, timeZone: string): string {
+  const parts = new Intl.DateTimeFormat('en-CA', {
+    timeZone,
+    weekday: 'short',
+    year: 'numeric',
+    month: '2-digit',
+    day: '2-digit',
+    hour: '2-digit',
+    minute: '2-digit',
+    hourCycle: 'h23',
+  }).formatToParts(at)
+  const part = (type: Intl.DateTimeFormatPartTypes) => parts.find(one => one.type === type)?.value ?? ''
+  const date = at - now >= 6 * day ? `${part('year')}-${part('month')}-${part('day')} ` : ''
+  return `${part('weekday').slice(0, 3)} ${date}${part('hour')}:${part('minute')} (${timeZone})`
 }
 
 const weekdays = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'] as const

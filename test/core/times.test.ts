@@ -25,6 +25,14 @@ it('says a weekday while it is one, then the date too', () => {
   expect(until(Date.UTC(2026, 10, 30, 8), now)).toBe('Mon 2026-11-30 08:00 UTC')
 })
 
+it('says a time in the zone of those who wrote it', () => {
+  const now = Date.UTC(2026, 10, 27, 20)
+  expect(until(Date.UTC(2026, 10, 30, 7), now, 'Europe/Berlin')).toBe('Mon 08:00 (Europe/Berlin)')
+  expect(until(Date.UTC(2026, 10, 27, 23), now, 'Asia/Tokyo')).toBe('Sat 08:00 (Asia/Tokyo)')
+  expect(until(Date.UTC(2026, 11, 4, 23), now, 'Europe/Berlin')).toBe('Sat 2026-12-05 00:00 (Europe/Berlin)')
+  expect(until(Date.UTC(2026, 10, 30, 7), now, 'UTC')).toBe('Mon 07:00 UTC')
+})
+
 it.each(['8785h', '9999999999h', `${'9'.repeat(400)}h`])('nothing lasts for %s', duration => {
   expect(() => endOf(0, duration)).toThrow(/too long: a year \(8784h\) at most/)
 })

@@ -1,10 +1,12 @@
 // A freeze of an environment: nothing is deployed there until it ends. What waits is held by it (claim.ts compares
-// the key), what runs goes on, a rollback is let through, and named people may override it (override.ts).
+// the key), what runs goes on, a rollback is let through, and named people may override it (override.ts). Freezes that
+// recur are not records: the operators' file and the time say whether one holds (freeze-windows.ts).
 import { UserError } from '../../errors.ts'
 import { auditPut } from '../audit.ts'
 import { type Freeze, freezeSchema } from '../coordination.ts'
 import type { Caller, Core } from '../core.ts'
 import type { Environment } from '../environment.ts'
+import { freezeAt, nextStart, recurringFreeze } from '../freeze-windows.ts'
 import { demand, may, type Person } from '../policy.ts'
 import { holdsNow } from '../queue.ts'
 import { decode, decodeAll, put, remove, unchanged } from '../records.ts'
@@ -17,10 +19,11 @@ export function freezeWords(
   freeze: Freeze,
   at: { environment: Pick<Environment, 'breakGlass'>; people: readonly Person[]; now: number },
 ): string {
-  const { environment, by, reason, endsAt } = freeze
+  const { environment, by, reason, endsAt, recurring } = freeze
   const able = namesOf(at.environment, at.people)
   const who = able.length > 0 ? ` Named people may override: ${able.join(', ')}.` : ''
-  return `${environment} is frozen until ${until(endsAt, at.now)}: ${reason}, by @${by.name}.${who}`
+  const whose = recurring ? 'as gkube.yaml has it' : `by @${by.name}`
+  return `${environment} is frozen until ${until(endsAt, at.now, recurring?.timeZone)}: ${reason}, ${whose}.${who}`
 }
 
 /** Who may override there, as they are called. */
@@ -31,14 +34,14 @@ export const namesOf = (
 
 /** The freeze that holds an environment now, as this replica's view has it. */
 export function freezeOf(
-  { view, keys, clock }: Pick<Deps, 'view' | 'keys' | 'clock'>,
+  { view, keys, clock, environments }: Pick<Deps, 'view' | 'keys' | 'clock' | 'environments'>,
   environment: string,
 ): Freeze | null {
-  const freeze = view.live.freezes.get(keys.freeze(environment))?.value
-  return freeze && holdsNow(freeze, clock.now()) ? freeze : null
+  const record = view.live.freezes.get(keys.freeze(environment))?.value
+  return freezeAt(record, environments.get(environment), clock.now())
 }
 
-export function freezes(deps: Deps): Pick<Core, 'freeze' | 'unfreeze' | 'freezes'> {
+export function freezes(deps: Deps): Pick<Core, 'freeze' | 'unfreeze' | 'freezes' | 'freezeWindows'> {
   const { kv, keys, clock } = deps
   const demandFreeze = (caller: Caller, environment: Environment) =>
     demand(caller, 'freeze', { app: '*', environment }, deps.people)
@@ -91,7 +94,13 @@ export function freezes(deps: Deps): Pick<Core, 'freeze' | 'unfreeze' | 'freezes
       const entry = await kv.get(key)
       if (!entry) {
         demand(caller, 'view', {}, deps.people)
-        throw new UserError('not_found', `${name} is not frozen.`)
+        const recurring = recurringFreeze(environment, clock.now())
+        if (!recurring) throw new UserError('not_found', `${name} is not frozen.`)
+        throw new UserError(
+          'conflict',
+          `${freezeWords(recurring, { environment, people: deps.people, now: clock.now() })} It ends by itself; only environments.${name}.freezes in gkube.yaml can change it.`,
+          { details: { freeze: recurring } },
+        )
       }
       const before = decode(freezeSchema, entry)
       if (before.value.by.id !== caller.actor.id) demandFreeze(caller, environment)
@@ -112,9 +121,27 @@ export function freezes(deps: Deps): Pick<Core, 'freeze' | 'unfreeze' | 'freezes
       demand(caller, 'view', {}, deps.people)
       const { entries } = await kv.list(keys.freezes)
       const now = clock.now()
+      const recurring = [...deps.environments.values()].flatMap(
+        environment => recurringFreeze(environment, now) ?? [],
+      )
       return decodeAll(freezeSchema, entries, error => deps.log('a freeze was left out of the list', error))
         .map(stored => stored.value)
+        .concat(recurring)
         .filter(freeze => holdsNow(freeze, now) && mayKnow(deps, caller, freeze.environment))
+    },
+    async freezeWindows(caller) {
+      demand(caller, 'view', {}, deps.people)
+      const now = clock.now()
+      return [...deps.environments.values()]
+        .filter(({ name }) => mayKnow(deps, caller, name))
+        .flatMap(({ name, freezes }) =>
+          freezes.map(window => ({
+            ...window,
+            environment: name,
+            holdsUntil: recurringFreeze({ name, freezes: [window] }, now)?.endsAt ?? null,
+            nextAt: nextStart(window, now),
+          })),
+        )
     },
   }
 }

@@ -22,7 +22,7 @@ export function override(deps: Deps): Core['override'] {
         'Overriding needs a reason: say why it cannot wait. It is kept and shown.',
       )
     return racing(deps, id, async stored => {
-      const frozen = frozenNow(deps, stored.value) !== null
+      const frozen = frozenNow(deps, stored.value, environment) !== null
       const at = { by: caller.actor, frozen, now: deps.clock.now() }
       const refusal = overrideRefusal(stored.value, at)
       if (refusal) throw refusal

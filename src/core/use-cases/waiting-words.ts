@@ -65,7 +65,7 @@ function ahead(deps: Given, deploy: Deploy): Deploy[] {
   const goesFirst = ({ kind, phase }: Deploy) => kind === 'rollback' && phase === 'ready'
   const before = comes.filter(other => {
     // What a freeze holds keeps its place and blocks nobody.
-    if (!mine || frozenNow(deps, other.value)) return false
+    if (!mine || frozenNow(deps, other.value, deps.environments.get(other.value.environment))) return false
     if (goesFirst(other.value) !== goesFirst(deploy)) return goesFirst(other.value)
     return newer(mine.createRevision, other.createRevision)
   })

@@ -44,6 +44,10 @@ export function access(root: Command, add: Add, does: Does): void {
       .addOption(reason()),
     async () => (await import('./commands/access.ts')).unfreeze,
   )
+  does(
+    add(root, 'freezes', 'Freezes that hold now, and those that come again', ['gkube freezes']),
+    async () => (await import('./commands/access.ts')).freezes,
+  )
   const token = add(root, 'token', 'Make, list and revoke tokens', ['gkube token list'])
   does(
     add(token, 'create', 'Make a token; its secret is shown this once', [

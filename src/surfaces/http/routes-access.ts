@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { freezeSchema } from '../../core/coordination.ts'
 import {
   freezeInput,
+  freezeWindowRow,
   lockInput,
   lockSchema,
   tokenInput,
@@ -51,10 +52,11 @@ export const accessRoutes: readonly Route[] = [
     method: 'GET',
     path: '/v1/freezes',
     id: 'freezes',
-    summary: 'All freezes',
+    summary: 'Freezes that hold now, and the windows of gkube.yaml in which they recur',
     tag: 'locks',
-    answer: z.object({ freezes: z.array(freezeSchema) }),
-    handle: async (core, { caller }) => json({ freezes: await core.freezes(caller) }),
+    answer: z.object({ freezes: z.array(freezeSchema), windows: z.array(freezeWindowRow) }),
+    handle: async (core, { caller }) =>
+      json({ freezes: await core.freezes(caller), windows: await core.freezeWindows(caller) }),
   }),
   route({
     method: 'PUT',

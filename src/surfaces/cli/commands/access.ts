@@ -1,6 +1,6 @@
 // lock, unlock, freeze, locks, token create/list/revoke, whoami, doctor: who may do what, and when nobody may.
 import type { Freeze } from '../../../core/coordination.ts'
-import type { Caller, Check, Lock, TokenInfo, Whoami } from '../../../core/core.ts'
+import type { Caller, Check, FreezeWindowRow, Lock, TokenInfo, Whoami } from '../../../core/core.ts'
 import type { Grant } from '../../../core/environment.ts'
 import { ago, until } from '../../../core/words.ts'
 import { UserError } from '../../../errors.ts'
@@ -69,6 +69,36 @@ export async function unfreeze(cli: Cli, [environment = '']: Args, options: Free
   return exitCodes.ok
 }
 
+/** What holds now, then what comes again and when. */
+export async function freezes(cli: Cli): Promise<number> {
+  const found = await cli
+    .client()
+    .ask<{ freezes: Freeze[]; windows: FreezeWindowRow[] }>('GET', '/v1/freezes')
+  const now = cli.now()
+  if (cli.out.json) cli.out.data(found)
+  else if (found.freezes.length + found.windows.length === 0) cli.out.say('Nothing is frozen')
+  else
+    cli.out.table([
+      ...found.freezes.map(one => [
+        { text: one.environment, format: 'bold' as const },
+        `frozen until ${timeText(one.endsAt)}`,
+        one.recurring ? 'recurring' : one.by.name,
+        one.reason,
+      ]),
+      ...found.windows.map(one => [
+        { text: one.environment, format: 'bold' as const },
+        one.nextAt === null
+          ? 'does not come again'
+          : `next ${timeText(one.nextAt)} (${until(one.nextAt, now)})`,
+        `${one.cron} ${one.timeZone} for ${one.for}`,
+        one.reason,
+      ]),
+    ])
+  return exitCodes.ok
+}
+
+const timeText = (at: number): string => `${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC`
+
 export async function locks(cli: Cli): Promise<number> {
   const client = cli.client()
   const [{ locks }, { freezes }] = await Promise.all([
@@ -79,7 +109,7 @@ export async function locks(cli: Cli): Promise<number> {
     { text: place, format: 'bold' as const },
     by,
     ago(held.at, cli.now()),
-    `until ${new Date(ends).toISOString().slice(0, 16).replace('T', ' ')} UTC`,
+    `until ${timeText(ends)}`,
     held.reason,
   ]
   if (cli.out.json) cli.out.data({ locks, freezes })

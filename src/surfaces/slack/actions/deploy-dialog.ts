@@ -5,8 +5,8 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { type RequestInput, requestInput } from '../../../core/core.ts'
 import { sha256 } from '../../../core/hash.ts'
 import { heldBy } from '../../../core/queue.ts'
-import { until } from '../../../core/times.ts'
 import { revision as revisionSchema } from '../../../core/units.ts'
+import { freezeWords } from '../../../core/use-cases/freezes.ts'
 import { lockWords } from '../../../core/use-cases/locks.ts'
 import { UserError } from '../../../errors.ts'
 import { optionIds } from '../action-ids.ts'
@@ -138,11 +138,7 @@ async function holds(deps: SlackDeps, caller: SlackCaller, choice: Complete): Pr
   const freeze = freezes.find(one => one.environment === choice.environment)
   return [
     ...(lock ? [lockWords(lock)] : []),
-    ...(freeze
-      ? [
-          `${freeze.environment} is frozen until ${until(freeze.endsAt, now)}: ${freeze.reason}, by @${freeze.by.name}`,
-        ]
-      : []),
+    ...(freeze ? [freezeWords(freeze, { environment: { breakGlass: [] }, people: [], now })] : []),
   ]
 }
 

@@ -17,9 +17,16 @@ export function lockBlock({ app, environment, by, reason, at, expiresAt }: Lock,
   )
 }
 
-/** One block a freeze. */
-export const freezeBlock = ({ environment, by, reason, at, endsAt }: Freeze, now: number): Block =>
-  section(
-    md`*${environment}* is frozen by ${nameOf(by)}: “${reason}” · ${ago(at, now)}, ends ${until(endsAt, now)}`,
-    unfreezeButton(environment),
-  )
+/** One block a freeze; one that recurs ends by itself. */
+export const freezeBlock = (
+  { environment, by, reason, at, endsAt, recurring }: Freeze,
+  now: number,
+): Block =>
+  recurring
+    ? section(
+        md`*${environment}* is frozen: “${reason}” · recurs (${recurring.cron}, ${recurring.timeZone}), ends ${until(endsAt, now)}`,
+      )
+    : section(
+        md`*${environment}* is frozen by ${nameOf(by)}: “${reason}” · ${ago(at, now)}, ends ${until(endsAt, now)}`,
+        unfreezeButton(environment),
+      )
