@@ -1,6 +1,7 @@
 // The words of every surface: times, phases, steps, what became of a deploy. Pure; the command line and the messages
 // in Slack say the same in the same order. It loads nothing, so that the command line starts fast.
-import type { Deploy, HookStep, Phase, Step } from './deploy.ts'
+import type { Deploy, JobStep, Phase, Progress, Step } from './deploy.ts'
+import type { Artifact } from './workload.ts'
 
 /** `12 s`, `1 m 48 s`, `2 h 5 m`: how long something took. */
 export function took(ms: number): string {
@@ -73,11 +74,46 @@ export const stepMark: Readonly<Record<Step['state'], string>> = {
 }
 
 /** `before (migrate)`: a hook by its step and what the app calls it. */
-export const hookTitle = (step: HookStep, name?: string | null): string => (name ? `${step} (${name})` : step)
+export const hookTitle = (step: JobStep, name?: string | null): string => (name ? `${step} (${name})` : step)
 
 /** `rollout`, `before (migrate)`. */
 export const stepTitle = ({ name, title }: Pick<Step, 'name' | 'title'>): string =>
   title ? `${name} (${title})` : name
+
+const doingWords: Readonly<Record<string, string>> = {
+  volume: 'preparing its volume',
+  snapshot: 'making a snapshot of its volume',
+  environment: 'preparing its environment',
+  publish: 'publishing its code',
+  activate: 'switching to its new code',
+  rollout: 'rolling out',
+}
+
+/** What goes on while a step runs: `rolling out`, `publishing its code`, `at before (migrate)`. */
+export const stepDoing = (step: Pick<Step, 'name' | 'title'>): string =>
+  doingWords[step.name] ?? `at ${stepTitle(step)}`
+
+const counted: readonly string[] = ['rollout', 'recover', 'cycle']
+
+/** Pods are counted in this step, and somebody has counted them. */
+export const isCounted = (step: Pick<Step, 'name'>, progress: Progress | null): progress is Progress =>
+  progress !== null && progress.wanted > 0 && counted.includes(step.name)
+
+/** What the running step says of itself, without the count: `unpacked 1,204 files`. What an earlier one said is over. */
+export function progressOf(step: Step | undefined, progress: Progress | null): string {
+  const message = step?.message ?? ''
+  if (!step || !progress) return message
+  const isEarlier = !isCounted(step, progress) && step.startedAt !== null && progress.at < step.startedAt
+  return (isEarlier ? '' : progressText(progress.message)) || message
+}
+
+/** `site-1.4.2.tgz (sha256 0b77e3f1c9d2…)`; one that was uploaded has no name. */
+export const artifactText = ({ url, sha256 }: Artifact): string =>
+  `${artifactName(url)} (sha256 ${sha256.slice(0, 12)}…)`
+
+/** The last part of its address. */
+export const artifactName = (url: string | null): string =>
+  url === null ? 'uploaded artifact' : (/([^/?#]+)\/*(?:[?#].*)?$/.exec(url)?.[1] ?? url)
 
 /** `▰▰▰▰▱▱ 4/6 ready`; no bar for more pods than fit. */
 export function bar(ready: number, wanted: number): string {

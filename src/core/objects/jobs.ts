@@ -1,6 +1,7 @@
 // One-off Kubernetes Jobs: hooks of a deploy (init, before, after) and `gkube run <app> -- cmd`. They share the
 // app's image, user, environment and volumes. They run at least once: GKUBE_DEPLOY_ID lets a script be idempotent.
-import type { V1Affinity, V1EnvVar, V1Job } from '@kubernetes/client-node'
+// The Job that publishes code is publish-job.ts.
+import type { V1Affinity, V1Container, V1EnvVar, V1Job, V1Volume } from '@kubernetes/client-node'
 import type { Hook } from '../app.ts'
 import type { KubeObject } from '../cluster.ts'
 import type { HookStep } from '../deploy.ts'
@@ -18,7 +19,7 @@ import { podVolumes } from './volumes.ts'
  */
 export const laterSeconds = 60
 
-type JobInput = PodInput & {
+export type JobInput = PodInput & {
   readonly namespace: string
   readonly deploy: { readonly id: string; readonly epoch: number }
   /** A pod of the app runs and holds a volume that only one node can mount: the Job must go to that node. */
@@ -77,42 +78,63 @@ type Work = {
 }
 
 function job(input: JobInput, work: Work): KubeObject {
-  const { frozen, deploy } = input
-  const labels = jobLabels(frozen, work.step, deploy.id)
-  const annotations = deployAnnotations(deploy, frozen.revision)
-  const { volumes, mounts } = podVolumes(frozen, { perPod: false })
+  const { volumes, mounts } = podVolumes(input.frozen, { perPod: false })
   const app = appContainer(input)
+  return onceJob(input, {
+    ...work,
+    // Only sidecars that end with the Job: a plain one would keep it running for ever.
+    initContainers: sidecars(input, 'native'),
+    containers: [
+      {
+        name: work.step,
+        image: work.image,
+        command: [...work.command],
+        env: [...work.env, ...ownEnv(input)],
+        envFrom: app.envFrom,
+        resources: work.resources ? renderResources(work.resources) : app.resources,
+        securityContext: app.securityContext,
+        volumeMounts: some(mounts),
+      },
+    ],
+    volumes,
+  })
+}
+
+type Once = {
+  readonly name: string
+  readonly step: string
+  /** Seconds. */
+  readonly timeout: number
+  readonly ttl?: number
+  readonly initContainers: readonly V1Container[]
+  readonly containers: readonly V1Container[]
+  readonly volumes: readonly V1Volume[]
+}
+
+/** A Job that runs once, in a pod that is the app's in everything but its containers. */
+export function onceJob(input: JobInput, once: Once): KubeObject {
+  const { frozen, deploy } = input
+  const labels = jobLabels(frozen, once.step, deploy.id)
+  const annotations = deployAnnotations(deploy, frozen.revision)
   const base = podBase(input)
   const rendered: V1Job = {
     apiVersion: 'batch/v1',
     kind: 'Job',
-    metadata: { name: work.name, namespace: input.namespace, labels, annotations },
+    metadata: { name: once.name, namespace: input.namespace, labels, annotations },
     spec: {
       // A failed attempt is a new Job with a new name: gkube decides, not the Job controller.
       backoffLimit: 0,
-      activeDeadlineSeconds: work.timeout,
-      ttlSecondsAfterFinished: work.ttl,
+      activeDeadlineSeconds: once.timeout,
+      ttlSecondsAfterFinished: once.ttl,
       template: {
         metadata: { labels },
         spec: {
           ...base,
           affinity: input.beside ? beside(base.affinity, podSelectorLabels(frozen)) : base.affinity,
           restartPolicy: 'Never',
-          // Only sidecars that end with the Job: a plain one would keep it running for ever.
-          initContainers: some(sidecars(input, 'native')),
-          containers: [
-            {
-              name: work.step,
-              image: work.image,
-              command: [...work.command],
-              env: [...work.env, ...ownEnv(input)],
-              envFrom: app.envFrom,
-              resources: work.resources ? renderResources(work.resources) : app.resources,
-              securityContext: app.securityContext,
-              volumeMounts: some(mounts),
-            },
-          ],
-          volumes: some(volumes),
+          initContainers: some(once.initContainers),
+          containers: [...once.containers],
+          volumes: some(once.volumes),
         },
       },
     },
@@ -120,7 +142,7 @@ function job(input: JobInput, work: Work): KubeObject {
   return plain(rendered)
 }
 
-const ownEnv = ({ frozen, deploy }: JobInput): V1EnvVar[] => [
+export const ownEnv = ({ frozen, deploy }: JobInput): V1EnvVar[] => [
   { name: 'GKUBE_APP', value: frozen.app },
   { name: 'GKUBE_DEPLOY_ID', value: deploy.id },
   { name: 'GKUBE_ENVIRONMENT', value: frozen.environment },

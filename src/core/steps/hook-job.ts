@@ -1,13 +1,12 @@
-// The Job of a hook: what it mounts is there before it, it is made once, and it is deleted by its UID. Also what
-// earlier deploys left behind: their Jobs go, and their pods have ended, before another hook of the app starts.
-import type { Hook } from '../app.ts'
+// The Job of a step (hooks, publish): what it mounts is there before it, it is made once, and it is deleted by its UID.
+// Also what earlier deploys left behind: their Jobs go, and their pods have ended, before another Job of the app starts.
 import { backoff } from '../clock.ts'
 import { ClusterError, type KubeObject, nameOf, type ObjectRef, refOf } from '../cluster.ts'
-import { type Cause, type HookStep, hookSteps } from '../deploy.ts'
+import { type Cause, type JobStep, jobSteps } from '../deploy.ts'
 import { objectHash } from '../hash.ts'
 import { sameObject } from '../inventory.ts'
 import { podSelectorLabels } from '../objects/adopted.ts'
-import { hookJob } from '../objects/jobs.ts'
+import type { JobInput } from '../objects/jobs.ts'
 import { componentLabel, deployLabel, jobName, ownership } from '../objects/labels.ts'
 import { fieldsOf, listOf } from '../objects/pod-templates.ts'
 import { isPerPod } from '../objects/volumes.ts'
@@ -20,10 +19,10 @@ import { epochOf, type StepContext } from './step.ts'
 import { isOurs, itemOf } from './written.ts'
 
 /** A new attempt is a new deploy: whoever resumes this one finds the same Job. */
-const attempt = 1
+export const attempt = 1
 const goneWithinMs = 120_000
 
-export const jobRef = ({ deploy, workload }: StepContext, step: HookStep): ObjectRef => ({
+export const jobRef = ({ deploy, workload }: StepContext, step: JobStep): ObjectRef => ({
   apiVersion: 'batch/v1',
   kind: 'Job',
   namespace: workload.namespace,
@@ -38,7 +37,7 @@ type Refused = { readonly kind: 'refused'; readonly reason: Cause['reason']; rea
  */
 export async function makeRoom(
   context: StepContext,
-  step: HookStep,
+  step: JobStep,
 ): Promise<{ readonly kind: 'free'; readonly pods: readonly KubeObject[] } | Refused | 'cancelled'> {
   await removeLeftJobs(context)
   const until = context.now() + goneWithinMs
@@ -60,7 +59,7 @@ export async function makeRoom(
   }
 }
 
-/** Jobs of hooks of this app that belong to no deploy that runs: there is only this one. */
+/** Jobs of steps of this app that belong to no deploy that runs: there is only this one. */
 export async function removeLeftJobs(context: StepContext): Promise<void> {
   const { cluster, deploy, workload } = context
   const labels = ownership(workload)
@@ -77,8 +76,8 @@ export async function removeLeftJobs(context: StepContext): Promise<void> {
 }
 
 function isLeft({ deploy }: StepContext, { metadata: { labels = {} } }: KubeObject): boolean {
-  const isHook = (hookSteps as readonly string[]).includes(labels[componentLabel] ?? '')
-  return isHook && labels[deployLabel] !== undefined && labels[deployLabel] !== deploy.id
+  const isStep = (jobSteps as readonly string[]).includes(labels[componentLabel] ?? '')
+  return isStep && labels[deployLabel] !== undefined && labels[deployLabel] !== deploy.id
 }
 
 const podsOf = ({ cluster, workload }: StepContext): Promise<KubeObject[]> =>
@@ -97,23 +96,20 @@ type Started = (Refused | { readonly kind: 'started'; readonly uid: string }) & 
   readonly workload?: Workload
 }
 
-/** Makes the Job, or finds the one that this deploy made before. */
+/** Makes the Job, or finds the one that this deploy made before. `render`: what it is, on this server and beside these pods. */
 export async function startJob(
   context: StepContext,
-  { step, hook, pods }: { step: HookStep; hook: Hook; pods: readonly KubeObject[] },
+  { pods, render }: { pods: readonly KubeObject[]; render: (input: JobInput) => KubeObject },
 ): Promise<Started> {
   const { cluster, deploy, frozen } = context
   const { minor } = await cluster.server()
-  const job = hookJob({
+  const job = render({
     frozen,
     imagePullSecrets: [],
     serverMinor: minor,
     namespace: context.workload.namespace,
     deploy: { id: deploy.id, epoch: deploy.epoch },
     beside: isBeside(context, pods),
-    step,
-    hook,
-    attempt,
   })
   let workload: Workload | undefined
   let object = job

@@ -1,23 +1,21 @@
 // What came of a hook's Job: its result with the last lines of its log, and on failure why. A failure is explained as one
 // of a rollout is (diagnosis.ts). What a log says is redacted here, before it is kept.
-import type { Hook } from '../app.ts'
 import { ClusterError, type Observed } from '../cluster.ts'
-import { type Cause, type Diagnosis, type HookResult, type HookStep, mostHookBytes } from '../deploy.ts'
+import { type Cause, type Diagnosis, type HookResult, type JobStep, mostHookBytes } from '../deploy.ts'
 import { gatherDiagnosis } from '../diagnose.ts'
 import { redactText } from '../redact.ts'
 import { inWords, oneLine } from '../rollout/words.ts'
-import type { Expectation, Verdict } from '../rollout.ts'
 import { hookTitle } from '../words.ts'
+import type { JobEnd } from './job-end.ts'
 import type { StepContext } from './step.ts'
 
-export type HookEnd = {
-  /** gone: somebody deleted it. */
-  readonly kind: 'over' | 'gone'
-  readonly observed: Observed | null
-  readonly verdict: Verdict
-  readonly expected: Expectation
-  /** Why the facts are missing. */
-  readonly problem?: string | null
+/** What ended: `timeout` such as 10m; `containers`: those whose logs tell what it did, in their order. */
+export type Ended = {
+  readonly step: JobStep
+  readonly name?: string
+  readonly timeout: string
+  readonly containers?: readonly string[]
+  readonly end: JobEnd
 }
 
 const kept = { lines: 20, length: 300 }
@@ -26,15 +24,16 @@ const read = { lines: 100, bytes: 64 * 1024 }
 
 export async function resultOf(
   context: StepContext,
-  { step, hook, end }: { step: HookStep; hook: Hook; end: HookEnd },
+  ended: Ended,
 ): Promise<{ result: HookResult; diagnosis?: Diagnosis }> {
   const { startedAt } = context
-  const result = { step, name: hook.name ?? null, startedAt }
+  const { step, name, end } = ended
+  const result = { step, name: name ?? null, startedAt }
   if (end.kind === 'over' && end.verdict.status === 'ready') {
-    const text = await logOf(context, step, end.observed)
-    return { result: { ...result, endedAt: context.now(), cause: null, lines: linesOf(text) } }
+    const lines = linesOf(await logOf(context, ended))
+    return { result: { ...result, endedAt: context.now(), cause: null, lines } }
   }
-  const cause = causeOf(step, hook, end)
+  const cause = causeOf(ended)
   const { cluster, workload } = context
   const diagnosis = await gatherDiagnosis(
     {
@@ -55,8 +54,9 @@ export async function resultOf(
 const alive = (observed: Observed | null): Observed | null =>
   observed && { ...observed, pods: observed.pods.map(pod => ({ ...pod, terminating: false })) }
 
-function causeOf(step: HookStep, hook: Hook, { kind, observed, verdict, problem }: HookEnd): Cause {
-  const title = hookTitle(step, hook.name)
+function causeOf({ step, name, timeout, end }: Ended): Cause {
+  const { kind, observed, verdict, problem } = end
+  const title = hookTitle(step, name)
   if (kind === 'gone')
     return { reason: 'job_failed', message: `${title}: somebody deleted its Job while it ran.` }
   const { cause, probable } = verdict
@@ -72,9 +72,9 @@ function causeOf(step: HookStep, hook: Hook, { kind, observed, verdict, problem 
     if (!runs && probable && probable.reason !== 'not_ready')
       return {
         ...probable,
-        message: `${title} did not start within ${hook.timeout}. ${probable.message}`.slice(0, 1000),
+        message: `${title} did not start within ${timeout}. ${probable.message}`.slice(0, 1000),
       }
-    return { reason: 'job_failed', message: `${title} took longer than ${hook.timeout}.` }
+    return { reason: 'job_failed', message: `${title} took longer than ${timeout}.` }
   }
   if (cause && cause.reason !== 'job_failed')
     return { ...cause, message: `${title}: ${cause.message}`.slice(0, 1000) }
@@ -92,7 +92,7 @@ function causeOf(step: HookStep, hook: Hook, { kind, observed, verdict, problem 
 }
 
 /** How its container ended, else another one of its pods: a sidecar is stopped after it, so its own exit says little. */
-function exitOf(step: HookStep, observed: Observed | null) {
+export function exitOf(step: JobStep, observed: Observed | null) {
   const exits = (observed?.pods ?? []).flatMap(pod =>
     pod.containers.flatMap(({ name, exit }) =>
       exit && exit.code !== 0 ? [{ ...exit, container: name, pod: pod.name }] : [],
@@ -105,17 +105,22 @@ const isLate = (observed: Observed | null): boolean =>
   observed?.workload?.conditions.some(one => one.type === 'Failed' && one.reason === 'DeadlineExceeded') ===
   true
 
-async function logOf(context: StepContext, step: HookStep, observed: Observed | null): Promise<string> {
+async function logOf(context: StepContext, { step, containers = [step], end }: Ended): Promise<string> {
+  const { observed } = end
   const pod = observed?.pods.find(one => one.phase === 'Succeeded') ?? observed?.pods[0]
   if (!pod) return ''
-  try {
-    const options = { container: step, tailLines: read.lines, limitBytes: read.bytes }
-    return await context.cluster.logs(context.workload.namespace, pod.name, options)
-  } catch (error) {
-    // It worked; its log is only to be looked at.
-    if (!(error instanceof ClusterError)) throw error
-    return `(the log of ${pod.name} could not be read: ${oneLine(error.message)})`
-  }
+  const texts = containers.map(async container => {
+    try {
+      const options = { container, tailLines: read.lines, limitBytes: read.bytes }
+      return await context.cluster.logs(context.workload.namespace, pod.name, options)
+    } catch (error) {
+      // It worked; its log is only to be looked at.
+      if (!(error instanceof ClusterError)) throw error
+      return `(the log of ${pod.name} could not be read: ${oneLine(error.message)})`
+    }
+  })
+  const all = (await Promise.all(texts)).map(text => text.trimEnd())
+  return all.filter(text => text !== '').join('\n')
 }
 
 /** The last lines without what looks like a secret, within their share of the record. */

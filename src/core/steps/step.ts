@@ -17,6 +17,8 @@ export type StepContext = {
   readonly frozen: Frozen
   /** What ran before this deploy; null on a first create. */
   readonly base: Frozen | null
+  /** Any other one that is kept; null: it is not there any more. */
+  spec(hash: string): Promise<Frozen | null>
   readonly environment: Environment
   /** Every write of it checks first that this replica still owns the deploy. */
   readonly cluster: Cluster
@@ -34,7 +36,7 @@ export type StepContext = {
   /** Null: no code can be published. Its tickets are not fenced: an unused one expires. */
   readonly code: CodeSide | null
   progress(progress: Omit<Progress, 'at'>): void
-  /** What came of this deploy's hooks, kept before their Jobs are deleted. Throws Fenced where etcd does not take it. */
+  /** What came of this deploy's Jobs, kept before their Jobs are deleted. Throws Fenced where etcd does not take it. */
   readonly hooks: {
     read(): Promise<readonly HookResult[]>
     write(result: HookResult, diagnosis: Diagnosis | undefined): Promise<void>
