@@ -25,6 +25,7 @@ import { UserError } from './errors.ts'
 import type { FailPoints } from './fail-points.ts'
 import type { Log } from './log.ts'
 import { createPace } from './pace.ts'
+import { openPools, type PoolInstead } from './server/pools.ts'
 import { artifactRoutes } from './surfaces/http/artifacts.ts'
 import { jenkinsHooks } from './surfaces/http/hooks/jenkins-hooks.ts'
 import { metricsRegistry } from './surfaces/http/metrics.ts'
@@ -47,6 +48,8 @@ export type ServerOptions = {
   readonly log: Log
   readonly registry?: Registry
   readonly clock?: Clock
+  /** Instead of a real pool of that name: tests and the sandbox give a folder. */
+  readonly pool?: PoolInstead
   /** Seconds until another replica may take over what a dead one held; default: as configured. */
   readonly leaseSeconds?: number
   /** Tests of crashes only. */
@@ -83,7 +86,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       return [name, failPoints ? failPoints.cluster(cluster) : cluster]
     }),
   )
-  const pools = await openPools(config.pools)
+  const pools = await openPools(config.pools, options.pool ?? (() => undefined))
   const environments = new Map(Object.entries(config.environments))
   const ledger = createLedger({ kv, keys, clock })
   const specs = frozenSpecs({ kv, keys })
@@ -135,6 +138,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     replica,
     turn: pace.turn,
     ...lookups,
+    pools: pools.pools,
     learned: stored =>
       log.info(
         {
@@ -212,7 +216,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     groups: config.slack?.groups ?? [],
     etcd: () => kv.ping(),
     jenkins: jenkins?.side,
-    checks: [slack, jenkins, ...pools].flatMap(side => (side ? [side.checks] : [])),
+    pools: pools.pools,
+    checks: [slack, jenkins, ...pools.all].flatMap(side => (side ? [side.checks] : [])),
     bootstrap: config.tokens.bootstrap,
     maxTokenSeconds: config.tokens.maxLifetimeSeconds,
     log: report,
@@ -264,7 +269,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     const work = stopElected(elected, clock).then(() => runner.stop(patience))
     await Promise.all([http.close(), surface?.stop(), work, sweeper.stop(), left])
     slack?.close()
-    for (const pool of pools) pool.close()
+    pools.close()
     for (const cluster of clusters.values()) cluster.close()
     await kv.close()
   }
@@ -304,14 +309,6 @@ async function stopElected(all: readonly { stop(): Promise<void> }[], clock: Clo
   const stopping = Promise.all(all.map(one => one.stop()))
   await Promise.race([stopping, clock.sleep(all.length > 0 ? 2_000 : 0, stopped.signal)])
   stopped.abort()
-}
-
-/** Nothing is reached yet: a pool that is down stops nobody who does not use it. */
-async function openPools(pools: Config['pools']) {
-  const all = Object.entries(pools)
-  if (all.length === 0) return []
-  const { glusterfsPool } = await import('./adapters/glusterfs/glusterfs.ts')
-  return all.map(([name, pool]) => glusterfsPool({ name, ...pool }))
 }
 
 function clusterAdapter(name: string, cluster: Config['clusters'][string], log: Log): KubernetesCluster {

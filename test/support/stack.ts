@@ -16,6 +16,7 @@ import { createLog } from '../../src/log.ts'
 import { type Cluster, startCluster } from '../../src/sandbox/cluster/cluster.ts'
 import type { SandboxSlack, SlackOptions } from '../../src/sandbox/slack/control.ts'
 import { startSlack } from '../../src/sandbox/slack/slack.ts'
+import type { PoolInstead } from '../../src/server/pools.ts'
 import { type Server, startServer } from '../../src/server.ts'
 import { type TestEtcd, testEtcd } from './etcd.ts'
 
@@ -55,6 +56,8 @@ type Options = {
   readonly config?: Record<string, unknown>
   readonly registry?: Registry
   readonly speed?: number
+  /** Instead of real pools. */
+  readonly pool?: PoolInstead
   readonly etcd?: TestEtcd
   /** Where the stand-in keeps its objects; default: the same. */
   readonly clusterEtcd?: TestEtcd
@@ -121,6 +124,7 @@ export async function startStack(options: Options = {}): Promise<Stack> {
       log: createLog({ level: 'warn', format: 'json', write: line => void log.push(line) }),
       registry: options.registry ?? unpinned,
       leaseSeconds: 2,
+      ...(options.pool ? { pool: options.pool } : {}),
     })
     cleanups.push(() => server.close())
     await server.ready

@@ -27,6 +27,7 @@ import { createReplica } from '../../../src/core/replica.ts'
 import { createRunner, type Runner } from '../../../src/core/runner.ts'
 import { createSweeper, type Sweeper } from '../../../src/core/sweeper.ts'
 import { createView, type View } from '../../../src/core/view.ts'
+import type { Pools } from '../../../src/core/volumes/pool-side.ts'
 import { type Workload, workloadSchema } from '../../../src/core/workload.ts'
 import { type Cluster as StandIn, startCluster } from '../../../src/sandbox/cluster/cluster.ts'
 import { systemClock } from '../../../src/server.ts'
@@ -61,6 +62,7 @@ export type ReplicaOptions = {
   readonly ttlSeconds?: number
   readonly clock?: Clock
   readonly people?: readonly Person[]
+  readonly pools?: Pools
   readonly groups?: readonly Person[]
 }
 
@@ -159,6 +161,12 @@ async function startReplica(
         }
       },
     })
+  const mortalPools =
+    (pools: Pools): Pools =>
+    name => {
+      const side = pools(name)
+      return side && { ...side, pool: mortal(side.pool) }
+    }
   const kvOf = options.kv ?? (kv => kv)
   const leasing: Kv = {
     ...world.kv,
@@ -213,6 +221,7 @@ async function startReplica(
     view,
     replica,
     ...lookups,
+    ...(options.pools ? { pools: mortalPools(options.pools) } : {}),
     learned: () => undefined,
     log: report,
   })
@@ -228,6 +237,7 @@ async function startReplica(
     environments,
     clusters: new Map([['default', cluster]]),
     people: options.people ?? [],
+    ...(options.pools ? { pools: mortalPools(options.pools) } : {}),
     groups: options.groups ?? [],
     bootstrap: null,
     log: report,
