@@ -103,7 +103,9 @@ export const isCounted = (step: Pick<Step, 'name'>, progress: Progress | null): 
 export function progressOf(step: Step | undefined, progress: Progress | null): string {
   const message = step?.message ?? ''
   if (!step || !progress) return message
-  const isEarlier = !isCounted(step, progress) && step.startedAt !== null && progress.at < step.startedAt
+  const { at, wanted } = progress
+  const isCount = wanted > 0 && counted.includes(step.name)
+  const isEarlier = !isCount && step.startedAt !== null && at < step.startedAt
   return (isEarlier ? '' : progressText(progress.message)) || message
 }
 

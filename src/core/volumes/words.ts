@@ -13,7 +13,7 @@ export function bytesText(bytes: number): string {
     value /= 1024
     unit = step
   }
-  return `${value >= 100 || Number.isInteger(value) ? Math.round(value) : value.toFixed(1)} ${unit}`
+  return `${value >= 100 ? Math.round(value) : value.toFixed(1).replace(/\.0$/, '')} ${unit}`
 }
 
 /** In percent of what it may hold; null: not known. */

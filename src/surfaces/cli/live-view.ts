@@ -3,10 +3,12 @@
 import type { Step } from '../../core/deploy.ts'
 import {
   bar,
+  isCounted,
   isOver,
   isWaiting,
   phaseText,
-  progressText,
+  progressOf,
+  stepDoing,
   stepMark,
   stepTitle,
   titleOf,
@@ -77,13 +79,12 @@ const colors = { pending: 'dim', running: 'cyan', done: 'green', failed: 'red' }
 const doing = ({ deploy }: Seen): string | null => {
   if (deploy.phase !== 'running') return null
   const step = deploy.steps.find(one => one.state === 'running')
-  return step?.name === 'rollout' ? 'rolling out' : step ? `at ${stepTitle(step)}` : null
+  return step ? stepDoing(step) : null
 }
 
 function stepWords(step: Step, progress: Seen['progress']): string {
   const time = step.endedAt !== null && step.startedAt !== null ? took(step.endedAt - step.startedAt) : ''
-  const ready =
-    progress && ['rollout', 'recover'].includes(step.name) ? bar(progress.ready, progress.wanted) : ''
-  const message = step.message || progressText(ready ? (progress?.message ?? '') : '')
+  const ready = isCounted(step, progress) ? bar(progress.ready, progress.wanted) : ''
+  const message = step.message || (step.state === 'running' ? progressOf(step, progress) : '')
   return [stepTitle(step), ready, time, message].filter(Boolean).join(' ')
 }

@@ -2,10 +2,12 @@
 // times of its own (Jenkins adds them), nothing redrawn. The other view is live-view.ts.
 import type { Phase, Progress, Step } from '../../core/deploy.ts'
 import {
+  isCounted,
   isOver,
   isWaiting,
   phaseText,
   progressText,
+  stepDoing,
   stepMark,
   stepTitle,
   titleOf,
@@ -76,11 +78,8 @@ const worthALine = (phase: Phase): boolean => phase !== 'ready' && !isOver(phase
 const doing = ({ deploy, progress, waiting }: Seen): string => {
   if (isWaiting(deploy.phase)) return waiting ?? phaseText(deploy.phase)
   const step = deploy.steps.find(one => one.state === 'running')
-  const ready =
-    step && ['rollout', 'recover'].includes(step.name) && progress
-      ? `, ${progress.ready}/${progress.wanted} ready`
-      : ''
-  return `${step ? `at ${stepTitle(step)}` : phaseText(deploy.phase)}${ready}`
+  const ready = step && isCounted(step, progress) ? `, ${progress.ready}/${progress.wanted} ready` : ''
+  return `${step ? stepDoing(step) : phaseText(deploy.phase)}${ready}`
 }
 
 function stepText(step: Step, { deploy }: Seen, now: number): string {

@@ -190,7 +190,8 @@ export function deploys(root: Command, add: Add, does: Does): void {
       .argument('[app]')
       .argument('[revision]')
       .addOption(environment())
-      .addOption(appFile()),
+      .addOption(appFile())
+      .option('--artifact <file|sha256>', 'the code that would be published; a plan does not upload it'),
     async () => (await import('./commands/apps.ts')).plan,
   )
 }

@@ -2,9 +2,11 @@
 import type { App, AppSpec } from '../../../core/app.ts'
 import type { KubeObject } from '../../../core/cluster.ts'
 import type { Plan } from '../../../core/core.ts'
+import { artifactText } from '../../../core/words.ts'
 import type { Workload } from '../../../core/workload.ts'
 import { UserError } from '../../../errors.ts'
 import { readAppFile } from '../app-file.ts'
+import { hashed, isSha256 } from '../artifact-file.ts'
 import { type Cli, exitCodes } from '../cli.ts'
 import { clean, cleanLines } from '../terminal-text.ts'
 
@@ -68,7 +70,7 @@ export async function forget(cli: Cli, [app = '']: Args): Promise<number> {
   return exitCodes.ok
 }
 
-type Of = { environment?: string; file?: string }
+type Of = { environment?: string; file?: string; artifact?: string }
 
 export async function render(cli: Cli, args: Args, options: Of): Promise<number> {
   const { spec, objects } = await ask<{ spec: AppSpec; objects: KubeObject[] }>(
@@ -93,8 +95,13 @@ export async function plan(cli: Cli, args: Args, options: Of): Promise<number> {
 async function ask<T>(cli: Cli, path: string, [app, revision]: Args, options: Of): Promise<T> {
   const file = options.file ? await readAppFile(cli, options.file) : null
   if (!app && !file) throw new UserError('bad_input', 'Which app? Name one, or give a file with -f app.yaml.')
+  const { artifact } = options
+  // Only what it is: a plan uploads nothing.
+  const sha256 =
+    artifact === undefined || isSha256(artifact) ? artifact : (await hashed(cli, artifact)).sha256
   const body = {
     ...(app ? { app } : {}),
+    ...(sha256 ? { artifact: sha256 } : {}),
     ...(file ? { spec: file.value } : {}),
     environment: cli.environment(options.environment),
     ...(revision ? { revision } : {}),
@@ -112,6 +119,7 @@ function printPlan({ out }: Cli, plan: Plan): void {
     out.paint('bold', clean(`${plan.app} ${from}${plan.revision} · ${plan.environment} · ${plan.kind}`)),
   )
   out.say(clean(`steps: ${plan.steps.join(' → ')}`))
+  if (plan.artifact) out.say(clean(`publish: ${artifactText(plan.artifact)}`))
   out.say(clean(`image: ${plan.image}${plan.digest ? ` (${plan.digest})` : ''}`))
   for (const change of plan.changes) out.say(`  ${clean(change)}`)
   printObjects(out, plan)

@@ -1,6 +1,7 @@
 // What a deploy would change: the same words and order as `gkube plan`. The diff of each object, as far as it fits.
 import type { Plan } from '../../../core/core.ts'
 import type { Rendered } from '../../../core/messages.ts'
+import { artifactText } from '../../../core/words.ts'
 import { type Block, section } from '../blocks/elements.ts'
 import { fitted } from '../blocks/fit.ts'
 import { code, joined, md, nothing, prose } from '../blocks/mrkdwn.ts'
@@ -20,6 +21,7 @@ export function planAnswer(plan: Plan, at: At): Rendered {
   const about = joined(
     [
       md`*${app}* ${code(change, 280)} · *${environment}* · ${plan.kind} · ${digest}`,
+      plan.artifact ? md`Publishes: ${code(artifactText(plan.artifact))}` : nothing,
       md`Steps: ${plan.steps.join(' → ')}`,
       ...lines(refusals, '*Refused*:'),
       ...lines(plan.changes, '•'),

@@ -6,7 +6,7 @@ import type { Freeze } from '../../../core/coordination.ts'
 import type { ApprovalRequest, Lock, Status } from '../../../core/core.ts'
 import type { Actor, Deploy } from '../../../core/deploy.ts'
 import type { Environment } from '../../../core/environment.ts'
-import { ago, isOver, phaseText, stepTitle } from '../../../core/words.ts'
+import { ago, isOver, phaseText, stepDoing } from '../../../core/words.ts'
 import { actionIds } from '../action-ids.ts'
 import type { At } from '../answers/at.ts'
 import { boxes, tableLines } from '../answers/table.ts'
@@ -121,7 +121,7 @@ function running({ actor, open }: HomeFacts): Block[] {
 function doing({ phase, steps }: Deploy): string {
   const step = steps.find(one => one.state === 'running')
   if (!step) return phaseText(phase)
-  return `${phaseText(phase)}, at ${stepTitle(step)}`
+  return `${phaseText(phase)}, ${stepDoing(step)}`
 }
 
 function othersLine(others: readonly Deploy[]): Mrkdwn {

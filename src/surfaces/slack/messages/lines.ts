@@ -1,7 +1,7 @@
 // The lines below the first one: who asked, where it came from, exactly what would run, its steps, why it failed. Pure.
 import type { Deploy, Progress, Step } from '../../../core/deploy.ts'
 import type { MessageFacts, Planned } from '../../../core/messages.ts'
-import { progressText, stepMark, stepTitle, took } from '../../../core/words.ts'
+import { artifactName, isCounted, progressOf, stepMark, stepTitle, took } from '../../../core/words.ts'
 import { code, joined, link, type Mrkdwn, md, nothing, prose } from '../blocks/mrkdwn.ts'
 import { slackCommands } from '../blocks/slack-commands.ts'
 import { clockTime, nameOf, namesOf, revisionOf } from './names.ts'
@@ -56,12 +56,16 @@ export function compareLink({ app, revision, prepared }: Deploy, template: strin
 export function whatLine({ deploy, now }: MessageFacts): Mrkdwn {
   const { prepared, approval, phase } = deploy
   if (!prepared) return nothing
-  const { image, digest, cluster, namespace } = prepared
+  const { image, digest, artifact, cluster, namespace } = prepared
   const waits = phase === 'awaiting_approval' && approval
   const reference = md`image ${code(image.split('@')[0] ?? '', 120)}`
   const pinned = digest ? md`${reference} ${code(digest, 22)}` : md`${reference}, the tag is not pinned`
   return joined(
     [
+      // What changes from one revision to the next: the image of code stays.
+      artifact
+        ? md`code ${code(artifactName(artifact.url), 80)} ${code(`sha256:${artifact.sha256}`, 22)}`
+        : nothing,
       image === '' ? nothing : pinned,
       md`cluster ${cluster}, namespace ${namespace}`,
       waits ? md`expires ${clockTime(approval.expiresAt, now)}` : nothing,
@@ -134,10 +138,9 @@ export function stepsLine({ deploy, progress }: MessageFacts): Mrkdwn {
 
 function stepWords(step: Step, progress: Progress | null): Mrkdwn {
   const time = step.endedAt !== null && step.startedAt !== null ? took(step.endedAt - step.startedAt) : ''
-  const counts = progress && progress.wanted > 0 && ['rollout', 'recover', 'cycle'].includes(step.name)
   return joined([
     md`${stepMark[step.state]} ${stepTitle(step)}`,
-    counts ? md`${bar(progress.ready, progress.wanted)}` : nothing,
+    isCounted(step, progress) ? md`${bar(progress.ready, progress.wanted)}` : nothing,
     md`${time}`,
   ])
 }
@@ -154,8 +157,7 @@ export function bar(ready: number, wanted: number): string {
 /** What the rollout or the running step says beside its numbers. */
 export function progressLine({ deploy, progress }: MessageFacts): Mrkdwn {
   const step = deploy.steps.find(one => one.state === 'running')
-  const words = progressText(progress?.message ?? '') || (step?.message ?? '')
-  return prose(words, 300)
+  return prose(progressOf(step, progress), 300)
 }
 
 /** Why it failed, what serves now, and the line of the log that says most. */

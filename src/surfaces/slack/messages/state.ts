@@ -2,7 +2,7 @@
 // line for notifications and clients without blocks. Pure; the rest of the message is main.ts.
 import type { Deploy } from '../../../core/deploy.ts'
 import type { MessageFacts } from '../../../core/messages.ts'
-import { stepTitle, took } from '../../../core/words.ts'
+import { stepDoing, took } from '../../../core/words.ts'
 import { joined, type Mrkdwn, md, nothing, oneLine } from '../blocks/mrkdwn.ts'
 import { slackCommands } from '../blocks/slack-commands.ts'
 import { revisionOf, shortRevision } from './names.ts'
@@ -210,9 +210,9 @@ const backTo = ({ rollback }: Deploy): string => (rollback ? ` to ${shortRevisio
 export const elapsed = ({ deploy, now }: Pick<MessageFacts, 'deploy' | 'now'>): number =>
   (deploy.endedAt ?? now) - (deploy.startedAt ?? deploy.requestedAt)
 
-/** `rolling out`, `at before`. */
+/** `rolling out`, `publishing its code`, `at before`. */
 function doing({ deploy }: MessageFacts): string {
   const step = deploy.steps.find(one => one.state === 'running')
   if (!step) return 'running'
-  return step.name === 'rollout' ? 'rolling out' : `at ${stepTitle(step)}`
+  return stepDoing(step)
 }

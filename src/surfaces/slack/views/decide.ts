@@ -2,7 +2,7 @@
 // words of the message; what comes back is judged by the core (actions/decide.ts). Pure.
 import type { ModalView } from '@slack/types'
 import type { Deploy } from '../../../core/deploy.ts'
-import { titleOf } from '../../../core/words.ts'
+import { artifactText, titleOf } from '../../../core/words.ts'
 import { viewIds } from '../action-ids.ts'
 import { context, section } from '../blocks/elements.ts'
 import { joined, md, nothing } from '../blocks/mrkdwn.ts'
@@ -21,10 +21,11 @@ const aboutOf = (deploy: Deploy) => {
 
 const pinned = (deploy: Deploy) => {
   if (!deploy.prepared?.image) return nothing
-  const { image, digest } = deploy.prepared
-  return digest
+  const { image, digest, artifact } = deploy.prepared
+  const about = digest
     ? md`Image ${image.split('@')[0] ?? image}, pinned to ${digest.slice(0, 19)}…`
     : md`Image ${image}: the tag is not pinned to a digest.`
+  return artifact ? joined([md`Code: ${artifactText(artifact)}`, about], ' · ') : about
 }
 
 /** Which deploy, and what of it would run: the decision binds it. */

@@ -3,6 +3,7 @@
 import type { Plan } from '../../../core/core.ts'
 import type { Environment } from '../../../core/environment.ts'
 import { namespaceOf } from '../../../core/environment.ts'
+import { artifactText } from '../../../core/words.ts'
 import { type Block, context, divider, section } from '../blocks/elements.ts'
 import { code, joined, type Mrkdwn, md, nothing, prose } from '../blocks/mrkdwn.ts'
 import type { Choice } from './deploy-dialog.ts'
@@ -55,6 +56,7 @@ function planBlocks({ plan, environment, held }: Extract<Preview, { kind: 'plan'
   const image = plan.digest
     ? md`image \`${plan.digest.slice(0, 19)}…\``
     : md`the tag is not pinned to a digest`
+  const shipped = plan.artifact ? md`code ${code(artifactText(plan.artifact))}` : nothing
   const warnings = plan.objects.flatMap(object => object.warnings.map(text => `${object.object}: ${text}`))
   const notes = [...plan.notes, ...warnings]
   return [
@@ -63,7 +65,7 @@ function planBlocks({ plan, environment, held }: Extract<Preview, { kind: 'plan'
     ...lines(':no_entry: It would be refused:', plan.refusals),
     ...lines(':double_vertical_bar: It would wait:', [...held, ...approvalWords(environment)]),
     ...lines(':warning: Good to know:', notes),
-    ...context(joined([image, md`steps: ${plan.steps.join(' → ')}`], ' · ')),
+    ...context(joined([shipped, image, md`steps: ${plan.steps.join(' → ')}`], ' · ')),
   ]
 }
 
