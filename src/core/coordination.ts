@@ -21,6 +21,8 @@ export const intentSchema = z.object({
   kind: z.enum(['cancel']),
   by: actorSchema,
   reason: z.string().max(500),
+  /** What becomes of what runs; left out: as the environment says. */
+  onCancel: z.enum(['rollback', 'hold']).optional(),
   at: z.int(),
 })
 export type Intent = z.output<typeof intentSchema>
@@ -54,3 +56,25 @@ export const auditSchema = z.object({
   detail: z.string().max(500),
 })
 export type Audit = z.output<typeof auditSchema>
+
+/** `seals/<env>/<n>`: a range of audit entries in the order of their creation, chained by `previous` (core/audit/). */
+export const sealSchema = z.object({
+  schema: z.literal(1),
+  environment: z.string(),
+  /** From 1 on, without gaps. */
+  n: z.int().positive(),
+  /** The hash of the seal before; empty for the first. */
+  previous: z.string(),
+  /** Create revisions of the first and the last entry: order is (create revision, key). */
+  from: z.string(),
+  to: z.string(),
+  count: z.int().positive(),
+  /** Hash of the leaves. */
+  root: z.string(),
+  at: z.int(),
+  /** Of all fields above. */
+  hash: z.string(),
+  /** The leaves: id, create revision, hash of the entry's bytes. Null: retention removed the range; the seal stays. */
+  entries: z.array(z.tuple([z.string(), z.string(), z.string()])).nullable(),
+})
+export type Seal = z.output<typeof sealSchema>

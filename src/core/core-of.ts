@@ -1,8 +1,11 @@
 // All verbs put together: the one object that every surface is given.
+import { createRefusals } from './audit/refusals.ts'
+import { withRefusals } from './audit/refused.ts'
 import type { Core } from './core.ts'
 import { adoption } from './use-cases/adopt.ts'
 import { apps } from './use-cases/apps.ts'
 import { artifacts } from './use-cases/artifacts.ts'
+import { audit } from './use-cases/audit.ts'
 import { builds } from './use-cases/builds.ts'
 import { decisions } from './use-cases/decide.ts'
 import type { Deps } from './use-cases/deps.ts'
@@ -27,10 +30,11 @@ import { whoami } from './use-cases/whoami.ts'
 /** Groups come first among those who may: a denial names the team before its members. */
 export function coreOf(given: Deps): Core {
   const deps: Deps = { ...given, people: [...(given.groups ?? []), ...given.people] }
-  return {
+  const core: Core = {
     ...adoption(deps),
     ...apps(deps),
     ...artifacts(deps),
+    ...audit(deps),
     ...builds(deps),
     ...decisions(deps),
     ...follow(deps),
@@ -52,4 +56,8 @@ export function coreOf(given: Deps): Core {
     request: request(deps),
     whoami: whoami(deps),
   }
+  return withRefusals(core, {
+    environments: deps.environments,
+    refusals: deps.refusals ?? createRefusals(deps),
+  })
 }

@@ -160,10 +160,15 @@ export const lockSchema = z.object({
   scope: z.enum(['all', 'env', 'app']),
   environment: z.string().nullable(),
   app: z.string().nullable(),
-  by: z.object({ id: z.string(), name: z.string() }),
+  by: z.object({ id: z.string(), name: z.string(), person: z.string().optional() }),
   reason: z.string(),
   at: z.int(),
-  expiresAt: z.int(),
+  /** Null: until somebody unlocks it. */
+  expiresAt: z.int().nullable(),
+  /** When its owner is to be told that it ends; left out: they were, or it needs no word. */
+  nagAt: z.int().optional(),
+  /** The deploy whose rollback locked it. */
+  deploy: z.string().optional(),
 })
 export type Lock = z.output<typeof lockSchema>
 
@@ -344,8 +349,10 @@ export type RunEvent =
   | { readonly kind: 'output'; readonly text: string; readonly stream: 'stdout' | 'stderr' }
   | { readonly kind: 'ended'; readonly exitCode: number; readonly message: string }
 
+type VerbsOfParts = BuildVerbs & AuditVerbs
+
 /** Every verb checks the caller's rights itself and throws UserError where it must not be done. */
-export type Core = BuildVerbs & AuditVerbs & {
+export type Core = VerbsOfParts & {
   applyApp(
     caller: Caller,
     app: App,
@@ -386,8 +393,12 @@ export type Core = BuildVerbs & AuditVerbs & {
     id: string,
     options: { after?: Revision; signal: AbortSignal },
   ): AsyncIterable<DeployEvent>
-  /** `ifWaiting`: refuse with `conflict` once it runs. */
-  cancel(caller: Caller, id: string, input: { reason: string; ifWaiting?: boolean }): Promise<Deploy>
+  /** `ifWaiting`: refuse with `conflict` once it runs. `onCancel`: of what runs; default: as the environment says. */
+  cancel(
+    caller: Caller,
+    id: string,
+    input: { reason: string; ifWaiting?: boolean; onCancel?: 'rollback' | 'hold' | undefined },
+  ): Promise<Deploy>
   /** The command that followed it was stopped: what waits is cancelled, what runs follows the app's `onAbort`. */
   abort(
     caller: Caller,

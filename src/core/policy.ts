@@ -22,6 +22,7 @@ export const actions = [
   'adopt',
   'apply_app',
   'delete_app',
+  'audit',
   'tokens',
 ] as const
 export type Action = (typeof actions)[number]
@@ -46,6 +47,7 @@ const operator: readonly Action[] = [
   'release',
   'adopt',
   'delete_app',
+  'audit',
 ]
 
 /** What each role may do. An approver only looks and decides. */
@@ -85,6 +87,7 @@ const words: Readonly<Record<Action, string>> = {
   adopt: 'adopt workloads for',
   apply_app: 'register',
   delete_app: 'unregister',
+  audit: 'read the audit of',
   tokens: 'manage tokens for',
 }
 

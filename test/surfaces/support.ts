@@ -23,6 +23,7 @@ import { seconds } from '../../src/core/units.ts'
 import { namedBuild, revisionOf } from '../../src/core/use-cases/left-out.ts'
 import type { Workload } from '../../src/core/workload.ts'
 import { UserError } from '../../src/errors.ts'
+import { memoryAudit } from './memory-audit.ts'
 import { memoryBuilds } from './memory-builds.ts'
 
 /** Tokens that the memory core knows: what they may. */
@@ -498,6 +499,7 @@ export function memoryCore(options: { stepMs?: number } = {}): MemoryCore {
 
   const built = memoryBuilds({ stepMs, admin })
   const core: Core = {
+    ...memoryAudit(admin),
     authenticate: async (token, via) => {
       if (token === tokens.admin)
         return {

@@ -1,6 +1,7 @@
 // What use cases are given. Each takes the part it needs by `Pick`; main.ts (through core-of.ts) hands over all of it.
 
 import { UserError } from '../../errors.ts'
+import type { Refusals } from '../audit/refusals.ts'
 import type { ArtifactStore } from '../artifacts/store.ts'
 import type { Subscription } from '../builds/build.ts'
 import type { Jenkins } from '../builds/jenkins.ts'
@@ -66,6 +67,8 @@ export type Deps = {
   readonly bootstrap: string | null
   /** No token is made to live longer; default: no limit. */
   readonly maxTokenSeconds?: number
+  /** Writes refusals to the audit; left out: the core makes its own. */
+  readonly refusals?: Refusals
   readonly log: (message: string, error: unknown) => void
 }
 

@@ -176,6 +176,9 @@ describe('who freezes', () => {
     const audit = await tenant.kv.list(tenant.keys.auditIn('staging'))
     const told = audit.entries.map(({ value }) => JSON.parse(value)).filter(one => /freeze/.test(one.action))
     expect(told.map(one => `${one.by.name} ${one.action} ${one.outcome}`).sort()).toEqual([
+      // What was refused, too.
+      'ana freeze held',
+      'ana unfreeze forbidden',
       'ana unfreeze unfrozen',
       'cho freeze changed',
       'cho freeze frozen',
