@@ -6,6 +6,7 @@
 #   GKUBE_APP, GKUBE_REVISION, GKUBE_ENVIRONMENT
 #                            what to deploy where; left out, the server takes it from the build and the app
 #   GKUBE_FILE               an app file in the workspace: registers the app for this job before it is deployed
+#   GKUBE_ARTIFACT           code: an archive in the workspace, uploaded first; or the SHA-256 of one that is there
 #   GKUBE_WAIT_APPROVAL      so long it waits for what holds it (15m), then exit 4; the deploy lives on
 #   GKUBE_RECONNECT          so long it waits for a server that does not answer (10m), then exit 75
 set -u
@@ -36,7 +37,7 @@ seconds() {
 wait_limit=$(seconds GKUBE_WAIT_APPROVAL "${GKUBE_WAIT_APPROVAL:-15m}") || exit 2
 patience=$(seconds GKUBE_RECONNECT "${GKUBE_RECONNECT:-10m}") || exit 2
 
-type=application/json id= app= revision= environment= phase= why= child=
+type=application/json upload= id= app= revision= environment= phase= why= child=
 began=$(date +%s)
 work=$(mktemp -d) || die 70 'cannot make a directory for temporary files'
 trap 'rm -rf "$work"' EXIT
@@ -75,7 +76,7 @@ call() {
     curl --config - --silent --show-error --max-time "$3" --request "$1" \
     --header 'accept: application/json' --header "content-type: $type" \
     --header 'x-gkube-client: jenkins' --header "idempotency-key: $key" \
-    ${4:+--data-binary "@$work/body"} \
+    ${upload:+--upload-file "$upload"} ${4:+--data-binary "@$work/body"} \
     --output "$work/answer" --write-out '%{http_code}' "$url$2" > "$work/status" 2> "$work/error" &
   child=$!
   wait "$child" || :
@@ -137,13 +138,13 @@ request="{\"kind\":\"deploy\"$(pair app "${GKUBE_APP:-}")$(pair job "$job")$(pai
 # Sending it twice asks for one deploy.
 key="sh-$(printf '%s' "${BUILD_TAG:-}${NODE_NAME:-}$(hostname 2>/dev/null)" | cksum | tr -d ' ')-$$-$began"
 
-# persist METHOD PATH BODY: again for a minute while there is no answer; ends the script where it is refused.
+# persist METHOD PATH BODY [SECONDS]: again for a minute while there is no answer; ends the script where it is refused.
 persist() {
-  lost=
+  lost= since=$(now)
   while :; do
-    call "$1" "$2" 30 "$3"
+    call "$1" "$2" "${4:-30}" "$3"
     passing || break
-    [ $(($(now) - began)) -lt 60 ] && [ $(($(now) - began)) -lt "$patience" ] || refused
+    [ $(($(now) - since)) -lt 60 ] && [ $(($(now) - since)) -lt "$patience" ] || refused
     [ -n "$lost" ] || say "$url does not answer ($status $(cat "$work/error")), trying again"
     lost=yes
     pause "$poll"
@@ -163,6 +164,23 @@ if [ -n "${GKUBE_FILE:-}" ]; then
 $jobs"
   type=application/json
 fi
+
+# The SHA-256 is the address: what the server has already is not sent again.
+artifact=${GKUBE_ARTIFACT:-}
+case $artifact in '' | *[!0-9a-f]*) is_hash= ;; *) is_hash=yes ;; esac
+if [ -n "$artifact" ] && ! { [ -n "$is_hash" ] && [ "${#artifact}" -eq 64 ]; }; then
+  [ -f "$artifact" ] && [ -r "$artifact" ] || die 2 "cannot read $artifact"
+  upload=$artifact
+  if command -v sha256sum > "$work/none"; then artifact=$(sha256sum < "$upload"); else artifact=$(shasum -a 256 < "$upload"); fi
+  artifact=${artifact%% *}
+  [ "${#artifact}" -eq 64 ] || die 70 'cannot make a SHA-256: is sha256sum or shasum there?'
+  type=application/octet-stream
+  persist PUT "/v1/artifacts/$artifact" '' 900
+  case $(cat "$work/answer") in *'"repeated":true'*) there='already there' ;; *) there=uploaded ;; esac
+  say "$upload, sha256 $artifact: $there"
+  type=application/json upload=
+fi
+[ -z "$artifact" ] || request="${request%\}}$(pair artifact "$artifact")}"
 
 persist POST /v1/deploys "$request"
 id=$(field id) app=$(field app) revision=$(field revision) environment=$(field environment)

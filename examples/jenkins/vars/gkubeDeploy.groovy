@@ -1,13 +1,14 @@
 // A step of a shared library: gkubeDeploy(environment: 'staging')
 //
-// Options: app, revision, environment, file (an app file that registers the job), waitApproval (such as '15m'),
+// Options: app, revision, environment, file (an app file that registers the job), artifact (an archive of code in the
+// workspace, or the SHA-256 of one that is uploaded), waitApproval (such as '15m'),
 // url (default: GKUBE_URL), credentialsId (a secret text, default 'gkube-token'), heldIsUnstable (a deploy that still
 // waits for an approval makes the build unstable, and it lives on). Returns the exit code: docs/exit-codes.md.
 //
 // Everything goes by the environment: nothing of it is part of a command that `sh` echoes, and no Groovy string holds
 // the token.
 def call(Map options = [:]) {
-    def known = ['app', 'revision', 'environment', 'file', 'waitApproval', 'url', 'credentialsId', 'heldIsUnstable']
+    def known = ['app', 'revision', 'environment', 'file', 'artifact', 'waitApproval', 'url', 'credentialsId', 'heldIsUnstable']
     def unknown = options.keySet() - known
     if (unknown) {
         error "gkubeDeploy knows no ${unknown.join(', ')}; it knows ${known.join(', ')}"
@@ -21,6 +22,7 @@ def call(Map options = [:]) {
     if (options.revision) { variables << "GKUBE_REVISION=${options.revision}" }
     if (options.environment) { variables << "GKUBE_ENVIRONMENT=${options.environment}" }
     if (options.waitApproval) { variables << "GKUBE_WAIT_APPROVAL=${options.waitApproval}" }
+    if (options.artifact) { variables << "GKUBE_ARTIFACT=${options.artifact}" }
     if (options.file) { variables << "GKUBE_FILE=${options.file}" }
 
     int code = 0

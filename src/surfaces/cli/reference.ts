@@ -25,6 +25,7 @@ A token from a context file is sent only to the server that this file names.
 |---|---|
 | \`GKUBE_ENVIRONMENT\` | the environment where none is named by \`-E\` |
 | \`GKUBE_APP\`, \`GKUBE_REVISION\` | what \`gkube deploy\` deploys where its arguments do not say it |
+| \`GKUBE_ARTIFACT\` | the code that it publishes, as \`--artifact\` names it |
 | \`GKUBE_RECONNECT\` | how long a lost server is waited for while a deploy is followed, such as \`90s\` (default \`10m\`) |
 | \`NO_COLOR\` | no colours; there are none anyway where stdout is not a terminal |
 | \`GKUBE_DEBUG\` | show the stack of an error in the command itself |

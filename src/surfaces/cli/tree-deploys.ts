@@ -79,7 +79,7 @@ export function deploys(root: Command, add: Add, does: Does): void {
       .addOption(appFile())
       .option(
         '--artifact <file|sha256>',
-        'the code to publish: a file, which is uploaded first, or the SHA-256 of one that is uploaded already',
+        'the code to publish: a file, which is uploaded first, or the SHA-256 of one that is uploaded already (default: GKUBE_ARTIFACT)',
       )
       .option('--again', 'deploy this build although it was deployed there before')
       .option('--replace', 'recreate a StatefulSet whose immutable fields change')

@@ -29,7 +29,8 @@ export async function deploy(
       'bad_input',
       `Which revision? For example: gkube deploy ${app ?? 'web'} 1.4.2 -E staging`,
     )
-  const artifact = options.artifact === undefined ? null : await artifactOf(cli, options.artifact)
+  const given = options.artifact ?? (cli.io.env.GKUBE_ARTIFACT || null)
+  const artifact = given === null ? null : await artifactOf(cli, given)
   const body = {
     kind: 'deploy',
     ...(artifact ? { artifact } : {}),
