@@ -254,6 +254,12 @@ const shape = {
         .regex(/^[0-9a-f]{64}$/)
         .optional(),
       credential: objectName.optional(),
+      file: z
+        .string()
+        .max(200)
+        .regex(/^[A-Za-z0-9_][A-Za-z0-9_.+-]*$/, 'a file name such as app.war')
+        .optional()
+        .describe('the artifact is kept as one file of this name, and not unpacked'),
       mount: path,
       update: z
         .array(z.string())

@@ -31,6 +31,7 @@ import { cycle } from './steps/cycle.ts'
 import { environment as environmentStep } from './steps/environment.ts'
 import { handover } from './steps/handover.ts'
 import { hook } from './steps/hook.ts'
+import { publish } from './steps/publish.ts'
 import { record } from './steps/record.ts'
 import { remove as removeStep } from './steps/remove.ts'
 import { recover, rollout } from './steps/rollout.ts'
@@ -48,6 +49,7 @@ const progressEveryMs = 2_000
 const bodies: Partial<Record<StepName, StepBody>> = {
   volume,
   environment: environmentStep,
+  publish,
   snapshot,
   init: hook('init'),
   before: hook('before'),

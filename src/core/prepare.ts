@@ -27,6 +27,7 @@ import { immutableChanges, kindChanges } from './immutable.ts'
 import type { Keys } from './keys.ts'
 import type { Entry, Kv, Write } from './kv.ts'
 import { hookJob } from './objects/jobs.ts'
+import { publishJob } from './objects/publish-job.ts'
 import { render } from './objects.ts'
 import { hookTitles, planKind, planOverrides, planSteps } from './plan.ts'
 import { decode, put, type Stored } from './records.ts'
@@ -109,14 +110,7 @@ export async function workOut(deps: PrepareDeps, deploy: Wanted, given?: Frozen[
   const spec = usesApp ? (given ?? specOf(now.app, deploy)) : null
   const asked = deploy.kind === 'adopt' ? deploy.params.adopt : undefined
   const there = asked && spec ? await whatIsThere(now, asked, spec) : null
-  const { frozen: image, pinning } = spec
-    ? await withCode(
-        deps,
-        deploy,
-        base,
-        await freeze(deps, deploy, spec, environment, { workload, base, there }),
-      )
-    : await recall(deps, deploy, workload)
+  const { frozen: image, pinning } = await whatRuns(deps, deploy, { spec, now, there })
   refuseOtherWorkload(deploy, base, image)
   // What ran before lies where it lay.
   const record = workload?.value ?? null
@@ -152,8 +146,8 @@ export async function workOut(deps: PrepareDeps, deploy: Wanted, given?: Frozen[
   const objects = goes ? [] : draw(frozen, overrides)
   const before = base && workload && !there ? draw(base, workload.value.overrides) : []
   const steps = planSteps(facts)
-  if (steps.includes('publish')) await demandPublishable(deps.code, deploy, frozen)
-  const jobs = hookJobs(steps, { frozen, namespace, deploy, minor })
+  await demandPublishable(deps.code, deploy, { frozen, steps })
+  const jobs = jobsOf(steps, { frozen, namespace, deploy, minor, code: deps.code })
   const refused = goes ? [] : check({ objects, jobs, before, environment, namespace, frozen, deploy })
   const adoption = there && asked ? await finishAdoption(there, asked, { ...now, frozen, objects }) : null
   return {
@@ -176,25 +170,41 @@ export async function workOut(deps: PrepareDeps, deploy: Wanted, given?: Frozen[
   }
 }
 
-async function withCode<T extends { readonly frozen: Frozen }>(
+/** Without a spec, what ran before. */
+async function whatRuns(
   deps: PrepareDeps,
   deploy: Wanted,
-  base: Frozen | null,
-  freezing: T,
-): Promise<T> {
-  const artifact = await settleArtifact(deps, deploy, { frozen: freezing.frozen, base })
-  return artifact ? { ...freezing, frozen: { ...freezing.frozen, artifact } } : freezing
+  { spec, now, there }: { spec: Frozen['spec'] | null; now: Situation; there: Beginning | null },
+): Promise<{ frozen: Frozen; pinning: string }> {
+  if (!spec) return recall(deps, deploy, now.workload)
+  const { frozen, pinning } = await freeze(deps, deploy, spec, now.environment, { ...now, there })
+  const artifact = await settleArtifact(deps, deploy, { frozen, base: now.base })
+  return { frozen: artifact ? { ...frozen, artifact } : frozen, pinning }
 }
 
-function hookJobs(
+/** As they will be made, apart from what only the cluster knows then: what they may do is judged by these. */
+function jobsOf(
   steps: Prepared['steps'],
-  { frozen, namespace, deploy, minor }: { frozen: Frozen; namespace: string; deploy: Wanted; minor: number },
+  given: { frozen: Frozen; namespace: string; deploy: Wanted; minor: number; code?: CodeSide },
 ): KubeObject[] {
-  const at = { frozen, namespace, deploy: { id: deploy.id, epoch: 0 }, imagePullSecrets: [], beside: false }
-  return hookSteps.flatMap(step => {
+  const { frozen, namespace, deploy, minor, code } = given
+  const at = {
+    frozen,
+    namespace,
+    deploy: { id: deploy.id, epoch: 0 },
+    imagePullSecrets: [],
+    beside: false,
+    serverMinor: minor,
+    attempt: 1,
+  }
+  const hooks = hookSteps.flatMap(step => {
     const hook = steps.includes(step) ? frozen.spec.hooks[step] : undefined
-    return hook ? [hookJob({ ...at, serverMinor: minor, step, hook, attempt: 1 })] : []
+    return hook ? [hookJob({ ...at, step, hook })] : []
   })
+  const { artifact } = frozen
+  if (!steps.includes('publish') || !code?.image || !artifact) return hooks
+  const side = { ...code, image: code.image }
+  return [publishJob({ ...at, artifact, code: side, previous: null, keep: [] }), ...hooks]
 }
 
 const overridesAfter = (
@@ -222,9 +232,6 @@ async function whatIsThere(
   if (found) return found
   throw new Refusal('plan_refused', `There is no ${asked.kind} ${asked.name} in namespace ${namespace}.`)
 }
-
-/** Bodies of these steps come with code; until then such an app is refused in words. */
-const later = ['publish']
 
 function check(input: {
   objects: readonly KubeObject[]
@@ -260,10 +267,6 @@ export async function prepare(
 ): Promise<{ event: DeployEvent; writes: Write[] }> {
   try {
     const worked = await workOut(deps, deploy)
-    const unsupported = worked.steps.filter(step => later.includes(step))
-    if (unsupported.length > 0) {
-      throw new Refusal('not_supported', `This version of gkube does not run ${unsupported.join(', ')} yet.`)
-    }
     if (worked.refusals.length > 0) throw new Refusal('plan_refused', worked.refusals.join(' '))
     if (worked.adoption && worked.adoption.hash !== deploy.params.adopt?.confirm)
       throw new Refusal('plan_refused', changedSinceShown)

@@ -19,26 +19,19 @@ export function isPublished(
   return name !== null && (workload?.releases ?? []).includes(name)
 }
 
-export type Keeping = {
-  /** Of the record: the newest last. */
-  readonly known: readonly string[]
-  /** What runs, what was good, what this deploy came from. */
-  readonly snapshots: readonly Frozen[]
-  /** `code.keep`. */
-  readonly keep: number
+/**
+ * The record after a publish: the newest and what is needed. What it leaves out is removed by the next publish, which keeps
+ * all that the record names: so nothing that the record calls there can be gone, wherever a publish ended.
+ */
+export function remembered(
+  known: readonly string[],
+  published: string,
+  { needed, keep }: { readonly needed: readonly string[]; readonly keep: number },
+): string[] {
+  const all = [...known.filter(name => name !== published), published]
+  const newest = all.slice(-keep)
+  return all.filter(name => newest.includes(name) || needed.includes(name)).slice(-mostReleases)
 }
-
-/** What this publish certainly leaves on the volume, of what was there: the same for whoever takes it over. */
-export function surviving({ known, snapshots, keep }: Keeping): string[] {
-  const needed = new Set(snapshots.flatMap(one => releaseOf(one) ?? []))
-  // The new one is one of those that are kept.
-  const newest = new Set(known.slice(-(keep - 1)))
-  return known.filter(name => newest.has(name) || needed.has(name))
-}
-
-/** The record after a publish: what survived and, once it is whole, the new one. */
-export const withRelease = (survived: readonly string[], name: string): string[] =>
-  [...survived.filter(one => one !== name), name].slice(-mostReleases)
 
 /** Releases that pods and what pods are made from mount: of pods that end too, and of kept ReplicaSets. */
 export function mounted(objects: readonly KubeObject[]): string[] {

@@ -2,6 +2,7 @@
 // pinned in the app, or as its host says. From there on only its SHA-256 counts: it is approved, published and mounted.
 import type { AppSpec } from '../app.ts'
 import { releasedSchema } from '../artifacts/released.ts'
+import type { StepName } from '../deploy.ts'
 import { Refusal, type Wanted } from '../freezing.ts'
 import type { Keys } from '../keys.ts'
 import type { Kv } from '../kv.ts'
@@ -55,14 +56,22 @@ const addressOf = ({ artifact }: NonNullable<AppSpec['code']>, revision: string)
 const carried = (artifact: Artifact, url: string | null): Artifact =>
   artifact.url === null ? artifact : { ...artifact, url: url ?? artifact.url }
 
-/** Whether its Job could get this artifact. Throws Refusal, which says who has to do what. */
+/** Where it publishes: whether its Job could get the artifact. Throws Refusal, which says who has to do what. */
 export async function demandPublishable(
   side: CodeSide | undefined,
   deploy: Pick<Wanted, 'app' | 'environment'>,
-  frozen: Frozen,
+  { frozen, steps }: { readonly frozen: Frozen; readonly steps: readonly StepName[] },
 ): Promise<void> {
-  const { artifact, revision } = frozen
+  if (!steps.includes('publish')) return
+  const { artifact, revision, spec } = frozen
   if (!artifact) throw unknown(deploy, revision, '')
+  const hidden = hiddenBy(spec)
+  if (hidden)
+    throw refused(
+      `storage[0].mount ${hidden} would hide gkube's own program in the Job that publishes. Mount it elsewhere, for example at /srv/data.`,
+    )
+  if (spec.code?.activate === 'reload')
+    throw new Refusal('not_supported', 'This version of gkube does not run code.activate: reload yet.')
   const { url: own, hosts, uploaded } = publishing(side, deploy)
   if (artifact.url !== null) return demandHost(artifact.url, hosts)
   if (own === null)
@@ -74,6 +83,27 @@ export async function demandPublishable(
       'artifact_not_found',
       `The artifact ${short(artifact.sha256)} of ${deploy.app} ${revision} is not kept any more. Upload it again: ${push(deploy.app, revision)}`,
     )
+}
+
+/** What gkube's own image needs where it is. */
+const needed = [
+  '/app',
+  '/bin',
+  '/dev',
+  '/etc',
+  '/gkube',
+  '/lib',
+  '/lib64',
+  '/proc',
+  '/sys',
+  '/usr/bin',
+  '/usr/lib',
+  '/usr/local',
+]
+
+function hiddenBy({ storage }: AppSpec): string | null {
+  const mount = storage[0]?.mount.replace(/\/+$/, '') ?? ''
+  return needed.some(path => path === mount || path.startsWith(`${mount}/`)) ? mount : null
 }
 
 function publishing(side: CodeSide | undefined, { app }: Pick<Wanted, 'app'>): CodeSide {
