@@ -12,6 +12,8 @@ import { type Fault, faultBox } from './faults.ts'
 import { listen } from './http.ts'
 import { kinds } from './kinds.ts'
 import { registryOver } from './registry.ts'
+import { type FrontDoor, openFrontDoor } from './runs/front-door.ts'
+import { type RunsOptions, runContainers } from './runs/runs.ts'
 import { expired } from './status-error.ts'
 import { openStore } from './store.ts'
 import { watchHub } from './watch.ts'
@@ -33,6 +35,8 @@ export type ClusterOptions = {
   readonly images?: (image: string) => string
   /** How often watches that ask for it get a bookmark; default every minute, as the real server. */
   readonly bookmarkMs?: number
+  /** Scripts of Jobs and web servers of pods run for real, in this folder; left out: everything is played. */
+  readonly runs?: RunsOptions
   readonly log?: Log
 }
 
@@ -54,6 +58,8 @@ export type Cluster = {
   /** For tests: ends all watches, without a word or with an ERROR event 410. */
   endWatches(how?: 'silently' | 'expired'): void
   watchCount(): number
+  /** With `runs`: opens the port by which its Services are reached on this machine (0: a free one); ends with it. */
+  openFrontDoor(port: number): Promise<FrontDoor>
   stop(): Promise<void>
 }
 
@@ -82,7 +88,8 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const watches = watchHub(store, { bookmarkMs: options.bookmarkMs ?? 60_000 })
   const faults = faultBox()
   const events = eventRecorder(store, registry, log)
-  const context = { store, registry, record: events.record, speed, images }
+  const runs = options.runs && runContainers({ ...options.runs, store })
+  const context = { store, registry, record: events.record, speed, images, runs, outputs: runs?.outputOf }
   await bootstrap(store, registry, options.nodes ?? defaultNodes, version.gitVersion)
   const controllers = runControllers(allControllers(context), store, log)
   const server = await listen({ ...context, watches, faults, token, log }, options.port ?? 0)
@@ -90,13 +97,16 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   server.server.on('upgrade', exec.upgrade)
   controllers.begin(kinds.flatMap(kind => store.list(kind).map(object => ({ kind, object }))))
   const url = `http://127.0.0.1:${server.port}`
+  const doors: FrontDoor[] = []
   let stopping: Promise<void> | undefined
 
   async function stop() {
+    for (const door of doors) await door.close()
     watches.close()
     exec.close()
     await server.close()
     await controllers.stop()
+    await runs?.stop()
     await events.stop()
     await store.close()
     client.close()
@@ -121,6 +131,11 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
         how === 'expired' ? expired('The resourceVersion for the provided watch is too old.') : undefined,
       ),
     watchCount: () => watches.count(),
+    openFrontDoor: async port => {
+      const door = await openFrontDoor({ store, portOf: uid => runs?.portOf(uid) }, port)
+      doors.push(door)
+      return door
+    },
     stop: () => (stopping ??= stop()),
   }
 }

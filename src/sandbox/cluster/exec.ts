@@ -3,8 +3,8 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
+import { dataOf, environment } from './environment.ts'
 import { isAllowed } from './http.ts'
-import { kindNamed } from './kinds.ts'
 import type { Json, KubeObject } from './object.ts'
 import type { Registry } from './registry.ts'
 import { target } from './requests.ts'
@@ -152,48 +152,6 @@ function builtin(store: Look, where: Where, [name = '', ...args]: readonly strin
   }
 }
 
-const find = (
-  store: Look,
-  kind: 'ConfigMap' | 'Secret',
-  pod: KubeObject,
-  name: string,
-): Record<string, string> => {
-  const data: Record<string, string> = store.get(kindNamed(kind), pod.metadata.namespace, name)?.data ?? {}
-  if (kind === 'ConfigMap') return data
-  return Object.fromEntries(
-    Object.entries(data).map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]),
-  )
-}
-
-function environment(store: Look, { pod, container }: Where): Map<string, string> {
-  const env = new Map([
-    ['PATH', '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
-    ['HOSTNAME', pod.metadata.name],
-    ['KUBERNETES_SERVICE_HOST', '10.96.0.1'],
-  ])
-  for (const { prefix = '', configMapRef, secretRef } of container.envFrom ?? []) {
-    const data = configMapRef
-      ? find(store, 'ConfigMap', pod, configMapRef.name)
-      : find(store, 'Secret', pod, secretRef?.name)
-    for (const [key, value] of Object.entries(data)) env.set(prefix + key, value)
-  }
-  for (const { name, value, valueFrom } of container.env ?? []) {
-    const from = valueFrom?.configMapKeyRef
-      ? find(store, 'ConfigMap', pod, valueFrom.configMapKeyRef.name)[valueFrom.configMapKeyRef.key]
-      : valueFrom?.secretKeyRef
-        ? find(store, 'Secret', pod, valueFrom.secretKeyRef.name)[valueFrom.secretKeyRef.key]
-        : valueFrom?.fieldRef && field(pod, valueFrom.fieldRef.fieldPath)
-    env.set(name, value ?? from ?? '')
-  }
-  return env
-}
-
-function field(pod: KubeObject, path: string): string {
-  const label = /^metadata\.(labels|annotations)\['(.+)'\]$/.exec(path)
-  if (label) return pod.metadata[label[1] as 'labels' | 'annotations']?.[label[2] ?? ''] ?? ''
-  return String(path.split('.').reduce((at: Json, part) => at?.[part], pod) ?? '')
-}
-
 /** A file of a mounted ConfigMap or Secret. */
 function file(store: Look, { pod, container }: Where, path: string): string | undefined {
   for (const mount of container.volumeMounts ?? []) {
@@ -202,8 +160,8 @@ function file(store: Look, { pod, container }: Where, path: string): string | un
     const source = volume?.configMap ?? volume?.secret
     if (!source) continue
     const data = volume.configMap
-      ? find(store, 'ConfigMap', pod, source.name)
-      : find(store, 'Secret', pod, source.secretName)
+      ? dataOf(store, 'ConfigMap', pod, source.name)
+      : dataOf(store, 'Secret', pod, source.secretName)
     const relative = [mount.subPath, path.slice(mount.mountPath.replace(/\/$/, '').length + 1)]
       .filter(Boolean)
       .join('/')

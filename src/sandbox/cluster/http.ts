@@ -6,7 +6,7 @@ import { discover } from './discovery.ts'
 import { type Faults, faultError } from './faults.ts'
 import { handle, unknownPath } from './handlers.ts'
 import { reviews } from './kinds.ts'
-import type { Images } from './logs.ts'
+import type { Images, Outputs } from './logs.ts'
 import { serveLog } from './pod-streams.ts'
 import type { Registry } from './registry.ts'
 import type { Answer } from './requests.ts'
@@ -23,6 +23,7 @@ export type HttpDeps = {
   readonly faults: Faults
   readonly images: Images
   readonly speed: number
+  readonly outputs?: Outputs
   readonly token?: string
   readonly log: { error(facts: object, text: string): void }
 }

@@ -2,6 +2,7 @@
 // Nothing is stored; a pod that is gone has no logs, as on a real node. Streaming is in pod-streams.ts.
 import type { Json, KubeObject } from './object.ts'
 import { play } from './play.ts'
+import type { Output } from './runs/output.ts'
 import { badRequest } from './status-error.ts'
 
 export type LogOptions = {
@@ -22,7 +23,12 @@ export type LogView = {
   /** Set once no more can come. */
   readonly ended: boolean
   readonly instance: string
+  /** Of a container that runs: all lines have come, and it tells of more. */
+  readonly output?: Output
 }
+
+/** What a container that runs for real has printed; undefined: it is played. */
+export type Outputs = (uid: string, container: string, restarts: number) => Output | undefined
 
 /** True for a container that ends when its work is done. */
 export function isTask(pod: KubeObject, container: Json): boolean {
@@ -34,7 +40,7 @@ export function isTask(pod: KubeObject, container: Json): boolean {
 export function logView(
   pod: KubeObject,
   options: LogOptions,
-  by: { images: Images; speed: number },
+  by: { images: Images; speed: number; outputs?: Outputs },
 ): LogView {
   const containers: Json[] = [...(pod.spec.initContainers ?? []), ...pod.spec.containers]
   const name = options.container || defaultContainer(pod)
@@ -57,6 +63,10 @@ export function logView(
     )
   // The instance that is running or has ended counts the restarts so far; the one before it, one less.
   const restarts = status.restartCount - (options.previous && current ? 1 : 0)
+  const ended = !state.running || Boolean(options.previous)
+  const instance = `${name}/${restarts}`
+  const output = by.outputs?.(pod.metadata.uid, name, restarts)
+  if (output) return { lines: output.lines, ended, instance, output }
   const { lines } = play({
     container,
     image: by.images(container.image),
@@ -66,8 +76,8 @@ export function logView(
   const started = Date.parse(seen.startedAt)
   return {
     lines: lines.map(line => ({ at: started + line.at / by.speed, text: line.text })),
-    ended: !state.running || Boolean(options.previous),
-    instance: `${name}/${restarts}`,
+    ended,
+    instance,
   }
 }
 

@@ -2,7 +2,7 @@
 // What is said in them comes from logs.ts and exec.ts; here is only the coming and going of it.
 import type { ServerResponse } from 'node:http'
 import { kindNamed } from './kinds.ts'
-import { type Images, type LogOptions, logText, logView } from './logs.ts'
+import { type Images, type LogOptions, type LogView, logText, logView, type Outputs } from './logs.ts'
 import type { Registry } from './registry.ts'
 import { target } from './requests.ts'
 import type { Route } from './route.ts'
@@ -13,6 +13,7 @@ type Deps = {
   readonly registry: Registry
   readonly images: Images
   readonly speed: number
+  readonly outputs?: Outputs
 }
 
 const number = (text: string | null) => (text === null || text === '' ? undefined : Number(text))
@@ -35,17 +36,20 @@ export function serveLog(deps: Deps, route: Route, query: URLSearchParams, respo
   const pod = deps.registry.get(target(route))
   if (!pod.spec.nodeName) return void response.writeHead(204).end()
   const first = logView(pod, options, deps)
-  const started = Date.now()
+  const started = shownAt(first)
   response.writeHead(200, { 'content-type': 'text/plain' })
   response.write(logText(first.lines, options, started))
   if (query.get('follow') !== 'true' || first.ended) return void response.end()
-  follow(deps, route, { options, response, instance: first.instance, shown: started })
+  follow(deps, route, { options, response, first, shown: started })
 }
+
+/** Up to when lines have come: what really ran has printed all of its lines. */
+const shownAt = ({ output, lines }: LogView): number => (output ? (lines.at(-1)?.at ?? 0) : Date.now())
 
 type Following = {
   readonly options: LogOptions
   readonly response: ServerResponse
-  readonly instance: string
+  readonly first: LogView
   shown: number
 }
 
@@ -55,15 +59,16 @@ function follow(deps: Deps, route: Route, following: Following) {
   const stop = () => {
     clearTimeout(timer)
     unsubscribe()
+    unlisten?.()
     response.end()
   }
   const look = () => {
     clearTimeout(timer)
     const pod = deps.store.get(kindNamed('Pod'), route.namespace, route.name ?? '')
     if (!pod) return stop()
-    const now = Date.now()
     const view = viewOf(pod)
-    if (!view || view.instance !== following.instance) return stop()
+    if (!view || view.instance !== following.first.instance) return stop()
+    const now = shownAt(view)
     const fresh = view.lines.filter(line => line.at > following.shown)
     response.write(
       logText(fresh, { ...options, tailLines: undefined }, view.ended ? Number.POSITIVE_INFINITY : now),
@@ -84,6 +89,7 @@ function follow(deps: Deps, route: Route, following: Following) {
     const { name, namespace } = change.object.metadata
     if (change.kind.kind === 'Pod' && name === route.name && namespace === route.namespace) look()
   })
+  const unlisten = following.first.output?.listen(look)
   response.on('close', stop)
   look()
 }

@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import { type Json, type KubeObject, timestamp } from '../object.ts'
 import { type Play, play } from '../play.ts'
+import type { Real } from '../runs/runs.ts'
 
 /** What is remembered of a pod between two looks, in memory only. */
 export type Clock = {
@@ -22,6 +23,8 @@ export type Step = {
   readonly image: string
   readonly task: boolean
   readonly clock: Clock
+  /** It runs for real; undefined: it is played. */
+  readonly real?: Real
   /** Why its configuration cannot be made, if so. */
   readonly problem: () => string | undefined
   readonly tell: (event: { reason: string; message: string; warning?: boolean }) => void
@@ -36,7 +39,9 @@ const pulled = new Set<string>()
 
 export function stepContainer(status: Json, step: Step): number | undefined {
   const { container, image, task, clock } = step
-  const does = play({ container, image, task, restarts: status.restartCount })
+  const played = play({ container, image, task, restarts: status.restartCount })
+  // A process decides itself when it ends and what it prints; a web server only whether it answers.
+  const does = step.real && task ? { pull: played.pull, ready: 0, lines: [] } : played
   if (status.state.running) return whileRunning(status, step, does)
   if (status.state.terminated) return afterEnd(status, step)
   if (status.state.waiting?.reason !== 'CrashLoopBackOff') return beforeStart(status, step, does)
@@ -119,8 +124,9 @@ function failPull(status: Json, { container, clock, tell }: Step): number | unde
   return 1
 }
 
-function start(status: Json, { container, tell, task }: Step, restarts: number): number {
+function start(status: Json, { container, tell, task, real }: Step, restarts: number): number {
   status.restartCount = restarts
+  real?.start(restarts)
   status.state = { running: { startedAt: timestamp() } }
   status.containerID = `containerd://${randomUUID().replaceAll('-', '')}`
   status.imageID = container.image
@@ -132,31 +138,42 @@ function start(status: Json, { container, tell, task }: Step, restarts: number):
 }
 
 function whileRunning(status: Json, step: Step, does: Play): number | undefined {
-  const { container, clock } = step
+  const { container, clock, real } = step
   const run = `${container.name} ${status.restartCount}`
   let again: number | undefined
+  const ended = real?.ended(status.restartCount)
+  if (ended) return end(status, ended)
   if (does.exit) {
     const left = clock.left(`${run} exit`, does.exit.after)
-    if (left <= 0) return end(status, does.exit)
+    if (left <= 0) {
+      real?.stopped(status.restartCount)
+      return end(status, does.exit)
+    }
     again = left
   }
   if (status.ready) return again
   if (does.ready === undefined) return does.exit ? again : unready(step, run)
   const left = clock.left(`${run} ready`, does.ready)
   if (left > 0) return Math.min(left, again ?? left)
+  const answered = real ? real.ready(status.restartCount) : { ok: true, said: '' }
+  // Its news wake the kubelet.
+  if (!answered) return again
+  if (!answered.ok) return unready(step, run, answered.said)
   status.ready = true
   status.started = true
   return again
 }
 
-function unready({ container, clock, tell }: Step, run: string): number {
+function unready(
+  { container, clock, tell }: Step,
+  run: string,
+  said = 'HTTP probe failed with statuscode: 503',
+): number {
   const probe = container.readinessProbe ?? container.startupProbe
   const tries = clock.tries(`${run} probe`)
   const left = clock.left(`${run} probe ${tries}`, tries === 0 ? 1000 : 1000 * (probe?.periodSeconds ?? 10))
   if (left > 0) return left
-  const at = probe?.tcpSocket
-    ? 'dial tcp: connect: connection refused'
-    : 'HTTP probe failed with statuscode: 503'
+  const at = probe?.tcpSocket ? 'dial tcp: connect: connection refused' : said
   tell({ reason: 'Unhealthy', message: `Readiness probe failed: ${at}`, warning: true })
   clock.tried(`${run} probe`)
   return Math.max(200, clock.left(`${run} probe ${tries + 1}`, 1000 * (probe?.periodSeconds ?? 10)))

@@ -3,6 +3,7 @@
 // At the start every object is looked at once, so work that a killed process left half done goes on.
 import type { KubeObject } from '../object.ts'
 import type { Registry } from '../registry.ts'
+import type { Runs } from '../runs/runs.ts'
 import { StatusError } from '../status-error.ts'
 import type { Change, Store } from '../store.ts'
 import type { Recorder } from './events.ts'
@@ -15,6 +16,8 @@ export type Context = {
   readonly speed: number
   /** The image with its tag, for one that names only a digest. */
   readonly images: (image: string) => string
+  /** What runs for real; left out: everything is played. */
+  readonly runs?: Runs
 }
 
 export type Controller = {
@@ -23,6 +26,8 @@ export type Controller = {
   keys(change: Pick<Change, 'kind' | 'object' | 'type' | 'previous'>): readonly string[]
   /** Brings one step nearer to what is wanted. Answers after how many ms to look again, if so. */
   reconcile(key: string): Promise<number | undefined>
+  /** Is given what makes a key be looked at, for news that no object tells. */
+  listen?(look: (key: string) => void): void
 }
 
 export const keyOf = ({ metadata }: KubeObject): string => `${metadata.namespace ?? ''}/${metadata.name}`
@@ -96,6 +101,7 @@ export function runControllers(controllers: readonly Controller[], store: Store,
       }
     }
 
+    controller.listen?.(add)
     return {
       offer: (change: Parameters<Controller['keys']>[0]) => controller.keys(change).forEach(add),
       stop: () => works.forEach(work => void clearTimeout(work.timer)),

@@ -265,7 +265,8 @@ export function jobs(context: Context): Controller {
     const made = missing > 0 && wait <= 0 ? await makePods(job, pods, missing) : []
     if (missing < 0) await removePods(job, counts.active.slice(missing))
     await write(job, status => counted(status, counts, [...counts.active, ...made]))
-    const deadline = activeDeadlineSeconds === undefined ? 0 : deadlineOf(job) - Date.now()
+    // It may have passed while this was written: then it is seen by the next look.
+    const deadline = activeDeadlineSeconds === undefined ? 0 : Math.max(1, deadlineOf(job) - Date.now())
     const left = [wait, deadline].filter(ms => ms > 0)
     return left.length > 0 ? Math.min(...left) : undefined
   }

@@ -5,14 +5,19 @@
 import { kindNamed } from '../kinds.ts'
 import { isTask } from '../logs.ts'
 import { clone, type Json, type KubeObject, same, timestamp } from '../object.ts'
+import type { Real } from '../runs/runs.ts'
 import { type Clock, stepContainer } from './container-steps.ts'
 import { type Context, type Controller, keyOf, splitKey } from './engine.ts'
 import { configProblem, mountProblem } from './pod-needs.ts'
 
+type RealOf = (container: Json) => Real | undefined
+
 const stopMs = 300
+/** How long after a volume could not be mounted it is tried again. */
+const mountAgainMs = 2_000
 const podKind = kindNamed('Pod')
 
-export function kubelet({ store, registry, record, speed, images }: Context): Controller {
+export function kubelet({ store, registry, record, speed, images, runs }: Context): Controller {
   const clocks = new Map<string, Clock>()
 
   function clockOf(uid: string): Clock {
@@ -60,6 +65,8 @@ export function kubelet({ store, registry, record, speed, images }: Context): Co
 
   async function terminate(pod: KubeObject): Promise<number | undefined> {
     const clock = clockOf(pod.metadata.uid)
+    const grace = (pod.metadata.deletionGracePeriodSeconds ?? 0) * 1000
+    const graceLeft = clock.left('grace', grace)
     if (clock.once('kill')) {
       for (const one of pod.status?.containerStatuses ?? []) {
         if (one.state?.running)
@@ -74,14 +81,25 @@ export function kubelet({ store, registry, record, speed, images }: Context): Co
     const sleeps = pod.spec.containers.map(
       (one: Json) => (one.lifecycle?.preStop?.sleep?.seconds ?? 0) * 1000,
     )
-    const wanted = stopMs + Math.max(0, ...sleeps)
-    const left = clock.left('stop', Math.min(wanted, (pod.metadata.deletionGracePeriodSeconds ?? 0) * 1000))
-    if (left > 0) return left
+    const slept = Math.max(0, ...sleeps)
+    const left = clock.left('stop', Math.min(stopMs + slept, grace))
+    const real = endReal(pod, clock.left('preStop', Math.min(slept, grace)), graceLeft)
+    const soon = [left, real ?? 0].filter(ms => ms > 0)
+    if (soon.length > 0) return Math.min(...soon)
     await registry.remove(
       { kind: podKind, namespace: pod.metadata.namespace, name: pod.metadata.name },
       { gracePeriodSeconds: 0, preconditions: { uid: pod.metadata.uid } },
     )
     return undefined
+  }
+
+  /** SIGTERM after preStop, SIGKILL after the grace period; in how many ms to look again, undefined: all has ended. */
+  function endReal({ metadata: { uid } }: KubeObject, preStop: number, grace: number): number | undefined {
+    if (!runs?.isBusy(uid)) return undefined
+    if (preStop > 0) return preStop
+    runs.signal(uid, grace > 0 ? 'SIGTERM' : 'SIGKILL')
+    if (!runs.isBusy(uid)) return undefined
+    return grace > 0 ? grace : 20
   }
 
   function firstStatus(pod: KubeObject): Json {
@@ -108,7 +126,7 @@ export function kubelet({ store, registry, record, speed, images }: Context): Co
   }
 
   /** Lets every container that may move make its next step; answers when to look again. */
-  function advance(pod: KubeObject, status: Json): number | undefined {
+  function advance(pod: KubeObject, status: Json, realOf: RealOf): number | undefined {
     let again: number | undefined
     const clock = clockOf(pod.metadata.uid)
     const step = (container: Json, state: Json) => {
@@ -118,6 +136,7 @@ export function kubelet({ store, registry, record, speed, images }: Context): Co
         clock,
         image: images(container.image),
         task: isTask(pod, container),
+        real: realOf(container),
         problem: () => configProblem(store, pod, container),
         tell: event => record(pod, { ...event, from: 'kubelet', container: container.name }),
       })
@@ -146,15 +165,19 @@ export function kubelet({ store, registry, record, speed, images }: Context): Co
       await write(pod, { ...status, conditions: conditionsOf(pod, status) })
       return undefined
     }
-    const missing = mountProblem(store, pod)
+    const realOf: RealOf = container =>
+      runs?.of(pod, container, { image: images(container.image), task: isTask(pod, container) })
+    const all: Json[] = [...(pod.spec.initContainers ?? []), ...pod.spec.containers]
+    const isReal = all.some(container => realOf(container))
+    const missing = mountProblem(store, pod) ?? (isReal ? await runs?.mountProblem(pod) : undefined)
     if (missing) {
       record(pod, { reason: 'FailedMount', message: missing, warning: true, from: 'kubelet' })
-      return undefined
+      return isReal ? mountAgainMs / speed : undefined
     }
     const status = clone(pod.status)
     status.podIP ??= freeAddress(pod.spec.nodeName)
     status.podIPs ??= [{ ip: status.podIP }]
-    const again = advance(pod, status)
+    const again = advance(pod, status, realOf)
     status.phase = phaseOf(pod, status)
     status.conditions = conditionsOf(pod, status)
     const { podIP: _a, podIPs: _b, ...before } = pod.status
@@ -167,7 +190,10 @@ export function kubelet({ store, registry, record, speed, images }: Context): Co
     name: 'kubelet',
     keys({ kind, object, type }) {
       if (kind === podKind) {
-        if (type === 'DELETED') clocks.delete(object.metadata.uid)
+        if (type === 'DELETED') {
+          clocks.delete(object.metadata.uid)
+          runs?.forget(object)
+        }
         return type === 'DELETED' ? [] : [keyOf(object)]
       }
       // What a pod waits for may have come.
@@ -178,6 +204,7 @@ export function kubelet({ store, registry, record, speed, images }: Context): Co
         .map(keyOf)
     },
     reconcile,
+    listen: look => runs?.onNews(look),
   }
 }
 

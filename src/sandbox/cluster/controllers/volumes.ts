@@ -109,6 +109,8 @@ export function claims({ store, registry, record }: Context): Controller {
     const tell = (reason: string, message: string, warning = false) =>
       record(claim, { reason, message, warning, from })
     if (!wanted || claim.spec.volumeName) {
+      const problem = claim.spec.volumeName && mismatch(claim)
+      if (problem) tell(problem.reason, problem.message, true)
       if (!claim.spec.volumeName)
         tell('FailedBinding', 'no persistent volumes available for this claim and no storage class is set')
       return undefined
@@ -145,6 +147,44 @@ export function claims({ store, registry, record }: Context): Controller {
     tell('ProvisioningSucceeded', `Successfully provisioned volume ${name}`)
     await bind(claim, volume)
     return undefined
+  }
+
+  /** Its volume was removed under it: such a claim never comes back. */
+  async function lose(claim: KubeObject) {
+    const { namespace, name } = claim.metadata
+    await registry.mutate(
+      { kind: claimKind, namespace, name },
+      draft => {
+        draft.status = { ...draft.status, phase: 'Lost' }
+      },
+      { manager, subresource: 'status' },
+    )
+    record(claim, {
+      reason: 'ClaimLost',
+      message: 'Bound claim has lost its PersistentVolume. Data on the volume is lost!',
+      warning: true,
+      from,
+    })
+  }
+
+  /** Why the volume that a claim names is not taken. */
+  function mismatch(claim: KubeObject): { reason: string; message: string } | undefined {
+    const volume = store.get(volumeKind, undefined, claim.spec.volumeName)
+    if (!volume) return undefined
+    const cannot = `Cannot bind to requested volume "${volume.metadata.name}"`
+    const { spec } = volume
+    if (spec.claimRef && !meantFor(claim, spec))
+      return {
+        reason: 'FailedBinding',
+        message: `volume "${volume.metadata.name}" already bound to a different claim.`,
+      }
+    const why =
+      quantity(spec.capacity?.storage) < sizeOf(claim)
+        ? 'requested PV is too small'
+        : (spec.storageClassName ?? '') !== (claim.spec.storageClassName ?? '')
+          ? 'storageClassName does not match'
+          : 'incompatible accessMode'
+    return { reason: 'VolumeMismatch', message: `${cannot}: ${why}` }
   }
 
   /** A larger request grows the volume where its class allows that. */
@@ -185,7 +225,9 @@ export function claims({ store, registry, record }: Context): Controller {
           .list(claimKind)
           .filter(claim => claim.status?.phase === 'Pending')
           .map(keyOf)
-      return (kind === volumeKind || kind === classKind) && type !== 'DELETED' ? pending() : []
+      if (kind === volumeKind && type === 'DELETED')
+        return object.spec.claimRef ? [`${object.spec.claimRef.namespace}/${object.spec.claimRef.name}`] : []
+      return kind === volumeKind || kind === classKind ? pending() : []
     },
     async reconcile(key) {
       const { namespace, name } = splitKey(key)
@@ -200,7 +242,11 @@ export function claims({ store, registry, record }: Context): Controller {
           )
         return undefined
       }
-      if (claim.status?.phase === 'Bound') return void (await grow(claim))
+      if (claim.status?.phase === 'Bound') {
+        if (store.get(volumeKind, undefined, claim.spec.volumeName)) return void (await grow(claim))
+        return void (await lose(claim))
+      }
+      if (claim.status?.phase === 'Lost') return undefined
       const volume = findVolume(claim)
       if (volume) return void (await bind(claim, volume))
       return provision(claim)
