@@ -7,6 +7,7 @@ import { type Difference, differences, line } from './changes/lines.ts'
 import type { KubeObject } from './cluster.ts'
 import { appLabel, restartedAnnotation, versionLabel } from './objects/labels.ts'
 import { type Fields, fieldsOf, isFields, listOf, podsIn } from './objects/pod-templates.ts'
+import { releasePath } from './objects/volumes.ts'
 
 const runners = ['Deployment', 'StatefulSet', 'DaemonSet', 'CronJob', 'Job', 'Pod']
 
@@ -164,9 +165,17 @@ function podLine(one: Difference, path: readonly string[], app: string): Line[] 
   if (field === 'envRef') return [{ order: 1, text: line(`${who}env ${last}`, '', from, to) }]
   if (field === 'resources')
     return [{ order: 2, text: `${who}${resourceName(rest)} ${from ?? 'none'} → ${to ?? 'none'}` }]
+  if (field === 'volumeMounts' && last === 'subPath' && isRelease(from ?? to) && isRelease(to ?? from))
+    return [{ order: 0, text: `${who}code ${releaseIn(from)} → ${releaseIn(to)}` }]
   const label = `${who}${[field, ...rest].join('.')}`
   return [{ order: 4, text: line(label, rest.at(-1) ?? field, from, to) }]
 }
+
+const releases = releasePath('')
+const isRelease = (path: unknown): boolean => String(path).startsWith(releases)
+/** Revision and the beginning of its artifact's SHA-256: enough to tell two apart. */
+const releaseIn = (path: unknown): string =>
+  path === undefined ? 'none' : String(path).slice(releases.length)
 
 const containerLine = (name: string, { from, to }: Difference): string =>
   from === undefined

@@ -110,6 +110,9 @@ export function sinceWords(
   }
   if (old.digest !== next.digest)
     words.push(`image ${at.revision} is another one now: ${short(old.digest)} → ${short(next.digest)}`)
+  const [code, newCode] = [old.artifact?.sha256, next.artifact?.sha256]
+  if (code !== newCode)
+    words.push(`the code of ${at.revision} is another one now: ${shortHash(code)} → ${shortHash(newCode)}`)
   const moved = old.cluster !== next.cluster || old.namespace !== next.namespace
   if (moved)
     words.push(`it would run in ${next.cluster}/${next.namespace}, not in ${old.cluster}/${old.namespace}`)
@@ -120,6 +123,8 @@ export function sinceWords(
 
 const short = (digest: string | null): string =>
   digest ? digest.slice(0, 'sha256:'.length + 12) : 'not pinned'
+
+const shortHash = (sha256: string | undefined): string => sha256?.slice(0, 12) ?? 'none'
 
 /** What became void: whoever approved or overrode something else than `hash`. */
 export function voidedBy(deploy: Pick<Deploy, 'approval' | 'overridden'>, hash: string): string[] {

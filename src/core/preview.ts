@@ -57,19 +57,33 @@ export async function preview(deps: DriftDeps, worked: Prepared): Promise<Previe
   objects.push(...deleted(worked))
   if (!goes && frozen.spec.rollout.strategy === 'recreate')
     notes.push('all pods stop before the new ones start: expect downtime')
-  notes.push(...hookNotes(worked))
+  notes.push(...codeNotes(worked), ...hookNotes(worked))
   const from = base && workload ? worked.draw(base, workload.value.overrides) : null
   return { objects, changes: describeChanges(from, worked.objects), notes, refused }
 }
+
+/** What is published, and by what: as the digest of an image says it. */
+function codeNotes({ frozen, steps }: Prepared): string[] {
+  const { artifact, spec } = frozen
+  if (!artifact || !spec.code || !steps.includes('publish')) return []
+  // A query may be a signature.
+  const url = artifact.url === null ? null : URL.parse(artifact.url)
+  const from = url ? `from ${url.origin}${url.pathname}` : 'uploaded'
+  const what = `code is the artifact ${artifact.sha256.slice(0, 12)}…, ${from}`
+  const { update } = spec.code
+  return update ? [what, `publish runs ${shownCommand(update)}`] : [what]
+}
+
+const shownCommand = (command: readonly string[]): string =>
+  `\`${redactText(command.join(' ')).replace(/\s+/g, ' ').slice(0, 200)}\``
 
 /** Their Jobs are gone when it ends, and yet they do more than any object: what they run. */
 function hookNotes({ frozen, steps }: Prepared): string[] {
   return hookSteps.flatMap(step => {
     const hook = steps.includes(step) ? frozen.spec.hooks[step] : undefined
     if (!hook) return []
-    const command = redactText(hook.command.join(' ')).replace(/\s+/g, ' ').slice(0, 200)
     const image = hook.image ? ` in ${hook.image}` : ''
-    return [`${hookTitle(step, hook.name)} runs \`${command}\`${image}`]
+    return [`${hookTitle(step, hook.name)} runs ${shownCommand(hook.command)}${image}`]
   })
 }
 

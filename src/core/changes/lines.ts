@@ -9,8 +9,9 @@ export type Difference = { readonly path: readonly string[]; readonly from: unkn
 
 /** What tells the items of a list apart, most telling first. */
 const identities = [
-  'name',
+  // Two mounts may be of one volume.
   'mountPath',
+  'name',
   'containerPort',
   'port',
   'host',

@@ -46,7 +46,14 @@ export function planning(deps: Deps): Pick<Core, 'plan' | 'renderApp' | 'diff'> 
         environment: environment.name,
         revision,
         requestedAt: now,
-        params: { replicas: null, claims: [], spec: null, replace: false, force: false },
+        params: {
+          replicas: null,
+          claims: [],
+          spec: null,
+          replace: false,
+          force: false,
+          ...(input.artifact ? { artifact: { sha256: input.artifact, url: null } } : {}),
+        },
       }
       const lookups = {
         ...deps,
@@ -66,6 +73,7 @@ export function planning(deps: Deps): Pick<Core, 'plan' | 'renderApp' | 'diff'> 
       const { name, spec } = await specOf(deps, input)
       demand(caller, 'view', { app: name }, deps.people)
       const revision = input.revision ?? (await runningRevision(deps, environment.name, name)) ?? '0'
+      const sha256 = input.artifact ?? spec.code?.sha256
       const frozen: Frozen = {
         schema: 1,
         app: name,
@@ -74,6 +82,7 @@ export function planning(deps: Deps): Pick<Core, 'plan' | 'renderApp' | 'diff'> 
         image: (spec.image ?? '').replaceAll('{revision}', revision),
         digest: null,
         spec,
+        ...(sha256 ? { artifact: { sha256, url: null } } : {}),
       }
       const { minor } = await clusterOf(deps, environment)
         .server()

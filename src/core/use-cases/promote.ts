@@ -9,19 +9,25 @@ import { type Compare, type Entry, newer } from '../kv.ts'
 import { demand } from '../policy.ts'
 import { decode, read, unchanged } from '../records.ts'
 import { ago } from '../times.ts'
-import { workloadSchema } from '../workload.ts'
+import { type Artifact, workloadSchema } from '../workload.ts'
 import { type Deps, environmentNamed } from './deps.ts'
 
 type Asked = Pick<RequestInput, 'from' | 'revision' | 'basedOn'> & { readonly kind: string }
 type Place = { readonly app: string; readonly environment: Environment }
 
-/** What runs in `from`, and worked there: its revision, and its image where that is pinned to a digest. */
+type Promoted = {
+  readonly revision: string
+  readonly image: string | null
+  readonly artifact: Artifact | null
+}
+
+/** What runs in `from`, and worked there: its revision, its image where that is pinned to a digest, and its code. */
 export async function promoted(
   deps: Deps,
   caller: Caller,
   { kind, from, revision }: Asked & { from: string },
   { app, environment }: Place,
-): Promise<{ readonly revision: string; readonly image: string | null }> {
+): Promise<Promoted> {
   const source = environmentNamed(deps, from)
   if (kind !== 'deploy')
     throw new UserError('bad_input', `Only a deploy is promoted from ${from}, not a ${kind}.`)
@@ -49,7 +55,8 @@ export async function promoted(
       `${app} ${running} has not succeeded in ${from} (yet), so it is not promoted.${good ? ` The last that did is ${good.revision}.` : ''} To deploy one anyway, name its revision.`,
       { details: { running, good: good?.revision ?? null } },
     )
-  return { revision: running, image: digest === null ? null : image }
+  const artifact = (await deps.specs.get(spec))?.artifact ?? null
+  return { revision: running, image: digest === null ? null : image, artifact }
 }
 
 /**

@@ -13,6 +13,7 @@ import type { Compare, Entry, Write } from '../kv.ts'
 import { type Action, demand, may } from '../policy.ts'
 import { frozenBy, heldBy } from '../queue.ts'
 import { decode, newId, put } from '../records.ts'
+import type { Artifact } from '../workload.ts'
 import { appsOfJob } from './apps.ts'
 import { claimBuild, claimKeys, otherRevision } from './build-claim.ts'
 import { type Deps, environmentNamed } from './deps.ts'
@@ -113,7 +114,13 @@ async function ask(deps: Deps, caller: Caller, at: At): Promise<Answer | null> {
       app,
       environment: environment.name,
       deploy: id,
-      detail: [deploy.revision, input.init ? 'init again' : '', adoptText(input), deploy.source.note]
+      detail: [
+        deploy.revision,
+        input.artifact ? `artifact ${input.artifact}` : '',
+        input.init ? 'init again' : '',
+        adoptText(input),
+        deploy.source.note,
+      ]
         .filter(Boolean)
         .join(' '),
     }),
@@ -228,7 +235,8 @@ async function deployBehind(
     // What runs elsewhere may be another by now: the first answer holds.
     (input.kind !== 'deploy' || input.from !== undefined || deploy.revision === input.revision) &&
     deploy.params.replicas === (input.replicas ?? null) &&
-    (deploy.params.init ?? false) === (input.init ?? false)
+    (deploy.params.init ?? false) === (input.init ?? false) &&
+    (input.from !== undefined || deploy.params.artifact?.sha256 === input.artifact)
   if (!same)
     throw new UserError(
       'conflict',
@@ -242,7 +250,14 @@ function newDeploy(
   id: string,
   now: number,
   caller: Caller,
-  at: { input: Asked; app: string; revision: string; snapshot: string | null; image: string | null },
+  at: {
+    input: Asked
+    app: string
+    revision: string
+    snapshot: string | null
+    image: string | null
+    artifact: Artifact | null
+  },
 ): Deploy {
   const { input } = at
   const kind: Kind = input.kind
@@ -275,6 +290,7 @@ function newDeploy(
       force: input.force,
       ...(input.init ? { init: true } : {}),
       ...(at.image === null ? {} : { image: at.image }),
+      ...(at.artifact === null ? {} : { artifact: at.artifact }),
       ...(input.adopt ? { adopt: input.adopt } : {}),
     },
     prepared: null,

@@ -3,13 +3,15 @@
 import { UserError } from '../../errors.ts'
 import { type App, appSchema } from '../app.ts'
 import { parseApp, specFor } from '../app-environment.ts'
+import { releasedPut } from '../artifacts/released.ts'
 import type { Caller } from '../core.ts'
 import type { Environment } from '../environment.ts'
 import type { Compare, Entry, Write } from '../kv.ts'
 import { decode, type Stored } from '../records.ts'
 import { unknownName } from '../suggest.ts'
-import { workloadSchema } from '../workload.ts'
+import { type Artifact, workloadSchema } from '../workload.ts'
 import { appNames, demandJobs, demandRegister, registration } from './apps.ts'
+import { uploaded } from './artifacts.ts'
 import type { Deps } from './deps.ts'
 import { snapshotOf } from './history.ts'
 import { basis, promoted } from './promote.ts'
@@ -34,18 +36,45 @@ export async function standing(
   deps: Deps,
   caller: Caller,
   at: At,
-): Promise<Facts & { readonly image: string | null }> {
+): Promise<Facts & { readonly image: string | null; readonly artifact: Artifact | null }> {
   const { input, app, environment, found } = at
   const { from, basedOn } = input
   const source =
     from === undefined ? null : await promoted(deps, caller, { ...input, from }, { app, environment })
   const revision = source?.revision ?? input.revision
   const checked = await check(deps, caller, { ...at, input: { ...input, revision } })
-  const facts = { ...checked, image: source?.image ?? null }
+  const upload = await namedUpload(deps, caller, input, { app, revision: checked.revision })
+  const facts = {
+    ...checked,
+    image: source?.image ?? null,
+    artifact: upload ? upload.artifact : (source?.artifact ?? null),
+    writes: [...checked.writes, ...(upload ? [upload.write] : [])],
+  }
   if (basedOn === undefined) return facts
   const workload = found.get(deps.keys.workload(environment.name, app))
   const compares = await basis(deps, basedOn, { app, environment }, workload)
   return { ...facts, compares: [...facts.compares, ...compares] }
+}
+
+/** An upload that is named is what the revision is from now on: others deploy it by its revision. */
+async function namedUpload(
+  deps: Deps,
+  caller: Caller,
+  { artifact, kind, from }: Asked,
+  { app, revision }: { app: string; revision: string },
+): Promise<{ readonly artifact: Artifact; readonly write: Write } | null> {
+  if (artifact === undefined) return null
+  if (kind !== 'deploy' || from !== undefined)
+    throw new UserError(
+      'bad_input',
+      `Only a deploy of a revision takes an artifact: gkube deploy ${app} 1.4.2 --artifact <file>`,
+    )
+  const size = await uploaded(deps, artifact)
+  const upload = { sha256: artifact, size, at: deps.clock.now(), by: caller.actor }
+  return {
+    artifact: { sha256: artifact, url: null },
+    write: releasedPut(deps.keys, { app, revision }, upload),
+  }
 }
 
 async function check(deps: Deps, caller: Caller, at: At): Promise<Facts> {
