@@ -93,6 +93,13 @@ const doingWords: Readonly<Record<string, string>> = {
 export const stepDoing = (step: Pick<Step, 'name' | 'title'>): string =>
   doingWords[step.name] ?? `at ${stepTitle(step)}`
 
+/** What the containers of a publish Job are called there (objects/publish-job.ts). */
+const publishWords: Readonly<Record<string, string>> = {
+  fetch: 'getting and unpacking the artifact',
+  update: 'running the code update',
+  finish: 'finishing the release',
+}
+
 const counted: readonly string[] = ['rollout', 'recover', 'cycle']
 
 /** Pods are counted in this step, and somebody has counted them. */
@@ -106,7 +113,9 @@ export function progressOf(step: Step | undefined, progress: Progress | null): s
   const { at, wanted } = progress
   const isCount = wanted > 0 && counted.includes(step.name)
   const isEarlier = !isCount && step.startedAt !== null && at < step.startedAt
-  return (isEarlier ? '' : progressText(progress.message)) || message
+  if (isEarlier) return message
+  const said = progressText(progress.message)
+  return (step.name === 'publish' ? publishWords[said] : undefined) || said || message
 }
 
 /** `site-1.4.2.tgz (sha256 0b77e3f1c9d2…)`; one that was uploaded has no name. */

@@ -41,6 +41,8 @@ describe('progress', () => {
       said('unpacked 1,204 files'),
       'unpacked 1,204 files',
     ],
+    ['of publish in its own words', step('publish'), said('update'), 'running the code update'],
+    ['of another step is as it is', step('before'), said('update'), 'update'],
     ['of an earlier step is over', step('before'), said('unpacked 1,204 files', { at: 500 }), ''],
     [
       'of an earlier step does not hide what the step says',

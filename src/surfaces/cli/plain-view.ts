@@ -1,11 +1,12 @@
 // A deploy in lines, for logs and Jenkins: one when something changes, a heartbeat when nothing does. No colours, no
 // times of its own (Jenkins adds them), nothing redrawn. The other view is live-view.ts.
-import type { Phase, Progress, Step } from '../../core/deploy.ts'
+import type { Deploy, Phase, Progress, Step } from '../../core/deploy.ts'
 import {
   isCounted,
   isOver,
   isWaiting,
   phaseText,
+  progressOf,
   progressText,
   stepDoing,
   stepMark,
@@ -35,7 +36,7 @@ export function plainView(options: {
     timer.refresh()
   }
   const once = (text: string) => {
-    if (text === told) return
+    if (text === told || text === '') return
     told = text
     line(text)
   }
@@ -52,7 +53,8 @@ export function plainView(options: {
       const { deploy, progress, diagnosis } = seen
       tellState(seen, before)
       tellSteps(seen)
-      if (progress && progress !== before?.progress && !isOver(deploy.phase)) once(progressLine(progress))
+      if (progress && progress !== before?.progress && !isOver(deploy.phase))
+        once(progressLine(progress, deploy))
       if (diagnosis && !before?.diagnosis) line(`why: ${diagnosis.cause.message}`)
     },
     end: () => clearInterval(timer),
@@ -69,8 +71,12 @@ export function plainView(options: {
 }
 
 /** Before the first facts there is nothing to count. */
-const progressLine = ({ ready, wanted, message }: Progress): string =>
-  [wanted > 0 ? `${ready}/${wanted} ready` : '', progressText(message)].filter(Boolean).join(' · ')
+const progressLine = (progress: Progress, { steps }: Deploy): string => {
+  const { ready, wanted } = progress
+  const step = steps.find(one => one.state === 'running')
+  const said = step ? progressOf({ ...step, message: '' }, progress) : progressText(progress.message)
+  return [wanted > 0 ? `${ready}/${wanted} ready` : '', said].filter(Boolean).join(' · ')
+}
 
 /** Its turn usually comes at once; that it waits, and why, is said by `waiting` and the heartbeat. */
 const worthALine = (phase: Phase): boolean => phase !== 'ready' && !isOver(phase)

@@ -1,12 +1,15 @@
 // Uploads by a whole gkube: who may, what is kept, what the command prints, and that the publish program reads one with a
 // one-time token, and only with that.
+import { execFile } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { appSchema } from '../../../src/core/app.ts'
 import { artifactTickets } from '../../../src/core/artifacts/tickets.ts'
 import { keysBelow } from '../../../src/core/keys.ts'
 import { publish } from '../../../src/publish/publish.ts'
@@ -32,6 +35,19 @@ beforeAll(async () => {
   viewer = await token('viewer')
 })
 
+const adminToken = () =>
+  stack.core.createToken(admin, {
+    name: 'admin',
+    grants: [{ role: 'admin', apps: ['*'], environments: ['*'] }],
+    expiresIn: '1h',
+  })
+/** A program to its end, whatever that is. */
+const run = (program: string, args: string[], { env }: { env: Record<string, string | undefined> }) =>
+  new Promise<{ code: number; stdout: string; stderr: string }>(resolve =>
+    execFile(program, args, { env, timeout: 20_000 }, (error, stdout, stderr) =>
+      resolve({ code: typeof error?.code === 'number' ? error.code : error ? -1 : 0, stdout, stderr }),
+    ),
+  )
 const hashOf = (content: Buffer) => createHash('sha256').update(content).digest('hex')
 const addressOf = (sha256: string) => `${stack.server.url}/v1/artifacts/${sha256}`
 const asked = async (
@@ -181,6 +197,110 @@ describe('gkube artifact push', () => {
   it('says who may', async () => {
     writeFileSync(join(cliFolder, 'mine.tgz'), 'mine')
     expect(await push('mine.tgz', { token: viewer })).toMatchObject({ code: 3, out: '' })
+  })
+})
+
+describe('code that is deployed by a build', () => {
+  const app = {
+    app: 'site',
+    image: 'registry.example.com/nginx:1.27',
+    ports: [{ name: 'http', port: 8080 }],
+    jobs: ['shop/site'],
+    storage: [{ name: 'code', size: '1Gi', mount: '/srv/code' }],
+    code: { mount: '/usr/share/nginx/html' },
+    environments: { staging: {} },
+  }
+  const content = tarOf([{ name: 'index.html', content: 'one' }])
+  const file = join(cliFolder, 'site.tgz')
+  const lastOf = async () => {
+    const [last] = await stack.core.history(admin, { app: 'site', limit: 1 })
+    return last
+  }
+  beforeAll(async () => {
+    await stack.core.applyApp(admin, appSchema.parse(app), { dryRun: false })
+    writeFileSync(file, content)
+  })
+
+  it('is uploaded first, and named by its hash', async () => {
+    const token = { env: { GKUBE_TOKEN: (await adminToken()).token } }
+    const gkube = (args: string[]) => cliAt(stack.server.url)(args, token)
+    const first = await gkube([
+      'deploy',
+      'site',
+      '1.0.0',
+      '-E',
+      'staging',
+      '--artifact',
+      'site.tgz',
+      '--detach',
+    ])
+    expect(first).toMatchObject({ code: 0, err: '' })
+    expect(first.out).toMatch(/^gkube: site\.tgz, \d+ KiB, sha256 [0-9a-f]{12}…: uploaded in 0 s\n/)
+    expect((await lastOf())?.params.artifact).toEqual({ sha256: hashOf(content), url: null })
+    const again = await gkube([
+      'deploy',
+      'site',
+      '1.0.1',
+      '-E',
+      'staging',
+      '--artifact',
+      hashOf(content),
+      '--detach',
+    ])
+    expect(again.out).not.toContain('uploaded')
+    expect((await lastOf())?.params.artifact?.sha256).toBe(hashOf(content))
+    const none = await gkube([
+      'deploy',
+      'site',
+      '1.0.2',
+      '-E',
+      'staging',
+      '--artifact',
+      'a'.repeat(64),
+      '--detach',
+    ])
+    expect(none).toMatchObject({ code: 2, out: '', err: expect.stringContaining('gkube artifact push') })
+  })
+
+  it('is kept for a revision that is deployed later, and says what it was until then', async () => {
+    const token = { env: { GKUBE_TOKEN: (await adminToken()).token } }
+    const push = () =>
+      cliAt(stack.server.url)(['artifact', 'push', 'site.tgz', '--app', 'site', '--revision', '2.0.0'], token)
+    expect(await push()).toMatchObject({
+      code: 0,
+      out: `${hashOf(content)}\n`,
+      err: expect.stringMatching(/already there\nIt is site 2\.0\.0 from now on\.\n$/),
+    })
+    const before = hashOf(content)
+    writeFileSync(file, tarOf([{ name: 'index.html', content: 'two' }]))
+    const { err } = await push()
+    writeFileSync(file, content)
+    expect(err).toContain(`from now on (until now ${before.slice(0, 12)}…)`)
+  })
+
+  it('is uploaded by curl alone where there is no Node', async () => {
+    const { token } = await adminToken()
+    const env = {
+      PATH: process.env.PATH,
+      GKUBE_URL: stack.server.url,
+      GKUBE_TOKEN: token,
+      GKUBE_ENVIRONMENT: 'staging',
+      GKUBE_REVISION: '3.0.0',
+      JOB_NAME: 'shop/site',
+      GKUBE_WAIT_APPROVAL: '1s',
+      GKUBE_ARTIFACT: file,
+    }
+    const script = fileURLToPath(new URL('../../../examples/jenkins/deploy.sh', import.meta.url))
+    writeFileSync(file, tarOf([{ name: 'index.html', content: 'three' }]))
+    const sha256 = hashOf(readFileSync(file))
+    const { stdout } = await run('sh', [script], { env })
+    expect(stdout).toContain(`gkube: ${file}, sha256 ${sha256}: uploaded\ngkube: site 3.0.0`)
+    expect((await lastOf())?.params.artifact).toEqual({ sha256, url: null })
+    expect((await run('sh', [script], { env: { ...env, GKUBE_ARTIFACT: sha256 } })).stdout).not.toContain(
+      'uploaded',
+    )
+    const none = await run('sh', [script], { env: { ...env, GKUBE_ARTIFACT: `${file}.none` } })
+    expect(none).toMatchObject({ code: 2, stderr: expect.stringContaining('cannot read') })
   })
 })
 
