@@ -149,6 +149,8 @@ export type Config = {
   /** By name, as environments name them. */
   readonly pools: Readonly<Record<string, PoolConfig>>
   readonly artifacts: ArtifactsConfig
+  /** How long entries of the audit are kept. */
+  readonly audit: { readonly keepSeconds: number }
   readonly tokens: { readonly maxLifetimeSeconds: number; readonly bootstrap: string | null }
   readonly limits: {
     readonly bodyBytes: number
@@ -250,6 +252,7 @@ function resolve(
     pools,
     artifacts: artifactsOf(parsed.artifacts, report),
     registries: uniqueHosts(secrets.registries(parsed.registries), report),
+    audit: { keepSeconds: seconds(parsed.audit.keep) },
     tokens: { maxLifetimeSeconds: seconds(parsed.tokens.maxLifetime), bootstrap: bootstrap ?? null },
     limits: {
       bodyBytes: Math.floor(amount(limits.body)),

@@ -25,6 +25,7 @@ import { UserError } from './errors.ts'
 import type { FailPoints } from './fail-points.ts'
 import type { Log } from './log.ts'
 import { createPace } from './pace.ts'
+import { wireAudit } from './server/audit.ts'
 import { openPools, type PoolInstead } from './server/pools.ts'
 import { artifactRoutes } from './surfaces/http/artifacts.ts'
 import { jenkinsHooks } from './surfaces/http/hooks/jenkins-hooks.ts'
@@ -121,9 +122,13 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     view,
     ledger,
     environment: lookups.environment,
-    swept: () => runner.wake(),
+    swept: () => {
+      runner.wake()
+      void audit.refusals.due()
+    },
     failed: error => log.warn({ err: error }, 'a sweep failed; the next one tries again'),
   })
+  const audit = wireAudit({ config, kv, keys, clock, random, replica, log: report })
   const drain = createDrain()
   const pace = createPace()
   const runner = createRunner({
@@ -217,9 +222,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     etcd: () => kv.ping(),
     jenkins: jenkins?.side,
     pools: pools.pools,
-    checks: [slack, jenkins, ...pools.all].flatMap(side => (side ? [side.checks] : [])),
+    checks: [audit, slack, jenkins, ...pools.all].flatMap(side => (side ? [side.checks] : [])),
     bootstrap: config.tokens.bootstrap,
     maxTokenSeconds: config.tokens.maxLifetimeSeconds,
+    refusals: audit.refusals,
     log: report,
   }
   const core: Core = coreOf(deps)
@@ -234,6 +240,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const surface = slack?.surface()
   if (slack && surface) slack.measure(metrics, surface)
   jenkins?.measure(metrics)
+  audit.measure(metrics)
   const hooks = config.jenkins?.hooks.length
     ? jenkinsHooks({ hooks: config.jenkins.hooks, receive: core.receiveBuild, now: clock.now, log, metrics })
     : null
@@ -265,9 +272,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   async function close(): Promise<void> {
     const patience = config.limits.drainSeconds * 1000
     const left = drain.close(patience)
-    const elected = [slack?.notifier, jenkins?.follower].flatMap(one => one ?? [])
+    const elected = [audit.sealer, slack?.notifier, jenkins?.follower].flatMap(one => one ?? [])
     const work = stopElected(elected, clock).then(() => runner.stop(patience))
     await Promise.all([http.close(), surface?.stop(), work, sweeper.stop(), left])
+    await audit.refusals.flush()
     slack?.close()
     pools.close()
     for (const cluster of clusters.values()) cluster.close()
@@ -281,6 +289,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     const ready = runner.start().then(() => {
       working = true
       sweeper.start()
+      audit.sealer.start()
       slack?.notifier.start()
       jenkins?.follower.start()
     })

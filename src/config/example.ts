@@ -157,6 +157,9 @@ tokens:
   maxLifetime: 8760h
   bootstrapFile: /run/secrets/gkube/bootstrap-token # or bootstrapEnv
 
+audit:
+  keep: 9600h # 400 days; the seals of what is older stay
+
 limits:
   body: 1Mi
   requestsPerMinute: 600

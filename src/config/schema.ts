@@ -227,6 +227,15 @@ export const configSchema = z
       })
       .prefault({})
       .describe('bearer tokens of the API'),
+    audit: z
+      .strictObject({
+        keep: duration
+          .default('9600h')
+          .refine(keep => seconds(keep) >= 86_400, 'a day or more, such as 9600h')
+          .describe('entries are kept so long; then whole sealed ranges go, and their seals stay'),
+      })
+      .prefault({})
+      .describe('who did what (docs/audit.md)'),
     limits: z
       .strictObject({
         body: quantity.default('1Mi').describe('the largest request body, in bytes'),

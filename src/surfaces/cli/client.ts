@@ -54,6 +54,8 @@ export type Client = {
   readonly url: string
   /** The answer's JSON; undefined for 204. */
   ask<T>(method: Method, path: string, ask?: Ask): Promise<T>
+  /** The text of an answer as it comes; one attempt. UserError where it ends before its time. */
+  text(method: Method, path: string, ask?: Ask): AsyncGenerator<string>
   /** Server-sent events until the stream ends; one attempt. */
   events(method: Method, path: string, ask?: Ask): AsyncGenerator<SseEvent>
 }
@@ -115,6 +117,24 @@ export function createClient(options: {
       const { signal = options.signal, patienceMs } = ask
       const answer = await (repeatable ? persist(send, { signal, patienceMs, retrying }) : send())
       return answer as T // what the route answers
+    },
+    text: async function* (method, path, ask = {}) {
+      const answer = await once([method, path, ask], 'application/x-ndjson', async answer => answer)
+      // Only while it is waited for: whoever reads may be slow.
+      const watched = () => setTimeout(() => answer.destroy(new Error('it went quiet')), quietMs)
+      let quiet = watched()
+      answer.setEncoding('utf8')
+      try {
+        for await (const chunk of answer) {
+          clearTimeout(quiet)
+          yield String(chunk)
+          quiet = watched()
+        }
+      } catch (error) {
+        throw (ask.signal ?? options.signal).aborted ? error : unreachable(target.url, error)
+      } finally {
+        clearTimeout(quiet)
+      }
     },
     events: async function* (method, path, ask = {}) {
       // The time limit is for the head; what limits the stream is how long it may be quiet.

@@ -3,6 +3,7 @@
 import { Command } from 'commander'
 import { type Add, type Does, exampleText, type Load } from './tree.ts'
 import { access, here } from './tree-admin.ts'
+import { audit } from './tree-audit.ts'
 import { builds } from './tree-builds.ts'
 import { apps, deploys } from './tree-deploys.ts'
 import { decisions, workloads } from './tree-workloads.ts'
@@ -31,6 +32,7 @@ export function program(run: Run): Command {
   decisions(root, add, does)
   builds(root, add, does)
   access(root, add, does)
+  audit(root, add, does)
   here(root, add, does)
   return root
 }

@@ -11,9 +11,10 @@ import type { CallerLimits } from './caller-limits.ts'
 import { eventStream } from './event-stream.ts'
 import { failureOf, Refusal } from './failures.ts'
 import { type Body, parseInput, parseJson, parseYaml, readBody, readQuery } from './input.ts'
-import type { Route } from './route.ts'
+import type { Route, SseMessage } from './route.ts'
 import { accessRoutes } from './routes-access.ts'
 import { appRoutes } from './routes-apps.ts'
+import { auditRoutes } from './routes-audit.ts'
 import { buildRoutes } from './routes-builds.ts'
 import { deployRoutes } from './routes-deploys.ts'
 import { volumeRoutes } from './routes-volumes.ts'
@@ -42,6 +43,7 @@ export const routes: readonly Route[] = [
   ...volumeRoutes,
   ...buildRoutes,
   ...accessRoutes,
+  ...auditRoutes,
 ]
 
 export type ApiOptions = {
@@ -93,13 +95,20 @@ async function answer(route: Route, ask: Ask, options: ApiOptions): Promise<Resp
   }
   const release = options.limits.stream()
   abort.signal.addEventListener('abort', release, { once: true })
-  const stream = await eventStream(result.messages, {
+  const isLines = result.kind === 'lines'
+  const stream = await eventStream(isLines ? valuesOf(result.values) : result.messages, {
+    format: isLines ? 'lines' : 'events',
     abort,
     shutdown: options.shutdown,
     heartbeatMs: options.heartbeatMs,
     failed: error => noted(facts, error).body,
   })
-  return ask.body(stream, 200, { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' })
+  const type = isLines ? 'application/x-ndjson' : 'text/event-stream'
+  return ask.body(stream, 200, { 'content-type': type, 'x-accel-buffering': 'no' })
+}
+
+async function* valuesOf(values: AsyncIterable<unknown>): AsyncGenerator<SseMessage> {
+  for await (const data of values) yield { event: 'line', data }
 }
 
 const clients: Readonly<Record<string, Actor['via']>> = { cli: 'cli', jenkins: 'jenkins' }

@@ -1,9 +1,13 @@
-// Server-sent events from an async iterable: heartbeats, back-pressure, an end on shutdown, no leak on disconnect.
+// Server-sent events from an async iterable: heartbeats, back-pressure, an end on shutdown, no leak on disconnect. Or JSON
+// lines, which have neither heartbeats nor a place for an error: what does not end well is cut, so that nobody takes a
+// part for the whole.
 // The source is pulled only when the client has room; whoever stops reading is cut by the server's idle time-out.
 import { setTimeout as delay } from 'node:timers/promises'
 import type { SseMessage } from './route.ts'
 
 export type StreamOptions = {
+  /** Default: server-sent events. */
+  readonly format?: 'events' | 'lines'
   /** Tells the source to stop: the stream aborts it when it ends, for whatever reason. */
   readonly abort: AbortController
   /** Ends the stream and tells the client to come back. */
@@ -24,7 +28,8 @@ export async function eventStream(
   messages: AsyncIterable<SseMessage>,
   options: StreamOptions,
 ): Promise<ReadableStream<Uint8Array>> {
-  const { abort, shutdown, heartbeatMs, failed } = options
+  const { abort, shutdown, heartbeatMs, failed, format = 'events' } = options
+  const isLines = format === 'lines'
   const source = messages[Symbol.asyncIterator]()
   const encoder = new TextEncoder()
   const ended = new Promise<typeof over>(resolve => {
@@ -54,6 +59,7 @@ export async function eventStream(
   return new ReadableStream<Uint8Array>(
     {
       start: controller => {
+        if (isLines) return
         controller.enqueue(encoder.encode(retryHint))
         heartbeat = setInterval(() => {
           if ((controller.desiredSize ?? 0) > 0) controller.enqueue(encoder.encode(': still here\n\n'))
@@ -65,13 +71,19 @@ export async function eventStream(
           const result = await Promise.race([next, ended])
           if (result !== over && !result.done) {
             next = undefined
-            controller.enqueue(encoder.encode(frame(result.value)))
+            controller.enqueue(encoder.encode(isLines ? lineOf(result.value) : frame(result.value)))
             return
           }
-          if (shutdown.aborted)
+          if (isLines && result === over) throw new Error('the stream was cut by the end of the server')
+          if (shutdown.aborted && !isLines)
             controller.enqueue(encoder.encode(`: the server stops, come back\n${retryHint}`))
         } catch (error) {
-          controller.enqueue(encoder.encode(frame({ event: 'error', data: failed(error) })))
+          const data = failed(error)
+          if (isLines) {
+            finish()
+            return controller.error(error)
+          }
+          controller.enqueue(encoder.encode(frame({ event: 'error', data })))
         }
         finish()
         controller.close()
@@ -81,6 +93,8 @@ export async function eventStream(
     { highWaterMark: roomBytes, size: chunk => chunk.byteLength },
   )
 }
+
+const lineOf = ({ data }: SseMessage): string => `${JSON.stringify(data)}\n`
 
 // JSON never holds a raw line break, so one data line is enough.
 const frame = ({ event, id, data }: SseMessage): string =>

@@ -142,8 +142,12 @@ function success(route: Route, refer: Refer): Json {
     title: name,
     ...refer(schema, 'output'),
   }))
-  if (!route.answer && events.length === 0) return { 204: { description: 'Done' } }
+  if (!route.answer && !route.lines && events.length === 0) return { 204: { description: 'Done' } }
   const content: Json = route.answer ? jsonContent(refer(route.answer, 'output')) : {}
+  if (route.lines)
+    content['application/x-ndjson'] = {
+      schema: { description: 'JSON lines; each is one of these', ...refer(route.lines, 'output') },
+    }
   if (events.length > 0)
     content['text/event-stream'] = {
       schema: { description: `Server-sent events; the data of each is one of these`, oneOf: events },

@@ -16,6 +16,8 @@ export type Answer =
     }
   | { readonly kind: 'none' }
   | { readonly kind: 'events'; readonly messages: AsyncIterable<SseMessage> }
+  /** JSON lines: one value each. */
+  | { readonly kind: 'lines'; readonly values: AsyncIterable<unknown> }
 
 type Call<P, Q, B> = {
   readonly caller: Caller
@@ -41,6 +43,8 @@ type Description = {
   readonly answer: z.ZodType | null
   /** The events of a stream, by name. */
   readonly events?: Readonly<Record<string, z.ZodType>>
+  /** What each line is, where the answer is JSON lines. */
+  readonly lines?: z.ZodType
   /** Request headers that it reads. */
   readonly headers?: Readonly<Record<string, string>>
 }

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { api, routes } from '../../../src/surfaces/http/api.ts'
 import { callerLimits } from '../../../src/surfaces/http/caller-limits.ts'
 import { openApi } from '../../../src/surfaces/http/openapi.ts'
+import type { Route } from '../../../src/surfaces/http/route.ts'
 import { tokenGuard } from '../../../src/surfaces/http/token-guard.ts'
 import { served, until } from '../serve.ts'
 import { adoptionHash, memoryCore, tokens } from '../support.ts'
@@ -69,6 +70,12 @@ describe('the document', () => {
     expect(new Set(ids).size).toBe(ids.length)
   })
 })
+
+function fitLines(text: string, schema: Route['lines']): void {
+  const lines = text.split('\n').filter(Boolean)
+  expect(lines.length).toBeGreaterThan(0)
+  for (const line of lines) expect(schema?.safeParse(JSON.parse(line)).error?.issues ?? []).toEqual([])
+}
 
 describe('answers are what the document says', async () => {
   const { ask, core } = await served()
@@ -142,6 +149,9 @@ describe('answers are what the document says', async () => {
     listTokens: { path: '/v1/tokens' },
     revokeToken: { path: '/v1/tokens/t1' },
     whoami: { path: '/v1/whoami' },
+    audit: { path: '/v1/audit?limit=2' },
+    exportAudit: { path: '/v1/audit/export?environment=production' },
+    verifyAudit: { path: '/v1/audit/verify' },
     watchDeploy: { path: `/v1/deploys/${bad}/events` },
     run: { path: '/v1/workloads/staging/web/run', body: { command: ['ls'] } },
     exec: { path: '/v1/workloads/staging/web/exec', body: { command: ['ls'] } },
@@ -177,6 +187,7 @@ describe('answers are what the document says', async () => {
       expect(parsed?.error?.issues ?? []).toEqual([])
       return
     }
+    if (type === 'application/x-ndjson') return fitLines(await answer.text(), route.lines)
     const frames = (await answer.text()).split('\n\n').filter(frame => frame.startsWith('event: '))
     expect(frames.length).toBeGreaterThan(0)
     for (const frame of frames) {
