@@ -6,7 +6,6 @@ import { etcdKv } from './adapters/etcd/kv.ts'
 import { type KubernetesCluster, kubernetesCluster } from './adapters/kubernetes/kubernetes-cluster.ts'
 import { registryClient } from './adapters/registry/registry-client.ts'
 import type { Config } from './config.ts'
-import { artifactTickets } from './core/artifacts/tickets.ts'
 import type { Clock } from './core/clock.ts'
 import type { Core } from './core/core.ts'
 import { coreOf } from './core/core-of.ts'
@@ -26,6 +25,7 @@ import type { FailPoints } from './fail-points.ts'
 import type { Log } from './log.ts'
 import { createPace } from './pace.ts'
 import { wireAudit } from './server/audit.ts'
+import { wireCode } from './server/code.ts'
 import { openPools, type PoolInstead } from './server/pools.ts'
 import { artifactRoutes } from './surfaces/http/artifacts.ts'
 import { jenkinsHooks } from './surfaces/http/hooks/jenkins-hooks.ts'
@@ -129,6 +129,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     failed: error => log.warn({ err: error }, 'a sweep failed; the next one tries again'),
   })
   const audit = wireAudit({ config, kv, keys, clock, random, replica, log: report })
+  const code = wireCode({ config, kv, keys, clock, random, replica, log: report })
+  const volumeWatch = pools.watch({ kv, keys, clock, random, replica, specs, log: report })
   const drain = createDrain()
   const pace = createPace()
   const runner = createRunner({
@@ -144,6 +146,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     turn: pace.turn,
     ...lookups,
     pools: pools.pools,
+    code: code.side,
     learned: stored =>
       log.info(
         {
@@ -197,15 +200,6 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       core: () => core,
       mention: async email => (await slack?.mention(email)) ?? null,
     })
-  const { directory, maxBytes, keepSeconds } = config.artifacts
-  const artifacts =
-    directory === null
-      ? null
-      : (await import('./adapters/artifacts/directory-store.ts')).directoryStore({
-          directory,
-          maxBytes,
-          keepMs: keepSeconds * 1000,
-        })
   const deps: Deps = {
     kv,
     keys,
@@ -222,7 +216,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     etcd: () => kv.ping(),
     jenkins: jenkins?.side,
     pools: pools.pools,
-    checks: [audit, slack, jenkins, ...pools.all].flatMap(side => (side ? [side.checks] : [])),
+    code: code.side,
+    artifacts: code.store ?? undefined,
+    checks: [audit, slack, jenkins, code.store, ...pools.all].flatMap(side => (side ? [side.checks] : [])),
     bootstrap: config.tokens.bootstrap,
     maxTokenSeconds: config.tokens.maxLifetimeSeconds,
     refusals: audit.refusals,
@@ -245,13 +241,13 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     ? jenkinsHooks({ hooks: config.jenkins.hooks, receive: core.receiveBuild, now: clock.now, log, metrics })
     : null
   const uploads =
-    artifacts &&
+    code.store &&
     artifactRoutes({
-      store: artifacts,
-      redeem: artifactTickets({ kv, keys, clock }).redeem,
+      store: code.store,
+      redeem: code.redeem,
       authenticate: core.authenticate,
       people,
-      maxBytes,
+      maxBytes: config.artifacts.maxBytes,
       now: clock.now,
     })
   const http = httpServer({
@@ -272,7 +268,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   async function close(): Promise<void> {
     const patience = config.limits.drainSeconds * 1000
     const left = drain.close(patience)
-    const elected = [audit.sealer, slack?.notifier, jenkins?.follower].flatMap(one => one ?? [])
+    const elected = [audit.sealer, code.keeper, volumeWatch, slack?.notifier, jenkins?.follower].flatMap(
+      one => one ?? [],
+    )
     const work = stopElected(elected, clock).then(() => runner.stop(patience))
     await Promise.all([http.close(), surface?.stop(), work, sweeper.stop(), left])
     await audit.refusals.flush()
@@ -292,6 +290,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       audit.sealer.start()
       slack?.notifier.start()
       jenkins?.follower.start()
+      code.keeper?.start()
+      volumeWatch?.start()
     })
     ready.catch(error => report('this replica could not start to work', error))
     let closing: Promise<void> | undefined

@@ -10,6 +10,7 @@ export function keysBelow(root = '/gkube/v1/') {
     root,
     apps: `${root}apps/`,
     app: (app: string) => `${root}apps/${app}`,
+    specs: `${root}specs/`,
     spec: (hash: string) => `${root}specs/${hash}`,
     jobs: `${root}jobs/`,
     jobApps: (job: string) => `${root}jobs/${encodeURIComponent(job)}/`,
@@ -96,8 +97,12 @@ export function keysBelow(root = '/gkube/v1/') {
     token: (id: string) => `${root}tokens/${id}`,
     /** One-time tokens of uploaded artifacts. */
     artifactTicket: (id: string) => `${root}artifacts/${id}`,
+    releases: `${root}releases/`,
     /** The uploaded artifact of a revision: the newest upload wins. */
     released: (app: string, revision: string) => `${root}releases/${app}/${encodeURIComponent(revision)}`,
+    /** How full storage was told to be. */
+    fullness: `${root}fullness/`,
+    fullnessOf: (env: string, app: string, storage: string) => `${root}fullness/${env}/${app}/${storage}`,
     seals: `${root}seals/`,
     sealsIn: (env: string) => `${root}seals/${env}/`,
     /** Padded: keys sort as numbers do. */

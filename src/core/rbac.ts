@@ -16,7 +16,7 @@ export type RbacOptions = {
   readonly kinds?: readonly string[]
   /** The cluster's `watch: cluster-wide`. */
   readonly clusterWideWatch?: boolean
-  /** Volumes that gkube provisions itself (PersistentVolumes). */
+  /** Volumes that gkube makes itself (PersistentVolumes); always where the environment has a pool. */
   readonly staticVolumes?: boolean
 }
 
@@ -82,8 +82,11 @@ const watchedEverywhere: readonly Rule[] = [
   rule('policy', ['poddisruptionbudgets'], ['list', 'watch']),
 ]
 
-/** Made and grown, never deleted: a volume outlives its app. */
-const volumes = rule('', ['persistentvolumes'], ['get', 'list', 'create', 'patch'])
+/** Made and grown; deleted only when a person typed the name of what they hold. Drivers are looked at first. */
+const volumes: readonly Rule[] = [
+  rule('', ['persistentvolumes'], ['get', 'list', 'create', 'patch', 'delete']),
+  rule('storage.k8s.io', ['csidrivers'], ['list']),
+]
 const namespaces = rule('', ['namespaces'], ['get', 'create'])
 
 /** Kinds of built-in groups that an operator may allow by their bare name. */
@@ -110,7 +113,7 @@ export function rbacFor(environment: Environment, options: RbacOptions): Rbac {
   const extra = extraRules(options.kinds ?? environment.allow.kinds, notes)
   const inNamespace = [...written, ...looked, ...(environment.exec ? [exec] : []), ...extra.namespaced]
   const inCluster = [
-    ...(options.staticVolumes ? [volumes] : []),
+    ...(options.staticVolumes || environment.pool !== undefined ? volumes : []),
     ...(options.clusterWideWatch ? watchedEverywhere : []),
     ...extra.clusterWide,
   ]

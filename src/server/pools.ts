@@ -1,8 +1,10 @@
 // Pools of gkube.yaml as the core uses them: an adapter each, and how pods mount what lies there. Nothing is reached yet:
 // a pool that is down stops nobody who does not use it.
 import type { PoolConfig } from '../config.ts'
+import type { Leader } from '../core/leader.ts'
 import type { Pool } from '../core/volumes/pool.ts'
 import type { PoolSide, Pools } from '../core/volumes/pool-side.ts'
+import { createVolumeWatch, type WatchDeps } from '../core/volumes/watch.ts'
 
 type OpenPool = Pool & { close?(): void }
 /** Another pool in the place of a real one; undefined: the real one. */
@@ -21,6 +23,9 @@ export async function openPools(configs: Readonly<Record<string, PoolConfig>>, i
     pools,
     /** For doctor. */
     all: open.map(([, { pool }]) => pool),
+    /** Null: there is nothing to watch. */
+    watch: (deps: Omit<WatchDeps, 'pools'>): Leader | null =>
+      open.length > 0 ? createVolumeWatch({ ...deps, pools }) : null,
     close(): void {
       for (const [, { pool }] of open) pool.close?.()
     },

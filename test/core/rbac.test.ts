@@ -116,10 +116,16 @@ describe('what an operator asks for', () => {
     expect(may(rules, 'list', '', 'secrets')).toBe(false)
   })
 
-  it('static volumes: made and grown, never deleted', () => {
+  it('storage on a pool: PersistentVolumes, and a look at the drivers', () => {
     const rules = rulesOf(rbac({}, { staticVolumes: true }), 'ClusterRole')
+    expect(rulesOf(rbac({ pool: 'shared' }), 'ClusterRole')).toEqual(rules)
     expect(rules).toEqual([
-      { apiGroups: [''], resources: ['persistentvolumes'], verbs: ['get', 'list', 'create', 'patch'] },
+      {
+        apiGroups: [''],
+        resources: ['persistentvolumes'],
+        verbs: ['get', 'list', 'create', 'patch', 'delete'],
+      },
+      { apiGroups: ['storage.k8s.io'], resources: ['csidrivers'], verbs: ['list'] },
     ])
   })
 

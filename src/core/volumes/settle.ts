@@ -166,7 +166,7 @@ async function volumeNamed(cluster: At['cluster'], name: string, environment: st
     if (error instanceof ClusterError && error.kind === 'forbidden')
       throw new Refusal(
         'forbidden',
-        `gkube may not read PersistentVolumes, which storage on a pool needs. An operator gives it the rights: gkube rbac ${environment} --static-volumes | kubectl apply -f -`,
+        `gkube may not read PersistentVolumes, which storage on a pool needs. An operator gives it the rights: gkube rbac ${environment} | kubectl apply -f -`,
       )
     throw error
   }

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Cluster, KubeObject } from '../../../src/core/cluster.ts'
 import type { Deploy } from '../../../src/core/deploy.ts'
+import type { Environment } from '../../../src/core/environment.ts'
 import { volumeName } from '../../../src/core/volumes/bound.ts'
 import { type Pool, PoolError } from '../../../src/core/volumes/pool.ts'
 import type { MountStrategy, PoolSide, Pools } from '../../../src/core/volumes/pool-side.ts'
@@ -197,7 +198,7 @@ describe('storage on a pool', () => {
     await register(replica, tenant, withStorage())
     expect((await ship(replica, tenant, '1')).phase).toBe('succeeded')
     const claim = await claimOf(tenant)
-    tenant.environments.set(place, { ...(tenant.environments.get(place) as never), pool: 'shared' })
+    tenant.environments.set(place, { ...(tenant.environments.get(place) as Environment), pool: 'shared' })
     const more = { security, storage: [data, { ...data, name: 'cache', mount: '/srv/cache' }] }
     await register(replica, tenant, more)
     const second = await ship(replica, tenant, '2')
@@ -549,5 +550,131 @@ describe('what stops the volume step', () => {
     await register(replica, tenant, withStorage(over))
     expect((await ship(replica, tenant, '2')).cause?.message).toContain(words)
     await replica.stop()
+  })
+})
+
+describe('what people see of storage', () => {
+  const rowsOf = async (replica: TestReplica, tenant: Tenant) =>
+    replica.core.volumes(admin, { app: tenant.name })
+
+  it('a row each: where it lies, how full it is, and that of a StorageClass without a guess', async () => {
+    const tenant = tenantOnPool()
+    const replica = await tenant.replica({ pools: pool() })
+    const cache = { name: 'cache', size: '2Gi', mount: '/srv/cache', storageClass: 'standard' }
+    await register(replica, tenant, { security, storage: [data, cache] })
+    await ship(replica, tenant, '1')
+    writeFileSync(join(folder, place, tenant.name, 'data', 'page'), 'x'.repeat(1000))
+    const [first, second] = await rowsOf(replica, tenant)
+    expect(first).toMatchObject({
+      storage: 'cache',
+      claim: `${tenant.name}-cache`,
+      pool: null,
+      used: null,
+      state: 'unknown',
+    })
+    expect(first?.volume).toMatch(/^pvc-/)
+    expect(second).toEqual({
+      environment: place,
+      app: tenant.name,
+      storage: 'data',
+      claim: `${tenant.name}-data`,
+      volume: nameOf(tenant),
+      pool: 'shared',
+      title: `${place}/${tenant.name}/data`,
+      size: Gi,
+      used: 1000,
+      quota: Gi,
+      health: `the folder ${folder} stands in for GlusterFS: quotas are counted, not enforced`,
+      state: 'ok',
+    })
+    await replica.stop()
+  })
+
+  it('a pool that is down or unknown says so in its row', async () => {
+    const tenant = tenantOnPool()
+    let down = false
+    const pools = pool({}, plain => ({
+      usage: async volume => {
+        if (down) throw new PoolError('unavailable', 'glusterd does not answer on gluster-1.')
+        return plain.usage(volume)
+      },
+    }))
+    const replica = await tenant.replica({ pools })
+    await register(replica, tenant, withStorage())
+    await ship(replica, tenant, '1')
+    down = true
+    expect(await rowsOf(replica, tenant)).toMatchObject([
+      { used: null, health: 'glusterd does not answer on gluster-1.', state: 'unknown' },
+    ])
+    await replica.stop()
+  })
+
+  it('deletes by its typed name only, only what no app uses, and keeps it in the audit', async () => {
+    const tenant = tenantOnPool()
+    const replica = await tenant.replica({ pools: pool() })
+    await register(replica, tenant, withStorage())
+    await ship(replica, tenant, '1')
+    const title = `${place}/${tenant.name}/data`
+    const at = { app: tenant.name, environment: place, storage: 'data' }
+    await expect(replica.core.deleteVolume(admin, { ...at, typed: title })).rejects.toThrow(
+      `${tenant.name} runs in ${place}, so its storage is not deleted.`,
+    )
+    await drop(replica, tenant)
+    expect(await rowsOf(replica, tenant)).toMatchObject([
+      { title, state: 'unused', claim: `${tenant.name}-data` },
+    ])
+    await expect(replica.core.deleteVolume(admin, { ...at, typed: 'yes' })).rejects.toThrow(
+      `Nothing was deleted. To delete it with all its data, type its name: ${title}`,
+    )
+    expect(existsSync(join(folder, title))).toBe(true)
+    expect(await replica.core.deleteVolume(admin, { ...at, typed: title })).toEqual({
+      deleted: title,
+      left: [],
+    })
+    expect(existsSync(join(folder, title))).toBe(false)
+    expect(await claimOf(tenant)).toBeNull()
+    await expect.poll(() => volumeOf(tenant), { timeout: 10_000 }).toBeNull()
+    expect(await rowsOf(replica, tenant)).toEqual([])
+    const { entries } = await tenant.kv.list(tenant.keys.auditIn(place))
+    const audit = entries.map(entry => JSON.parse(entry.value)).filter(one => one.action === 'delete_volume')
+    expect(audit.map(one => one.outcome)).toEqual(['started', 'deleted'])
+    // Done again, nothing is left to do; and the lock is gone: a deploy makes it anew.
+    expect(await replica.core.deleteVolume(admin, { ...at, typed: title })).toEqual({
+      deleted: title,
+      left: [],
+    })
+    expect((await ship(replica, tenant, '2')).phase).toBe('succeeded')
+    expect(existsSync(join(folder, title))).toBe(true)
+    await replica.stop()
+  })
+
+  it('a deletion that a crash cut off: locked meanwhile, found and finished later', async () => {
+    const tenant = tenantOnPool()
+    let dies: (() => Promise<void>) | null = null
+    const pools = pool({}, plain => ({
+      remove: async (volume, typed) => {
+        const result = await plain.remove(volume, typed)
+        if (!dies) return result
+        await dies()
+        return new Promise(() => undefined)
+      },
+    }))
+    const first = await tenant.replica({ pools })
+    await register(first, tenant, withStorage())
+    await ship(first, tenant, '1')
+    await drop(first, tenant)
+    dies = first.crash
+    const typed = `${place}/${tenant.name}/data`
+    const at = { app: tenant.name, environment: place, storage: 'data', typed }
+    void first.core.deleteVolume(admin, at)
+    await expect.poll(() => existsSync(join(folder, typed)), { timeout: 10_000 }).toBe(false)
+    dies = null
+    const second = await tenant.replica({ pools })
+    expect(await rowsOf(second, tenant)).toMatchObject([{ state: 'unused', title: typed }])
+    const other = { ...admin, actor: { ...admin.actor, id: 'token:other', name: 'otto' } }
+    await expect(second.core.deleteVolume(other, at)).rejects.toThrow('its data is being deleted')
+    expect(await second.core.deleteVolume(admin, at)).toEqual({ deleted: typed, left: [] })
+    await expect.poll(() => volumeOf(tenant), { timeout: 10_000 }).toBeNull()
+    await second.stop()
   })
 })
