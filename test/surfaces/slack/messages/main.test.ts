@@ -50,6 +50,36 @@ const diagnosis: Diagnosis = {
   at: now,
 }
 
+const sha256 = '0b77e3f1c9d2b6a48e5f00112233445566778899aabbccddeeff001122334455'
+/** An app that is shipped as code: its image stays. */
+const site: Partial<Deploy> = {
+  app: 'site',
+  revision: '2',
+  prepared: {
+    ...deploy().prepared,
+    image: 'docker.io/nginxinc/nginx-unprivileged:1.29',
+    digest: null,
+    artifact: { sha256, url: 'https://artifacts.example.com/site/site-2.tgz' },
+    base: { revision: '1', spec: null, overrides: null },
+  } as NonNullable<Deploy['prepared']>,
+}
+const broken: Diagnosis = {
+  cause: {
+    reason: 'publish_failed',
+    message: 'publish failed: fetch ended with exit code 2. ../etc/passwd leads out of the release',
+  },
+  seen: [],
+  tries: ['what serves was not touched'],
+  events: [],
+  log: {
+    pod: 'site-publish-x',
+    container: 'fetch',
+    previous: false,
+    lines: ['got 1.2 MiB', 'gkube: ../etc/passwd leads out of the release'],
+  },
+  at: now,
+}
+
 /** Steps up to the one that is in `state`. */
 const steps = (names: readonly StepName[], at: StepName, state: Step['state'] = 'running'): Step[] =>
   names.map((name, i) => {
@@ -381,8 +411,67 @@ const cases: readonly Case[] = [
 
 const render = ({ deploy: over, ...rest }: Case[1]) => renderer.main(facts({ ...rest, deploy: deploy(over) }))
 
+const ofCode: readonly Case[] = [
+  [
+    'code that waits for approval: its hash is shown as a digest is',
+    {
+      deploy: { ...site, phase: 'awaiting_approval', approval: approval() },
+      planned: { ...planned, changes: ['code 1 → 2'], notes: [] },
+    },
+    {
+      head: ':hourglass_flowing_sand: *site* `1` → `2` · *production* · waiting for 1 of 1 approval',
+      text: 'site 2 → production: waiting for 1 of 1 approval',
+      says: [
+        'code `site-2.tgz` `sha256:0b77e3f1c9d2b6…` · image `docker.io/nginxinc/nginx-unprivileged:1.29`',
+      ],
+      buttons: ['Approve', 'Approve with comment…', 'Deny…', 'Override…', 'Cancel'],
+    },
+  ],
+  [
+    'publishing code',
+    {
+      deploy: {
+        ...site,
+        phase: 'running',
+        startedAt: now - 12_000,
+        steps: steps(['volume', 'publish', 'apply', 'rollout'], 'publish'),
+      },
+      progress: { ready: 0, wanted: 0, message: 'fetch', at: now },
+    },
+    {
+      head: ':arrows_counterclockwise: *site* `1` → `2` · *production* · publishing its code, 12 s',
+      text: 'site 2 → production: publishing its code, 12 s',
+      says: ['✓ volume 8 s\u2003▸ publish\u2003· apply\u2003· rollout', 'getting and unpacking the artifact'],
+      buttons: ['Cancel…'],
+    },
+  ],
+  [
+    'publishing code that failed: what serves was not touched',
+    {
+      deploy: {
+        ...site,
+        phase: 'failed',
+        reason: 'publish_failed',
+        startedAt: now - 9_000,
+        endedAt: now,
+        steps: steps(['publish', 'apply', 'rollout'], 'publish', 'failed'),
+      },
+      diagnosis: broken,
+    },
+    {
+      head: ':x: *site* `2` failed in *production* · 9 s',
+      text: 'site 2 → production: failed: publish failed: fetch ended with exit code 2. ../etc/passwd leads out of the release',
+      says: [
+        'publish failed: fetch ended with exit code 2. ../etc/passwd leads out of the release',
+        '`gkube: ../etc/passwd leads out of the release`',
+      ],
+      buttons: ['Retry…', 'Logs'],
+    },
+  ],
+]
+
 describe('the message of a deploy', () => {
-  it.each(cases)('%s', (_, given, expected) => {
+  it.each([...cases, ...ofCode])('%s', (_, given, expected) => {
     const message = render(given)
     expect(problemsOf('message', message)).toEqual([])
     const words = wordsOf(message)
