@@ -15,6 +15,7 @@ import {
 import { jenkinsOf } from './config/jenkins.ts'
 import { poolsOf } from './config/pools.ts'
 import { problemOf, problemsOf, type Report } from './config/problems.ts'
+import { publishOf } from './config/publish.ts'
 import { configSchema, type ParsedConfig } from './config/schema.ts'
 import { type Env, type Read, type Registry, secretsOf, type Tls } from './config/secrets.ts'
 import { slackOf } from './config/slack.ts'
@@ -126,6 +127,14 @@ export type ArtifactsConfig = {
   readonly hosts: Readonly<Record<string, { readonly credential: string | null }>>
 }
 
+/** The Jobs that publish code. */
+export type PublishConfig = {
+  /** gkube's own image; null: no code can be published. */
+  readonly image: string | null
+  /** gkube as pods reach it, without a slash at its end; null: no upload can be published. */
+  readonly url: string | null
+}
+
 export type Config = {
   /** The file it was read from; null when everything came from the environment. */
   readonly file: string | null
@@ -149,6 +158,7 @@ export type Config = {
   /** By name, as environments name them. */
   readonly pools: Readonly<Record<string, PoolConfig>>
   readonly artifacts: ArtifactsConfig
+  readonly publish: PublishConfig
   /** How long entries of the audit are kept. */
   readonly audit: { readonly keepSeconds: number }
   readonly tokens: { readonly maxLifetimeSeconds: number; readonly bootstrap: string | null }
@@ -251,6 +261,7 @@ function resolve(
     jenkins: jenkinsOf(parsed.jenkins, { env, secrets, report, ignore }),
     pools,
     artifacts: artifactsOf(parsed.artifacts, report),
+    publish: publishOf(parsed.publish),
     registries: uniqueHosts(secrets.registries(parsed.registries), report),
     audit: { keepSeconds: seconds(parsed.audit.keep) },
     tokens: { maxLifetimeSeconds: seconds(parsed.tokens.maxLifetime), bootstrap: bootstrap ?? null },

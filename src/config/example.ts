@@ -153,6 +153,10 @@ artifacts: # where code comes from, for apps with a section code
       credential: artifact-reader # a Secret in the app's namespace
     blobs.example.com: {} # where the other one redirects to
 
+publish: # the Jobs that put code on volumes
+  image: registry.example.com/gkube:1.4.0 # gkube's own image
+  url: http://gkube.gkube.svc:8080 # gkube as pods reach it, for uploaded artifacts
+
 tokens:
   maxLifetime: 8760h
   bootstrapFile: /run/secrets/gkube/bootstrap-token # or bootstrapEnv

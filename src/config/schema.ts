@@ -3,7 +3,7 @@
 import { z } from 'zod'
 import { environmentSchema, grantSchema } from '../core/environment.ts'
 import { duration, label, quantity, seconds } from '../core/units.ts'
-import { artifacts, pool } from './storage-schema.ts'
+import { artifacts, pool, publish } from './storage-schema.ts'
 import { filePath, variableName } from './values.ts'
 
 const personName = z
@@ -217,6 +217,7 @@ export const configSchema = z
       .default({})
       .describe('shared storage on GlusterFS, by a name of your own'),
     artifacts: artifacts.prefault({}).describe('where the code of apps with the code strategy comes from'),
+    publish: publish.prefault({}).describe('the Jobs that put code on the volumes of its apps'),
     tokens: z
       .strictObject({
         maxLifetime: duration.default('8760h').describe('no API token may be made to live longer'),

@@ -150,3 +150,20 @@ export const artifacts = z.strictObject({
     .default({})
     .describe('hosts that code may be fetched from by https, redirects included'),
 })
+
+export const publish = z.strictObject({
+  image: z
+    .string()
+    .min(1)
+    .max(500)
+    .regex(/^[^\s{}]+$/, 'an image reference such as registry.example.com/gkube:1.4.0')
+    .optional()
+    .describe("gkube's own image, which the Jobs that publish code run; left out: no code can be published"),
+  url: z
+    .url({ protocol: /^https?$/, hostname: /./ })
+    .refine(text => !/[?#@]/.test(text), 'an address without a password, a query or a fragment')
+    .optional()
+    .describe(
+      'gkube as pods reach it, such as http://gkube.gkube.svc:8080; left out: uploaded artifacts cannot be published',
+    ),
+})
