@@ -247,6 +247,7 @@ export const deploySchema = z.object({
       basis: z.object({ app: z.string(), workload: z.string() }),
       onFailure: z.enum(['rollback', 'hold', 'ask']),
       onCancel: z.enum(['rollback', 'hold']),
+      afterRollback: z.enum(['none', 'lock']).optional(),
       /** Adopt only: what is taken over. */
       adoption: z.object({ taken: z.array(takenSchema).max(12) }).optional(),
       /** sha256 over what is approved (DESIGN: votes bind it). */
@@ -266,6 +267,8 @@ export const deploySchema = z.object({
   slot: z.int().nonnegative().nullable(),
   rollback: z.object({ attemptedAt: time, spec: z.string(), revision: z.string() }).nullable(),
   cancelledBy: actorSchema.nullable(),
+  /** Its rollback locked the app there. */
+  locked: z.boolean().optional(),
   /** Break-glass: who overrode approvals and freezes, and why. */
   overridden: z
     .object({

@@ -178,7 +178,8 @@ async function situation(
     spec: deps.specs.get,
     environment,
     cluster: fenced.cluster,
-    startedAt: step.startedAt ?? deps.clock.now(),
+    // By the clock of the owner before, a deadline could be over at once, or come minutes too late.
+    startedAt: (takenOver ? null : step.startedAt) ?? deps.clock.now(),
     now: deps.clock.now,
     sleep: (ms, wake) =>
       deps.clock.sleep(ms, AbortSignal.any([signals.stopped, cancelled, ...(wake ? [wake] : [])])),
@@ -382,7 +383,8 @@ async function conclude(deps: DriveDeps, at: At, ended: Ended): Promise<Stored<D
   const intent = await cancelIntent(deps, deploy.id)
   const by = intent?.by ?? { id: 'gkube', name: 'gkube', via: 'gkube' as const }
   const detail = intent?.reason
-  return deps.ledger.advance(stored, { kind: 'cancel', by, clean, good }, { ...more, by, detail })
+  const event = { kind: 'cancel' as const, by, onCancel: intent?.onCancel, clean, good }
+  return deps.ledger.advance(stored, event, { ...more, by, detail })
 }
 
 async function cancelIntent(deps: DriveDeps, id: string): Promise<Intent | null> {

@@ -3,11 +3,13 @@
 import { auditPut } from './audit.ts'
 import type { Clock } from './clock.ts'
 import type { Active } from './coordination.ts'
+import { type Lock, lockSchema } from './core.ts'
 import { type Actor, type Deploy, isTerminal } from './deploy.ts'
 import { withinSize } from './deploy-size.ts'
 import type { Keys } from './keys.ts'
-import type { Compare, Kv, Write } from './kv.ts'
-import { put, remove, type Stored, unchanged } from './records.ts'
+import type { Compare, Entry, Kv, Write } from './kv.ts'
+import { lasts } from './queue.ts'
+import { decode, put, remove, type Stored, UnreadableRecord, unchanged } from './records.ts'
 import { type DeployEvent, type Effect, transition } from './transition.ts'
 
 /** The right to write a running deploy: the owner key as this replica created it, and `active` as it left it. */
@@ -76,6 +78,43 @@ export function createLedger(deps: {
     event: DeployEvent,
     more: More = {},
   ): Promise<Stored<Deploy>> {
+    for (let races = 0; ; races++) {
+      try {
+        return await write(stored, event, more)
+      } catch (error) {
+        // A person locked or unlocked at that very moment: nothing of the deploy itself has changed.
+        const { environment, app } = stored.value
+        const lock = keys.lockApp(environment, app)
+        const onlyLock = error instanceof LostRace && error.keys.join() === lock
+        if (!onlyLock || event.kind === 'claim' || races >= mostLockRaces) throw error
+      }
+    }
+  }
+
+  /** The lock that a rollback leaves behind; a person's that is there is kept. */
+  async function lockAfter(deploy: Deploy): Promise<Required<Pick<More, 'compares' | 'writes'>>> {
+    const key = keys.lockApp(deploy.environment, deploy.app)
+    const now = clock.now()
+    const known = await kv.get(key)
+    const before = known ? lockIn(known) : null
+    const compares = [unchanged(key, known)]
+    // One that this version cannot read holds what comes next as well.
+    if (before && (before === 'unreadable' || lasts(before, now))) return { compares, writes: [] }
+    const lock = lockOfRollback(deploy, now)
+    const { by, reason } = lock
+    const audit = auditPut(keys, now, {
+      by: { ...by, via: 'gkube' },
+      action: 'lock',
+      outcome: 'locked',
+      app: deploy.app,
+      environment: deploy.environment,
+      deploy: deploy.id,
+      detail: reason,
+    })
+    return { compares, writes: [put(key, lock), audit] }
+  }
+
+  async function write(stored: Stored<Deploy>, event: DeployEvent, more: More): Promise<Stored<Deploy>> {
     const before = stored.value
     const result = transition(before, event, clock.now())
     if (result.kind === 'refused') throw new IllegalEvent(result.why)
@@ -87,13 +126,20 @@ export function createLedger(deps: {
           ...(more.owner.active ? [unchanged(activeKey, more.owner.active)] : []),
         ]
       : []
+    const lock = result.effects.includes('lock') ? await lockAfter(after) : null
     const commit = {
-      compares: [unchanged(stored.key, stored), ...ownerCompares, ...(more.compares ?? [])],
+      compares: [
+        unchanged(stored.key, stored),
+        ...ownerCompares,
+        ...(more.compares ?? []),
+        ...(lock?.compares ?? []),
+      ],
       writes: [
         put(stored.key, after),
         ...effectWrites(after, result.effects, more.owner?.active ?? null),
         ...auditWrite(before, after, event, more),
         ...(more.writes ?? []),
+        ...(lock?.writes ?? []),
       ],
     }
     const outcome = await kv.commit(commit)
@@ -110,6 +156,38 @@ export function createLedger(deps: {
   }
 
   return { advance }
+}
+
+const mostLockRaces = 5
+
+/** Who locks where no person does. */
+export const gkubeItself = { id: 'gkube', name: 'gkube' } as const
+
+function lockIn(entry: Entry): Lock | 'unreadable' {
+  try {
+    return decode(lockSchema, entry).value
+  } catch (error) {
+    if (error instanceof UnreadableRecord) return 'unreadable'
+    throw error
+  }
+}
+
+/** Until a person unlocks it: somebody has to look first. */
+function lockOfRollback(deploy: Deploy, now: number): Lock {
+  const { app, environment, id, revision, cause, phase } = deploy
+  const what = phase === 'rolled_back' ? 'failed and was rolled back' : 'failed, and so did going back'
+  const why = cause ? `: ${cause.message.replace(/\.$/, '')}` : ''
+  return {
+    schema: 1,
+    scope: 'app',
+    environment,
+    app,
+    by: gkubeItself,
+    reason: `${revision} ${what}${why}`.slice(0, 300),
+    at: now,
+    expiresAt: null,
+    deploy: id,
+  }
 }
 
 type Seen = { readonly modRevision: string; readonly createRevision: string } | undefined
@@ -139,6 +217,9 @@ function effectWrite(keys: Keys, deploy: Deploy, effect: Effect, active: Stored<
       return [remove(keys.owner(id)), remove(keys.intent(id, 'cancel'))]
     case 'close':
       return [remove(keys.openEntry(id))]
+    case 'lock':
+      // Read first: lockAfter.
+      return []
     case 'activate':
       return [put(keys.active(env, app), { schema: 1, epoch: deploy.epoch, deploy: id } satisfies Active)]
     case 'deactivate': {

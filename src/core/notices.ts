@@ -7,7 +7,7 @@ import type { Write } from './kv.ts'
 import type { Messages } from './messages.ts'
 import { newId, put } from './records.ts'
 
-export const noticeKinds = ['lock_ends', 'lock_stolen', 'volume_full'] as const
+export const noticeKinds = ['lock_ends', 'lock_lost', 'volume_full'] as const
 
 /** `notices/<id>` */
 export const noticeSchema = z.object({

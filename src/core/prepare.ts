@@ -334,6 +334,7 @@ function settle(
       basis: { app: worked.appRevision, workload: workload?.modRevision ?? '0' },
       onFailure: environment.onFailure,
       onCancel: environment.onCancel,
+      afterRollback: environment.afterRollback,
       ...(worked.adoption ? { adoption: { taken: [...worked.adoption.taken] } } : {}),
       hash,
     },

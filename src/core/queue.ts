@@ -58,13 +58,17 @@ export function heldBy(
   now: number,
 ): Lock | null {
   for (const lock of locks) {
-    if (lock.expiresAt <= now) continue
+    if (!lasts(lock, now)) continue
     const inEnvironment = lock.environment === null || lock.environment === place.environment
     const ofApp = lock.app === null || lock.app === place.app
     if (inEnvironment && ofApp) return lock
   }
   return null
 }
+
+/** Whether a lock has not expired. */
+export const lasts = ({ expiresAt }: Pick<Lock, 'expiresAt'>, now: number): boolean =>
+  expiresAt === null || expiresAt > now
 
 /** Whether a freeze has not ended. */
 export const holdsNow = (freeze: Freeze, now: number): boolean => freeze.endsAt > now

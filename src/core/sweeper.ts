@@ -1,23 +1,36 @@
-// Does what is due: requests for approval that expired, locks and freezes whose time is over, history beyond its limit. Every
-// replica sweeps from persisted times; compare-and-swap makes a second sweep of the same thing harmless.
+// Does what is due: requests for approval that expired, locks and freezes whose time is over, owners who should hear that
+// their lock ends, history beyond its limit. Every replica sweeps from persisted times; compare-and-swap makes a second sweep of the same thing harmless.
 import { buildDeploySchema } from './builds/build.ts'
 import { buildKeyOf } from './builds/build-key.ts'
 import type { Clock } from './clock.ts'
+import type { Lock } from './core.ts'
 import { type Deploy, deploySchema, isTerminal } from './deploy.ts'
 import type { Environment } from './environment.ts'
 import type { Keys } from './keys.ts'
 import { type Entry, type Kv, newer, type Revision } from './kv.ts'
 import { IllegalEvent, type Ledger, LostRace } from './ledger.ts'
-import { holdsNow } from './queue.ts'
-import { decodeAll, remove, type UnreadableRecord, unchanged } from './records.ts'
+import { nagOf } from './lock-nag.ts'
+import { noticeSchema, noticeWrites } from './notices.ts'
+import { holdsNow, lasts } from './queue.ts'
+import { decodeAll, put, remove, type Stored, type UnreadableRecord, unchanged } from './records.ts'
 import type { View } from './view.ts'
 import { type Workload, workloadSchema } from './workload.ts'
 
 const everyMs = 2_000
+/** Sweeps between two looks at notices, how old they become, and how many are looked at. */
+const noticesEvery = 150
+const noticesMs = 48 * 3_600_000
+const mostNotices = 100
 /** Deploys in one transaction, each with nine keys, a snapshot and its build's: etcd takes 128 operations. */
 const batch = 11
 
-export type Sweeper = { start(): void; stop(): Promise<void>; prune(deploy: Deploy): Promise<void> }
+export type Sweeper = {
+  start(): void
+  stop(): Promise<void>
+  /** Once, now: `start` does it again and again. */
+  sweep(): Promise<void>
+  prune(deploy: Deploy): Promise<void>
+}
 
 export function createSweeper(deps: {
   kv: Pick<Kv, 'list' | 'commit' | 'getMany'>
@@ -35,10 +48,12 @@ export function createSweeper(deps: {
   let loop: Promise<void> = Promise.resolve()
 
   async function run(): Promise<void> {
+    let swept = 0
     while (!stopping.signal.aborted) {
       await clock.sleep(everyMs, stopping.signal)
       if (stopping.signal.aborted) return
       await sweep().catch(deps.failed)
+      if (swept++ % noticesEvery === 0) await forgetNotices(clock.now()).catch(deps.failed)
       deps.swept()
     }
   }
@@ -51,12 +66,36 @@ export function createSweeper(deps: {
       await unlessRaced(() => deps.ledger.advance(stored, { kind: 'expire' }))
     }
     for (const lock of view.live.locks.values()) {
-      if (lock.value.expiresAt > now) continue
-      await kv.commit({ compares: [unchanged(lock.key, lock)], writes: [remove(lock.key)] })
+      if (!lasts(lock.value, now))
+        await kv.commit({ compares: [unchanged(lock.key, lock)], writes: [remove(lock.key)] })
+      else if (lock.value.nagAt !== undefined && lock.value.nagAt <= now) await nag(lock, now)
     }
     for (const freeze of view.live.freezes.values()) {
       if (holdsNow(freeze.value, now)) continue
       await kv.commit({ compares: [unchanged(freeze.key, freeze)], writes: [remove(freeze.key)] })
+    }
+  }
+
+  /** That it was told and the telling are one transaction: of several replicas one does it. */
+  async function nag(lock: Stored<Lock>, now: number): Promise<void> {
+    const { nagAt: _, ...told } = lock.value
+    const notice = nagOf(lock.value, now)
+    await kv.commit({
+      compares: [unchanged(lock.key, lock)],
+      writes: [put(lock.key, told), ...(notice ? noticeWrites(keys, notice) : [])],
+    })
+  }
+
+  /** Where nobody tells notices (no Slack, no channel) they would stay for ever. */
+  async function forgetNotices(now: number): Promise<void> {
+    const { entries } = await kv.list(keys.notices, { limit: mostNotices })
+    const old = decodeAll(noticeSchema, entries, deps.failed).filter(
+      ({ value }) => value.at < now - noticesMs,
+    )
+    for (const { key } of old) {
+      const id = key.slice(keys.notices.length)
+      const gone = [key, keys.message(id), keys.outboxEntry(id)]
+      await kv.commit({ compares: [], writes: gone.map(remove), repeatable: true })
     }
   }
 
@@ -153,6 +192,7 @@ export function createSweeper(deps: {
   }
 
   return {
+    sweep,
     prune,
     start() {
       loop = run()

@@ -56,6 +56,8 @@ export type DeployEvent =
   | {
       readonly kind: 'cancel'
       readonly by: Actor
+      /** Asked for by the person; left out: as it was prepared, from the environment. */
+      readonly onCancel?: 'rollback' | 'hold' | undefined
       readonly clean: boolean
       readonly good: { readonly spec: string; readonly revision: string } | null
     }
@@ -63,7 +65,8 @@ export type DeployEvent =
   | { readonly kind: 'release'; readonly by: Actor; readonly message: string }
 
 /** What must be written in the same transaction as the new record. */
-export type Effect = 'enqueue' | 'dequeue' | 'activate' | 'deactivate' | 'disown' | 'close'
+/** `lock`: the app there, until a person unlocks it. */
+export type Effect = 'enqueue' | 'dequeue' | 'activate' | 'deactivate' | 'disown' | 'close' | 'lock'
 
 export type Transition =
   | { readonly kind: 'moved'; readonly deploy: Deploy; readonly effects: readonly Effect[] }
@@ -233,8 +236,21 @@ function stepDone(deploy: Deploy, message: string, now: number): Transition {
   if (deploy.phase === 'running') {
     return ended({ ...deploy, steps }, 'succeeded', null, now, ['deactivate', 'disown'])
   }
-  const phase = deploy.cancelledBy ? 'cancelled' : 'rolled_back'
-  return ended({ ...deploy, steps }, phase, deploy.cause, now, ['deactivate', 'disown'])
+  if (deploy.cancelledBy)
+    return ended({ ...deploy, steps }, 'cancelled', deploy.cause, now, ['deactivate', 'disown'])
+  return wentBack({ ...deploy, steps }, 'rolled_back', deploy.cause, now)
+}
+
+/** After a failure it may be that nothing more goes there until somebody has looked. */
+function wentBack(
+  deploy: Deploy,
+  phase: 'rolled_back' | 'rollback_failed',
+  cause: Cause | null,
+  now: number,
+): Transition {
+  const locks = deploy.prepared?.afterRollback === 'lock'
+  const effects: Effect[] = ['deactivate', 'disown', ...(locks ? (['lock'] as const) : [])]
+  return ended(locks ? { ...deploy, locked: true } : deploy, phase, cause, now, effects)
 }
 
 function stepFailed(
@@ -245,7 +261,7 @@ function stepFailed(
   if (!deploy.steps.some(step => step.state === 'running')) return refused('no step is running')
   const next = { ...deploy, steps: failCurrent(deploy.steps, event.message, now) }
   if (deploy.phase === 'rolling_back') {
-    return ended(next, 'rollback_failed', event.cause, now, ['deactivate', 'disown'])
+    return wentBack(next, 'rollback_failed', event.cause, now)
   }
   const wantsRollback = deploy.prepared?.onFailure === 'rollback' && deploy.kind !== 'delete'
   if (event.clean || !wantsRollback) return ended(next, 'failed', event.cause, now, ['deactivate', 'disown'])
@@ -260,9 +276,9 @@ function cancelled(deploy: Deploy, event: Extract<DeployEvent, { kind: 'cancel' 
   const next: Deploy = { ...deploy, cancelledBy: event.by }
   if (deploy.phase !== 'running') return ended(next, 'cancelled', cause, now, ['dequeue', 'disown'])
   const stopped = { ...next, steps: failCurrent(deploy.steps, 'cancelled', now) }
-  const goesBack =
-    !event.clean && event.good && deploy.prepared?.onCancel === 'rollback' && deploy.kind !== 'delete'
-  if (!goesBack || !event.good) return ended(stopped, 'cancelled', cause, now, ['deactivate', 'disown'])
+  const wantsBack = (event.onCancel ?? deploy.prepared?.onCancel) === 'rollback' && deploy.kind !== 'delete'
+  if (event.clean || !wantsBack || !event.good)
+    return ended(stopped, 'cancelled', cause, now, ['deactivate', 'disown'])
   return startRollback({ ...stopped, cause }, event.good, now)
 }
 

@@ -240,6 +240,31 @@ const cases: Case[] = [
     reason: 'cancelled',
   },
   {
+    name: 'a cancelled rollout is left where the person asks for that',
+    from: runningOf(update, 'rollout'),
+    event: { kind: 'cancel', by: ben, onCancel: 'hold', clean: false, good },
+    phase: 'cancelled',
+    reason: 'cancelled',
+  },
+  {
+    name: 'a cancelled rollout goes back where the person asks for that',
+    from: runningOf(update, 'rollout', { prepared: { ...prepared, onCancel: 'hold' } }),
+    event: { kind: 'cancel', by: ben, onCancel: 'rollback', clean: false, good },
+    phase: 'rolling_back',
+  },
+  {
+    name: 'nothing was written: there is nothing to put back, whatever was asked',
+    from: runningOf(update, 'before'),
+    event: { kind: 'cancel', by: ben, onCancel: 'rollback', clean: true, good },
+    phase: 'cancelled',
+  },
+  {
+    name: 'a cancelled delete is not put back, whatever was asked',
+    from: runningOf(['remove', 'record'], 'remove', { kind: 'delete' }),
+    event: { kind: 'cancel', by: ben, onCancel: 'rollback', clean: false, good },
+    phase: 'cancelled',
+  },
+  {
     name: 'cancelled while it waits',
     from: ready,
     event: { kind: 'cancel', by: ben, clean: true, good: null },
@@ -401,6 +426,38 @@ describe('an automatic rollback', () => {
     }, rolling())
     expect(deploy).toMatchObject({ phase: 'rolled_back', reason: 'crash_loop', endedAt: 5002 })
   })
+  it.each([
+    ['rolled_back', { kind: 'step_done', message: '' }],
+    ['rollback_failed', failure()],
+  ] as const)('locks the app once it is %s, where policy says so', (phase, event) => {
+    const back = transition(
+      runningOf(update, 'rollout', { prepared: { ...prepared, afterRollback: 'lock' } }),
+      failure(),
+      5000,
+    )
+    if (back.kind === 'refused') throw new Error(back.why)
+    expect(back.effects).not.toContain('lock')
+    const restored = transition(back.deploy, { kind: 'step_done', message: '' }, 5001)
+    if (restored.kind === 'refused') throw new Error(restored.why)
+    const end = transition(restored.deploy, event, 5002)
+    if (end.kind === 'refused') throw new Error(end.why)
+    expect(end.deploy).toMatchObject({ phase, locked: true })
+    expect(end.effects).toContain('lock')
+  })
+  it('locks nothing where a person cancelled it', () => {
+    const back = transition(
+      runningOf(update, 'rollout', { prepared: { ...prepared, afterRollback: 'lock' } }),
+      { kind: 'cancel', by: ben, clean: false, good },
+      5000,
+    )
+    if (back.kind === 'refused') throw new Error(back.why)
+    const end = [1, 2].reduce((now, at) => {
+      const result = transition(now, { kind: 'step_done', message: '' }, 5000 + at)
+      return result.kind === 'moved' ? result.deploy : now
+    }, back.deploy)
+    expect(end).toMatchObject({ phase: 'cancelled', rollback: { revision: good.revision } })
+    expect(end.locked).toBeUndefined()
+  })
   it('never starts another when it fails', () => {
     const result = transition(rolling(), failure({ cause: { reason: 'deadline', message: '' } }), 6000)
     expect(result).toMatchObject({ kind: 'moved', deploy: { phase: 'rollback_failed', reason: 'deadline' } })
@@ -453,6 +510,7 @@ const moves = {
   cancel: fc.record({
     kind: fc.constant('cancel' as const),
     by: actor,
+    onCancel: fc.constantFrom('rollback' as const, 'hold' as const, undefined),
     clean: fc.boolean(),
     good: maybeGood,
   }),

@@ -26,13 +26,13 @@ export async function deployNamed(deps: Pick<Deps, 'kv' | 'keys'>, id: string): 
 
 export function decisions(deps: Deps): Pick<Core, 'cancel' | 'abort' | 'vote'> {
   return {
-    async cancel(caller, id, { reason, ifWaiting = false }) {
+    async cancel(caller, id, { reason, ifWaiting = false, onCancel }) {
       await demandCancel(deps, caller, id)
       const by = caller.actor
       return racing(deps, id, async stored => {
         const refusal = cancelRefusal(stored.value, { by, ifWaiting, now: deps.clock.now() })
         if (refusal) throw refusal
-        return stop(deps, stored, by, reason)
+        return stop(deps, stored, { by, reason, onCancel })
       })
     },
     async abort(caller, id, { reason }) {
@@ -44,7 +44,7 @@ export function decisions(deps: Deps): Pick<Core, 'cancel' | 'abort' | 'vote'> {
         if (phase === 'rolling_back') return says('continues')
         if (phase === 'running' && (await onAbort(deps, stored.value)) === 'continue')
           return says('continues')
-        const deploy = await stop(deps, stored, caller.actor, reason, { again: true })
+        const deploy = await stop(deps, stored, { by: caller.actor, reason, again: true })
         return says(isTerminal(deploy.phase) ? 'cancelled' : 'cancelling', deploy)
       })
     },
@@ -77,20 +77,25 @@ async function demandCancel(deps: Deps, caller: Caller, id: string): Promise<voi
   demand(caller, 'cancel', { app, environment: environmentNamed(deps, environment) }, deps.people)
 }
 
+type Wish = {
+  readonly by: Actor
+  readonly reason: string
+  readonly onCancel?: Intent['onCancel']
+}
+
 /** Ends what nobody owns; its owner hears of it otherwise. `again`: that it was asked for already is no conflict. */
 async function stop(
   deps: Deps,
   stored: Stored<Deploy>,
-  by: Actor,
-  reason: string,
-  { again = false } = {},
+  { again = false, ...wish }: Wish & { readonly again?: boolean },
 ): Promise<Deploy> {
+  const { by, reason } = wish
   const { phase } = stored.value
   if (phase === 'requested' || phase === 'awaiting_approval' || phase === 'ready') {
     const event = { kind: 'cancel' as const, by, clean: true, good: null }
     return advance(deps, stored, { event, by, detail: reason })
   }
-  const first = await leaveIntent(deps, stored, by, reason)
+  const first = await leaveIntent(deps, stored, wish)
   if (first && !again)
     throw new UserError(
       'conflict',
@@ -159,33 +164,41 @@ export async function advance(
   return next.value
 }
 
-/** Only in a phase that has an owner: an intent that nobody reads must not be left. The one of somebody else before. */
+/**
+ * Only in a phase that has an owner: an intent that nobody reads must not be left. The one of somebody else before; who
+ * asks again may have changed their mind about what becomes of what runs.
+ */
 async function leaveIntent(
   deps: Deps,
   stored: Stored<Deploy>,
-  by: Actor,
-  reason: string,
+  { by, reason, onCancel }: Wish,
 ): Promise<Intent | null> {
   const { kv, keys, clock } = deps
   const deploy = stored.value
   const key = keys.intent(deploy.id, 'cancel')
-  const intent: Intent = { schema: 1, kind: 'cancel', by, reason, at: clock.now() }
-  const audit = auditPut(keys, clock.now(), {
+  const at = clock.now()
+  const intent: Intent = { schema: 1, kind: 'cancel', by, reason, at, ...(onCancel ? { onCancel } : {}) }
+  const audit = auditPut(keys, at, {
     by,
     action: 'cancel',
     outcome: 'asked',
     app: deploy.app,
     environment: deploy.environment,
     deploy: deploy.id,
-    detail: reason,
+    detail: [reason, onCancel ? `(${onCancel})` : ''].filter(Boolean).join(' '),
   })
-  const result = await kv.commit({
-    compares: [unchanged(stored.key, stored), { kind: 'absent', key }],
-    writes: [put(key, intent), audit],
-  })
+  const write = (before: Stored<Intent> | null) =>
+    kv.commit({
+      compares: [unchanged(stored.key, stored), unchanged(key, before)],
+      writes: [put(key, intent), audit],
+    })
+  const result = await write(null)
   if (result.committed) return null
   const asked = result.seen.get(key)
   if (!asked) throw new LostRace([stored.key])
-  const first = decode(intentSchema, asked).value
-  return first.by.id === by.id ? null : first
+  const first = decode(intentSchema, asked)
+  if (first.value.by.id !== by.id) return first.value
+  if (onCancel === undefined || onCancel === first.value.onCancel) return null
+  if (!(await write(first)).committed) throw new LostRace([key])
+  return null
 }

@@ -1,26 +1,80 @@
 // A person's lock on everything, an environment, or an app there: owner, reason, expiry. A deploy that waits is held
-// by it (claim.ts compares the keys); one that runs goes on.
+// by it (claim.ts compares the keys); one that runs goes on. Who loses a lock is told (notices.ts), and so is who forgot
+// theirs, before it ends (sweeper.ts). Without an end are only those that a rollback leaves behind (ledger.ts).
 import { UserError } from '../../errors.ts'
 import { auditPut } from '../audit.ts'
 import { type Caller, type Core, type Lock, lockSchema } from '../core.ts'
+import { isSameActor } from '../deploy.ts'
 import type { Keys } from '../keys.ts'
+import type { Write } from '../kv.ts'
+import { gkubeItself } from '../ledger.ts'
+import { nagTime } from '../lock-nag.ts'
+import { noticeWrites } from '../notices.ts'
 import { demand } from '../policy.ts'
+import { lasts } from '../queue.ts'
 import { decode, decodeAll, put, remove, unchanged } from '../records.ts'
 import { endOf } from '../times.ts'
 import { type Deps, environmentNamed } from './deps.ts'
 import { mayLook } from './sight.ts'
 
-/** One sentence: what is locked, by whom, why, until when, and how it ends. */
+/** `web in production`, `production`, `everything`. */
+const placeWords = ({ app, environment }: Pick<Lock, 'app' | 'environment'>): string =>
+  [app, environment].filter(Boolean).join(' in ') || 'everything'
+
+const timeText = (at: number): string => `${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC`
+
+/** One sentence or two: what is locked, by whom, why, until when, and how it ends. */
 export function lockWords(lock: Lock): string {
-  const what = [lock.app, lock.environment].filter(Boolean).join(' in ') || 'Everything'
-  const until = new Date(lock.expiresAt).toISOString().slice(0, 16).replace('T', ' ')
-  return `${what} is locked by ${lock.by.name}: ${lock.reason} (until ${until} UTC). They or an operator can unlock it.`
+  const { by, reason, expiresAt } = lock
+  const end = expiresAt === null ? 'until somebody unlocks it' : `until ${timeText(expiresAt)}`
+  const who = by.id === gkubeItself.id ? 'An operator' : 'They or an operator'
+  const what = placeWords(lock).replace(/^everything$/, 'Everything')
+  return `${what} is locked by ${by.name}: ${reason} (${end}). ${who} can unlock it.`
 }
 
 function lockKey(keys: Keys, { app, environment }: { app?: string; environment?: string }): string {
   if (app && environment) return keys.lockApp(environment, app)
   if (app) throw new UserError('bad_input', `Say where: gkube lock ${app} --environment <name>`)
   return environment ? keys.lockEnv(environment) : keys.lockAll
+}
+
+/** Tells whose lock it was, where that is a person and it still held; they took it away themselves: nothing. */
+function tellsLoser(
+  keys: Keys,
+  before: Lock,
+  { caller, now, did, reason }: { caller: Caller; now: number; did: string; reason: string },
+): Write[] {
+  if (before.by.id === gkubeItself.id || isSameActor(before.by, caller.actor) || !lasts(before, now))
+    return []
+  const why = reason.trim() ? `: ${reason.trim()}` : ''
+  const end = before.expiresAt === null ? '' : `, until ${timeText(before.expiresAt)}`
+  return noticeWrites(keys, {
+    kind: 'lock_lost',
+    to: before.by,
+    environment: before.environment,
+    text: `@${caller.actor.name} ${did} ${placeWords(before)}${why}. You had locked it: ${before.reason}${end}.`,
+    at: now,
+  })
+}
+
+function newLock(
+  { actor, person = actor.person }: Caller,
+  { app, environment, reason }: { app?: string; environment?: string; reason: string },
+  { at, expiresAt }: { at: number; expiresAt: number },
+): Lock {
+  const { id, name } = actor
+  const nagAt = nagTime(at, expiresAt)
+  return {
+    schema: 1,
+    scope: app ? 'app' : environment ? 'env' : 'all',
+    environment: environment ?? null,
+    app: app ?? null,
+    by: { id, name, ...(person ? { person } : {}) },
+    reason,
+    at,
+    expiresAt,
+    ...(nagAt === null ? {} : { nagAt }),
+  }
 }
 
 export function locks(deps: Deps): Pick<Core, 'lock' | 'unlock' | 'locks'> {
@@ -39,31 +93,29 @@ export function locks(deps: Deps): Pick<Core, 'lock' | 'unlock' | 'locks'> {
       const expiresAt = endOf(now, input.expiresIn)
       const entry = await kv.get(key)
       const before = entry ? decode(lockSchema, entry) : null
-      if (before && before.value.expiresAt > now && before.value.by.id !== caller.actor.id && !input.steal) {
+      const others = before && lasts(before.value, now) && !isSameActor(before.value.by, caller.actor)
+      if (others && !input.steal) {
         throw new UserError('held', `${lockWords(before.value)} To take it over: --steal.`, {
           details: { lock: before.value },
         })
       }
-      const value: Lock = {
-        schema: 1,
-        scope: input.app ? 'app' : input.environment ? 'env' : 'all',
-        environment: input.environment ?? null,
-        app: input.app ?? null,
-        by: { id: caller.actor.id, name: caller.actor.name },
-        reason: input.reason,
-        at: now,
-        expiresAt,
-      }
+      const value = newLock(caller, input, { at: now, expiresAt })
       const audit = auditPut(keys, now, {
         by: caller.actor,
         action: 'lock',
-        outcome: before && before.value.by.id !== caller.actor.id ? 'stolen' : 'locked',
-        ...input,
-        detail: input.reason,
+        outcome: others ? 'stolen' : 'locked',
+        app: input.app,
+        environment: input.environment,
+        detail: others
+          ? `${input.reason} (from ${before.value.by.name}: ${before.value.reason})`
+          : input.reason,
       })
+      const told = others
+        ? tellsLoser(keys, before.value, { caller, now, did: 'took over your lock of', reason: input.reason })
+        : []
       const { committed } = await kv.commit({
         compares: [unchanged(key, before)],
-        writes: [put(key, value), audit],
+        writes: [put(key, value), audit, ...told],
       })
       if (!committed)
         throw new UserError('conflict', 'Someone locked or unlocked it at the same moment. See: gkube locks')
@@ -74,8 +126,9 @@ export function locks(deps: Deps): Pick<Core, 'lock' | 'unlock' | 'locks'> {
       const entry = await kv.get(key)
       if (!entry) throw new UserError('not_found', 'There is no such lock. See: gkube locks')
       const before = decode(lockSchema, entry)
-      if (before.value.by.id !== caller.actor.id) demandLock(caller, input)
-      const audit = auditPut(keys, clock.now(), {
+      if (!isSameActor(before.value.by, caller.actor)) demandLock(caller, input)
+      const now = clock.now()
+      const audit = auditPut(keys, now, {
         by: caller.actor,
         action: 'unlock',
         outcome: 'unlocked',
@@ -83,9 +136,10 @@ export function locks(deps: Deps): Pick<Core, 'lock' | 'unlock' | 'locks'> {
         environment: input.environment,
         detail: input.reason,
       })
+      const told = tellsLoser(keys, before.value, { caller, now, did: 'unlocked', reason: input.reason })
       const { committed } = await kv.commit({
         compares: [unchanged(key, before)],
-        writes: [remove(key), audit],
+        writes: [remove(key), audit, ...told],
       })
       if (!committed)
         throw new UserError('conflict', 'Someone locked or unlocked it at the same moment. See: gkube locks')
@@ -96,7 +150,7 @@ export function locks(deps: Deps): Pick<Core, 'lock' | 'unlock' | 'locks'> {
       const now = clock.now()
       return decodeAll(lockSchema, entries, error => deps.log('a lock was left out of the list', error))
         .map(stored => stored.value)
-        .filter(lock => lock.expiresAt > now && mayLook(deps, caller, lock))
+        .filter(lock => lasts(lock, now) && mayLook(deps, caller, lock))
     },
   }
 }

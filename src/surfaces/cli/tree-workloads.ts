@@ -1,5 +1,5 @@
 // The commands that look at what runs, stream from it, and decide about one deploy. Shapes only; commands/*.ts.
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { type Add, type Does, environment, onlyEnvironment, reason } from './tree.ts'
 
 export function workloads(root: Command, add: Add, does: Does): void {
@@ -131,11 +131,19 @@ export function decisions(root: Command, add: Add, does: Does): void {
   does(
     add(root, 'cancel', 'Cancel a deploy that waits or runs', [
       'gkube cancel web -E staging',
+      'gkube cancel web -E staging --hold --reason "I want to look at the pods"',
       'gkube cancel 01j8zq4t9v8y5m3n2p1r0s7xwe --reason "wrong branch"',
     ])
       .argument('<deploy>', one)
       .addOption(onlyEnvironment())
-      .addOption(reason()),
+      .addOption(reason())
+      .addOption(
+        new Option(
+          '--rollback',
+          'if it runs: put back what ran before (default: as the environment says)',
+        ).conflicts('hold'),
+      )
+      .option('--hold', 'if it runs: leave things as they are then'),
     async () => (await import('./commands/acts.ts')).cancel,
   )
   does(

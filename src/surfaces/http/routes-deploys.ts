@@ -87,6 +87,10 @@ export const deployRoutes: readonly Route[] = [
     body: z.strictObject({
       reason,
       ifWaiting: z.boolean().default(false).describe('only while it waits: refused once it runs'),
+      onCancel: z
+        .enum(['rollback', 'hold'])
+        .optional()
+        .describe('of what runs: put back what ran before, or leave it; default: as the environment says'),
     }),
     answer: z.object({ deploy: deploySchema }),
     handle: async (core, { caller, params, body }) =>

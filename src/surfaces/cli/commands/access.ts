@@ -22,7 +22,10 @@ export async function lock(cli: Cli, [app]: Args, options: LockOptions): Promise
     },
   })
   if (cli.out.json) cli.out.data(lock)
-  else cli.out.say(`${clean(placeOf(lock))} is locked; it opens ${until(lock.expiresAt, cli.now())}`)
+  else
+    cli.out.say(
+      `${clean(placeOf(lock))} is locked; it opens ${until(lock.expiresAt ?? cli.now(), cli.now())}`,
+    )
   return exitCodes.ok
 }
 
@@ -105,11 +108,11 @@ export async function locks(cli: Cli): Promise<number> {
     client.ask<{ locks: Lock[] }>('GET', '/v1/locks'),
     client.ask<{ freezes: Freeze[] }>('GET', '/v1/freezes'),
   ])
-  const row = (place: string, by: string, held: { at: number; reason: string }, ends: number) => [
+  const row = (place: string, by: string, held: { at: number; reason: string }, ends: number | null) => [
     { text: place, format: 'bold' as const },
     by,
     ago(held.at, cli.now()),
-    `until ${timeText(ends)}`,
+    ends === null ? 'until unlocked' : `until ${timeText(ends)}`,
     held.reason,
   ]
   if (cli.out.json) cli.out.data({ locks, freezes })

@@ -12,10 +12,13 @@ import { placeOf } from './look.ts'
 type Args = readonly (string | undefined)[]
 type Of = { environment?: string; reason?: string }
 
-export async function cancel(cli: Cli, [which = '']: Args, options: Of): Promise<number> {
+type CancelOptions = Of & { rollback?: boolean; hold?: boolean }
+
+export async function cancel(cli: Cli, [which = '']: Args, options: CancelOptions): Promise<number> {
   const client = cli.client()
   const id = await idOf(client, which, options.environment)
-  const body = { reason: options.reason ?? '' }
+  const onCancel = options.rollback ? 'rollback' : options.hold ? 'hold' : undefined
+  const body = { reason: options.reason ?? '', ...(onCancel ? { onCancel } : {}) }
   const { deploy } = await client.ask<{ deploy: Deploy }>('POST', `/v1/deploys/${id}/cancel`, { body })
   if (cli.out.json) cli.out.data(deploy)
   else {

@@ -61,7 +61,9 @@ function statusRow({ workload, ready, wanted, health, message, current, lock }: 
     current ? `${current.kind} ${current.revision} ${phaseText(current.phase)}`.replace('  ', ' ') : '',
     workload.state === 'ready' ? '' : workload.state,
     health === 'ready' ? '' : message,
-    lock ? `locked: ${lock.reason} (${lock.by.name}, ${until(lock.expiresAt, now)})` : '',
+    lock
+      ? `locked: ${lock.reason} (${lock.by.name}${lock.expiresAt === null ? '' : `, ${until(lock.expiresAt, now)}`})`
+      : '',
   ]
   return [
     { text: workload.app, format: 'bold' },

@@ -14,10 +14,10 @@ import { fitted } from '../blocks/fit.ts'
 import { md } from '../blocks/mrkdwn.ts'
 import type { Call, SlackCaller, SlackDeps } from '../deps.ts'
 import { changeFields, deleteDialog, scaleDialog } from '../views/change.ts'
-import { reasonField } from '../views/decide.ts'
+import { onCancelField, reasonField } from '../views/decide.ts'
 import { type HoldPlace, heldWords, holdDialog, holdFields } from '../views/hold.ts'
 import { type Meta, metaOf } from '../views/meta.ts'
-import { fieldOf } from '../views/state.ts'
+import { fieldOf, rawOf } from '../views/state.ts'
 import { cancelledAnswer, overriddenAnswer, votedAnswer } from './decide.ts'
 import { openSoon } from './soon.ts'
 import { FieldErrors, type Submission, submitted } from './submit.ts'
@@ -96,7 +96,11 @@ export const cancelSubmitted = (at: Submission): Promise<void> =>
   decision(
     at,
     'Cancel a deploy',
-    ({ id, reason }, caller) => at.deps.core.cancel(caller, id, { reason: needed(reason) }),
+    ({ id, reason }, caller) => {
+      const chosen = fieldOf(at.view, onCancelField)
+      const onCancel = chosen === 'rollback' || chosen === 'hold' ? chosen : undefined
+      return at.deps.core.cancel(caller, id, { reason: needed(reason), onCancel })
+    },
     cancelledAnswer,
   )
 
@@ -202,7 +206,12 @@ export async function holdSubmitted(at: Submission): Promise<void> {
     work: async caller => {
       if (!reason) throw new FieldErrors({ [holdFields.reason]: 'Say why, in a few words.' })
       if (hold === 'lock') {
-        const input = lockInput.safeParse({ ...place, reason, expiresIn: span })
+        const input = lockInput.safeParse({
+          ...place,
+          reason,
+          expiresIn: span,
+          steal: rawOf(view, holdFields.steal) === 'true',
+        })
         if (!input.success) throw wrong()
         await deps.core.lock(caller, input.data)
       } else {

@@ -42,7 +42,9 @@ export function statusRow(
     current ? [current.kind, current.revision, phaseText(current.phase)].filter(Boolean).join(' ') : '',
     workload.state === 'ready' ? '' : workload.state,
     health === 'ready' ? '' : message,
-    lock ? `locked: ${lock.reason} (${lock.by.name}, ${until(lock.expiresAt, now)})` : '',
+    lock
+      ? `locked: ${lock.reason} (${lock.by.name}${lock.expiresAt === null ? '' : `, ${until(lock.expiresAt, now)}`})`
+      : '',
     freeze ? `frozen: ${freeze.reason} (${freeze.by.name}, ${until(freeze.endsAt, now)})` : '',
   ]
   return [

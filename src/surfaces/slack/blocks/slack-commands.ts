@@ -30,7 +30,10 @@ export function slackCommands(text: string, command: string, environment?: strin
       return [command, name, placed(name, words, environment)].filter(Boolean).join(' ')
     })
     .replace(/: --reason "…"/g, ', as a comment')
-    .replace(/ To take it over: --steal\./g, '')
+    .replace(
+      / To take it over: --steal\./g,
+      ' To take it over: the dialog of lock without a reason offers it.',
+    )
 }
 
 function placed(name: string, words: string, environment: string | undefined): string {

@@ -189,17 +189,22 @@ function afterFailure(facts: Facts): Button[] {
     retry(facts),
     ...(ran && !isBack ? rollbacks(facts) : []),
     ...(ran && deploy.kind !== 'delete' ? [logs(deploy)] : []),
+    // Its rollback locked the app: nothing more goes there until somebody has looked.
+    ...(deploy.locked ? [unlockOf(deploy)] : []),
   ]
 }
 
 /** The lock that holds it, as the core's words name it: of everything, of an environment, of an app there. */
 function unlock({ deploy, waiting }: Facts): Button {
-  const { app, environment } = deploy
+  const { environment } = deploy
   if (waiting?.startsWith('Everything is')) return unlockButton({ value: '/', what: 'everything' })
   if (waiting?.startsWith(`${environment} is`))
     return unlockButton({ value: `${environment}/`, what: environment })
-  return unlockButton({ value: `${environment}/${app}`, what: `${app} in ${environment}` })
+  return unlockOf(deploy)
 }
+
+const unlockOf = ({ app, environment }: Deploy): Button =>
+  unlockButton({ value: `${environment}/${app}`, what: `${app} in ${environment}` })
 
 /** `value`: `environment/app`, `environment/` or `/`. */
 export const unlockButton = ({ value, what }: { readonly value: string; readonly what: string }): Button =>

@@ -12,7 +12,7 @@ export function lockBlock({ app, environment, by, reason, at, expiresAt }: Lock,
   const what = [app, environment].filter(Boolean).join(' in ') || 'everything'
   const value = `${environment ?? ''}/${app ?? ''}`
   return section(
-    md`*${what}* is locked by ${nameOf(by)}: “${reason}” · ${ago(at, now)}, ends ${until(expiresAt, now)}`,
+    md`*${what}* is locked by ${nameOf(by)}: “${reason}” · ${ago(at, now)}, ${expiresAt === null ? 'until somebody unlocks it' : `ends ${until(expiresAt, now)}`}`,
     unlockButton({ value, what }),
   )
 }

@@ -177,6 +177,9 @@ export function failureLines(facts: MessageFacts, command: string): Mrkdwn {
         1000,
       ),
       serving(facts),
+      deploy.locked
+        ? md`*${deploy.app}* in *${deploy.environment}* is locked until somebody unlocks it.`
+        : nothing,
       joined([tellingLine(diagnosis), diagnosis ? md` (last lines and events in the thread)` : nothing], ''),
     ],
     '\n',

@@ -11,7 +11,7 @@ import { unlockButton } from './buttons.ts'
 
 const marks: Readonly<Record<Notice['kind'], string>> = {
   lock_ends: ':hourglass_flowing_sand:',
-  lock_stolen: ':double_vertical_bar:',
+  lock_lost: ':double_vertical_bar:',
   volume_full: ':x:',
 }
 

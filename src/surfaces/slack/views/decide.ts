@@ -4,13 +4,15 @@ import type { ModalView } from '@slack/types'
 import type { Deploy } from '../../../core/deploy.ts'
 import { artifactText, titleOf } from '../../../core/words.ts'
 import { viewIds } from '../action-ids.ts'
-import { context, section } from '../blocks/elements.ts'
+import { type Block, context, section } from '../blocks/elements.ts'
 import { joined, md, nothing } from '../blocks/mrkdwn.ts'
 import type { Meta } from './meta.ts'
-import { modal, textField } from './parts.ts'
+import { choiceField, modal, textField } from './parts.ts'
 
 /** The one field of these dialogs; also the block its errors are told at. */
 export const reasonField = 'reason'
+/** Of the dialog that cancels what runs. */
+export const onCancelField = 'on_cancel'
 
 const aboutOf = (deploy: Deploy) => {
   const where = deploy.prepared
@@ -106,14 +108,26 @@ export const cancelDialog = (deploy: Deploy): ModalView =>
     meta: { deploy: deploy.id },
     blocks: [
       section(aboutOf(deploy)),
-      section(effect(deploy)),
+      ...effect(deploy),
       textField({ block: reasonField, action: reasonField, label: 'Why?', lines: true }),
     ],
   })
 
-const effect = (deploy: Deploy) => {
-  const before = deploy.prepared?.base.revision
-  if (deploy.prepared?.onCancel === 'rollback' && before)
-    return md`It is running. Once it stops, \`${before}\` is put back. Migrations are not undone.`
-  return md`It is running. Once it stops, things stay as they are then: some pods may be new, some old.`
+/** What becomes of what runs: as the environment says, unless the person chooses otherwise. */
+function effect({ kind, prepared }: Deploy): Block[] {
+  const stays = 'things stay as they are then: some pods may be new, some old'
+  if (!prepared?.base.spec || kind === 'delete') return [section(md`It is running. Once it stops, ${stays}.`)]
+  return [
+    section(md`It is running. Migrations are not undone.`),
+    choiceField({
+      block: onCancelField,
+      action: onCancelField,
+      label: 'Once it stops',
+      options: [
+        { value: 'rollback', text: 'Go back to what worked last' },
+        { value: 'hold', text: 'Leave it as it is then' },
+      ],
+      initial: prepared.onCancel,
+    }),
+  ]
 }

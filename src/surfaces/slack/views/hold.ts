@@ -4,9 +4,9 @@ import type { ModalView } from '@slack/types'
 import { viewIds } from '../action-ids.ts'
 import { section } from '../blocks/elements.ts'
 import { md } from '../blocks/mrkdwn.ts'
-import { choiceField, modal, type Option, textField } from './parts.ts'
+import { checkField, choiceField, modal, type Option, textField } from './parts.ts'
 
-export const holdFields = { reason: 'reason', until: 'until' } as const
+export const holdFields = { reason: 'reason', until: 'until', steal: 'steal' } as const
 
 /** Values are durations as the core takes them. */
 export const spans: readonly Option[] = [
@@ -52,6 +52,17 @@ export function holdDialog(hold: 'lock' | 'freeze', place: HoldPlace, channel: s
         options: spans,
         initial: lock ? '4h' : '24h',
       }),
+      ...(lock
+        ? [
+            checkField({
+              block: holdFields.steal,
+              action: holdFields.steal,
+              label: 'Take it over where somebody else has locked it?',
+              hint: 'They are told, with your reason.',
+              checked: false,
+            }),
+          ]
+        : []),
     ],
   })
 }

@@ -22,7 +22,10 @@ describe('commands in words', () => {
       'An approval in production needs a reason: --reason "…"',
       'An approval in production needs a reason, as a comment',
     ],
-    ['It is locked. To take it over: --steal.', 'It is locked.'],
+    [
+      'It is locked. To take it over: --steal.',
+      'It is locked. To take it over: the dialog of lock without a reason offers it.',
+    ],
   ])('%s', (text, shown) => expect(slackCommands(text, '/gkube')).toBe(shown))
 
   it.each([
