@@ -249,6 +249,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       people,
       maxBytes: config.artifacts.maxBytes,
       now: clock.now,
+      ...audit.uploads,
     })
   const http = httpServer({
     core: { ...core, health },

@@ -2,10 +2,13 @@
 import type { Config } from '../config.ts'
 import { createRefusals } from '../core/audit/refusals.ts'
 import { createSealer } from '../core/audit/sealer.ts'
+import { auditPut } from '../core/audit.ts'
 import type { Clock } from '../core/clock.ts'
+import type { Caller } from '../core/core.ts'
 import type { Keys } from '../core/keys.ts'
 import type { Kv } from '../core/kv.ts'
 import type { Replica } from '../core/replica.ts'
+import type { UserError } from '../errors.ts'
 import type { Metrics } from '../surfaces/http/metrics.ts'
 
 type Wired = {
@@ -28,6 +31,17 @@ export function wireAudit({ config, ...rest }: Wired) {
   return {
     refusals,
     sealer,
+    /** Bytes are taken beside the verbs of the core (surfaces/http/artifacts.ts). */
+    uploads: {
+      async uploaded({ actor }: Caller, { sha256, size }: { sha256: string; size: number }): Promise<void> {
+        const detail = `${sha256}, ${size} bytes`
+        const what = { by: actor, action: 'upload_artifact', outcome: 'uploaded', detail }
+        const entry = auditPut(rest.keys, rest.clock.now(), what)
+        await rest.kv.commit({ compares: [{ kind: 'absent', key: entry.key }], writes: [entry] })
+      },
+      refused: ({ actor }: Caller, { kind, message }: UserError): Promise<void> =>
+        refusals.refused({ by: actor, action: 'upload_artifact', outcome: kind, detail: message }),
+    },
     checks: sealer.checks,
     measure(metrics: Pick<Metrics, 'gauge'>): void {
       const { state } = sealer

@@ -103,10 +103,7 @@ export function look(
       demand(caller, 'delete_pod', { app, environment: env }, deps.people)
       const { workload, cluster } = await workloadNamed(deps, caller, { app, environment })
       const found = podNamed(await podsOf(deps, cluster, workload), pod, app)
-      await cluster.remove(
-        { apiVersion: 'v1', kind: 'Pod', namespace: workload.namespace, name: found.name },
-        { uid: found.uid },
-      )
+      // Before it goes: an effect without its entry would be worse than an entry without its effect.
       const entry = auditPut(keys, clock.now(), {
         by: caller.actor,
         action: 'delete_pod',
@@ -116,6 +113,10 @@ export function look(
         detail: pod,
       })
       await kv.commit({ compares: [{ kind: 'absent', key: entry.key }], writes: [entry] })
+      await cluster.remove(
+        { apiVersion: 'v1', kind: 'Pod', namespace: workload.namespace, name: found.name },
+        { uid: found.uid },
+      )
     },
     async clusters(caller) {
       demand(caller, 'view', {}, deps.people)

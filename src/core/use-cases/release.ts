@@ -88,7 +88,7 @@ function freed(deps: Deps, asked: Asked, { id, entry }: { id: string; entry: Ent
   const stored = parse(deploySchema, entry)
   if (!stored) {
     const part = quarantined(deps, asked, entry)
-    return [{ ...part, writes: [...part.writes, ...left] }]
+    return [{ ...part, writes: [...part.writes, ...left, releasedEntry(deps, asked, id, 'quarantined')] }]
   }
   if (isTerminal(stored.value.phase)) return null
   const message = `Released by ${asked.by.name}: ${asked.reason}`.slice(0, 1000)
@@ -98,9 +98,15 @@ function freed(deps: Deps, asked: Asked, { id, entry }: { id: string; entry: Ent
     {
       key: entry.key,
       compares: [unchanged(entry.key, entry)],
-      writes: [put(entry.key, moved.deploy), ...left],
+      writes: [put(entry.key, moved.deploy), ...left, releasedEntry(deps, asked, id, moved.deploy.phase)],
     },
   ]
+}
+
+/** Each deploy that is freed has an entry of its own, as every end of one has. */
+function releasedEntry({ keys }: Deps, asked: Asked, deploy: string, outcome: string): Write {
+  const { by, app, environment, reason, now } = asked
+  return auditPut(keys, now, { by, action: 'release', outcome, app, environment, deploy, detail: reason })
 }
 
 /** Moved, never dropped: a newer gkube may read it. */

@@ -119,6 +119,7 @@ async function ask(deps: Deps, caller: Caller, at: At): Promise<Answer | null> {
         input.artifact ? `artifact ${input.artifact}` : '',
         input.init ? 'init again' : '',
         adoptText(input),
+        sourceText(deploy),
         deploy.source.note,
       ]
         .filter(Boolean)
@@ -160,6 +161,10 @@ function sameRevision(deploy: Deploy, { build }: At, { revision, from }: Asked):
 
 const promotedNote = (note: string, from: string): string =>
   [`promoted from ${from}`, note].filter(Boolean).join(': ').slice(0, 500)
+
+/** Which build asked, where one did. */
+const sourceText = ({ source: { job, build, user } }: Deploy): string =>
+  job && build ? `by build ${job} #${build}${user ? ` of ${user}` : ''}` : ''
 
 const adoptText = ({ adopt }: Asked): string => (adopt ? `${adopt.kind} ${adopt.name}` : '')
 

@@ -1,5 +1,5 @@
 // `gkube run`: a one-off Job with the app's image, environment and volumes. `gkube exec`: a command in a pod that
-// runs, where the operators allow it. Both are audited before they start.
+// runs, where the operators allow it. Both are audited before they start, and when they have ended.
 import { UserError } from '../../errors.ts'
 import { auditPut } from '../audit.ts'
 import { type Cluster, ClusterError, type KubeObject, refOf } from '../cluster.ts'
@@ -37,6 +37,11 @@ export function run(deps: Deps): Pick<Core, 'run' | 'exec'> {
     const write = auditPut(keys, clock.now(), entry)
     await kv.commit({ compares: [{ kind: 'absent', key: write.key }], writes: [write] })
   }
+  /** What ran has run: that its end could not be written down is no failure of it. */
+  const tellEnd = (entry: Omit<Parameters<typeof auditPut>[2], 'outcome'>) =>
+    tellAudit({ ...entry, outcome: 'ended' }).catch(error =>
+      deps.log(`the end of ${entry.action} was not written to the audit`, error),
+    )
   return {
     async *run(caller, { app, environment, command, timeout }, signal) {
       const env = environmentNamed(deps, environment)
@@ -66,9 +71,14 @@ export function run(deps: Deps): Pick<Core, 'run' | 'exec'> {
         detail: command.join(' '),
       })
       const { object } = await create(cluster, job)
+      let ended = 'not followed to its end'
       try {
-        yield* followJob(deps, cluster, object, signal)
+        for await (const event of followJob(deps, cluster, object, signal)) {
+          if (event.kind === 'ended') ended = endText(event)
+          yield event
+        }
       } finally {
+        await tellEnd({ by: caller.actor, action: 'run', app, environment, detail: ended })
         // Recorded and shown: the Job and its pod are not needed any more, whoever hung up.
         await cluster
           .remove(refOf(object), { uid: object.metadata.uid, propagation: 'Background' })
@@ -120,10 +130,16 @@ export function run(deps: Deps): Pick<Core, 'run' | 'exec'> {
         await clock.sleep(60_000, wake.signal)
         wake = new AbortController()
       }
-      yield { kind: 'ended', exitCode: await finished, message: '' }
+      const end = { kind: 'ended' as const, exitCode: await finished, message: '' }
+      const detail = `${target.name}: ${endText(end)}`
+      await tellEnd({ by: caller.actor, action: 'exec', app, environment, detail })
+      yield end
     },
   }
 }
+
+const endText = ({ exitCode, message }: Extract<RunEvent, { kind: 'ended' }>): string =>
+  `exit code ${exitCode} ${message}`.trim()
 
 async function create(cluster: Cluster, job: KubeObject) {
   try {

@@ -4,6 +4,7 @@ import { UserError } from '../../errors.ts'
 import { type App, appSchema } from '../app.ts'
 import { parseApp, specFor } from '../app-environment.ts'
 import { releasedPut } from '../artifacts/released.ts'
+import { auditPut } from '../audit.ts'
 import type { Caller } from '../core.ts'
 import type { Environment } from '../environment.ts'
 import type { Compare, Entry, Write } from '../kv.ts'
@@ -158,11 +159,17 @@ async function checkDeploy(
   const sent = parseApp(input.spec)
   const { outcome, compares, writes } = registration(deps, sent, before)
   // A build sends its file each time: what it says already needs no right to say it.
-  if (outcome !== 'unchanged') {
-    demandRegister(deps, caller, { app: sent, before: before?.value ?? null })
-    await demandJobs(deps, caller, { app: sent, before: before?.value ?? null })
-  }
-  return { revision: input.revision, snapshot: null, compares, writes }
+  if (outcome === 'unchanged') return { revision: input.revision, snapshot: null, compares, writes }
+  demandRegister(deps, caller, { app: sent, before: before?.value ?? null })
+  await demandJobs(deps, caller, { app: sent, before: before?.value ?? null })
+  const audit = auditPut(deps.keys, deps.clock.now(), {
+    by: caller.actor,
+    action: 'apply_app',
+    outcome,
+    app,
+    detail: `sent with the request of ${input.revision} for ${environment.name}`,
+  })
+  return { revision: input.revision, snapshot: null, compares, writes: [...writes, audit] }
 }
 
 async function unregistered(deps: Deps, app: string): Promise<string> {

@@ -25,6 +25,13 @@ export function artifactRoutes(options: {
   readonly people: readonly Person[]
   readonly maxBytes: number
   readonly now: () => number
+  /** Each upload, before it is answered. */
+  readonly uploaded: (
+    caller: Caller,
+    artifact: { readonly sha256: string; readonly size: number },
+  ) => Promise<void>
+  /** Whoever may not upload. */
+  readonly refused: (caller: Caller, error: UserError) => Promise<void>
 }): Mount {
   const { store, redeem, people, maxBytes, now } = options
   const guard = tokenGuard(now)
@@ -55,11 +62,20 @@ export function artifactRoutes(options: {
     const caller = await known(incoming, token => options.authenticate(token, 'api'))
     facts.caller = caller.actor.id
     // Any app anywhere: what is uploaded is bound to an app by the deploy that names its hash.
-    demand(caller, 'deploy', {}, people)
+    try {
+      demand(caller, 'deploy', {}, people)
+    } catch (error) {
+      if (error instanceof UserError && incoming.method === 'PUT') await options.refused(caller, error)
+      throw error
+    }
     return caller
   }
 
-  async function take(incoming: IncomingMessage, outgoing: ServerResponse, sha256: string): Promise<void> {
+  async function take(
+    incoming: IncomingMessage,
+    outgoing: ServerResponse,
+    { sha256, caller }: { sha256: string; caller: Caller },
+  ): Promise<void> {
     const there = await store.touch(sha256)
     if (there !== null) return send(outgoing, 200, { sha256, size: there, repeated: true })
     if (Number(incoming.headers['content-length'] ?? 0) > maxBytes)
@@ -69,6 +85,7 @@ export function artifactRoutes(options: {
       )
     if (incoming.headers.expect) outgoing.writeContinue()
     const { size } = await store.put(sha256, arriving(incoming))
+    await options.uploaded(caller, { sha256, size })
     send(outgoing, 201, { sha256, size, repeated: false })
   }
 
@@ -101,8 +118,8 @@ export function artifactRoutes(options: {
       facts.caller = `deploy:${deploy}`
       return give(outgoing, sha256)
     }
-    await deployer(incoming, facts)
-    if (method === 'PUT') return take(incoming, outgoing, sha256)
+    const caller = await deployer(incoming, facts)
+    if (method === 'PUT') return take(incoming, outgoing, { sha256, caller })
     const size = await store.size(sha256)
     if (size === null) throw gone(sha256)
     outgoing.writeHead(200, { 'content-length': size }).end()
