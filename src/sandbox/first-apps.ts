@@ -1,11 +1,13 @@
-// What a sandbox registers at its first start: the example apps, so that the first command has something to deploy, and
-// a token for Jenkins' steps. A file beside the data says that it was done: what somebody unregistered stays away.
+// What a sandbox registers at its first start: the example apps with the code of `site`, so that the first command has
+// something to deploy, and a token for Jenkins' steps. A file beside the data says that it was done: what somebody unregistered stays away.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'yaml'
 import { parseApp } from '../core/app-environment.ts'
+import type { ArtifactStore } from '../core/artifacts/store.ts'
 import type { Caller, Core } from '../core/core.ts'
 import { UserError } from '../errors.ts'
+import { hasSite, uploadSite } from './site-artifacts.ts'
 
 /** In a checkout and in the npm package; an image has none. */
 const folder = join(import.meta.dirname, '../../examples')
@@ -16,7 +18,10 @@ const sandbox: Caller = {
 }
 
 /** The names of the apps that were registered; none but the first time. */
-export async function registerExamples(core: Core, data: string): Promise<readonly string[]> {
+export async function registerExamples(
+  core: Core,
+  { data, store }: { readonly data: string; readonly store: Pick<ArtifactStore, 'put'> | null },
+): Promise<readonly string[]> {
   const done = join(data, 'examples-registered')
   if (existsSync(done) || !existsSync(folder)) return []
   const there = new Set(await core.listNames(sandbox))
@@ -27,6 +32,7 @@ export async function registerExamples(core: Core, data: string): Promise<readon
     await core.applyApp(sandbox, app, { dryRun: false })
     names.push(app.app)
   }
+  if (store && hasSite()) await uploadSite(core, store, sandbox)
   writeFileSync(done, `${names.join('\n')}\n`, { mode: 0o600 })
   return names
 }

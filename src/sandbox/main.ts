@@ -1,26 +1,28 @@
-// `npm start`: everything on one machine, with nothing configured. A real etcd, a stand-in cluster (or a real one by
-// --kubeconfig), a stand-in Slack workspace with a page, a stand-in Jenkins, and one gkube, wired by an ordinary
-// gkube.yaml that is written where you can look at it (written-config.ts).
+// `npm start`: everything on one machine, with nothing configured. A real etcd, a stand-in cluster that runs what Jobs do
+// and serves what is deployed (or a real one by --kubeconfig), GlusterFS or a folder in its place, a stand-in Slack
+// workspace with a page, a stand-in Jenkins, and one gkube, wired by an ordinary gkube.yaml (written-config.ts).
 import { randomBytes } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { parse, stringify } from 'yaml'
+import { directoryStore } from '../adapters/artifacts/directory-store.ts'
 import { etcdKv } from '../adapters/etcd/kv.ts'
 import { loadConfig } from '../config.ts'
 import { keysBelow } from '../core/keys.ts'
-import { UserError } from '../errors.ts'
 import { createLog, type Log } from '../log.ts'
 import { stopSignal } from '../serve.ts'
 import { startServer } from '../server.ts'
-import { startCluster } from './cluster/cluster.ts'
 import { startEtcd } from './etcd.ts'
 import { registerExamples, stepToken } from './first-apps.ts'
-import { imageRegistry } from './image-registry.ts'
+import { freePort } from './free-port.ts'
+import { type Ground, openGround } from './ground.ts'
 import type { JenkinsOptions, SandboxJenkins } from './jenkins/control.ts'
 import { startJenkins } from './jenkins/jenkins.ts'
 import { takenNumbers } from './jenkins/taken.ts'
+import { onPort } from './on-port.ts'
+import { sandboxSides } from './server-options.ts'
 import type { SandboxSlack } from './slack/control.ts'
 import { startSlack } from './slack/slack.ts'
+import type { GlusterfsChoice } from './storage.ts'
 import { secretFiles, writtenConfig } from './written-config.ts'
 
 export type SandboxOptions = {
@@ -30,6 +32,10 @@ export type SandboxOptions = {
   readonly slackPort?: number
   /** Of Jenkins; 0 takes a free one. */
   readonly jenkinsPort?: number
+  /** Of the way into the cluster, for a browser and curl; 0 takes a free one. */
+  readonly webPort?: number
+  /** `auto` (default): a real one where it can run. Ignored with a real cluster. */
+  readonly glusterfs?: GlusterfsChoice
   /** Where everything is kept; default `.gkube` in the working directory. */
   readonly data?: string
   /** A running etcd instead of one of our own. */
@@ -55,15 +61,8 @@ export async function sandbox(options: SandboxOptions): Promise<number> {
     const endpoint =
       options.etcd ?? (await keep(started, startEtcd({ dataDir: join(data, 'etcd'), log }))).endpoint
     if (options.etcd) await checkEtcd(options.etcd)
-    const kubeconfig = options.kubeconfig ?? join(data, 'kubeconfig.yaml')
-    if (!options.kubeconfig) {
-      // Without a token: kubectl sends none over plain http. It listens on this machine only.
-      const cluster = await keep(
-        started,
-        startCluster({ etcd: { endpoints: [endpoint] }, prefix: '/sandbox/cluster/' }),
-      )
-      writePrivate(kubeconfig, text(cluster.kubeconfig()))
-    }
+    const ground = await keep(started, openGround(options, { data, endpoint, write: writePrivate }))
+    const { kubeconfig, storage } = ground
     const slack = await keep(started, openWorkspace(options.slackPort ?? 8485, join(data, 'slack.json'), log))
     const jenkins = await keep(
       started,
@@ -80,23 +79,28 @@ export async function sandbox(options: SandboxOptions): Promise<number> {
     writePrivate(join(data, secretFiles.botToken), slack.botToken)
     writePrivate(join(data, secretFiles.signingSecret), slack.signingSecret)
     const file = join(data, 'gkube.yaml')
+    // Jobs are told gkube's address before it listens.
+    const port = options.port === 0 ? await freePort() : (options.port ?? 8484)
     writePrivate(
       file,
       writtenConfig({
         etcd: endpoint,
         kubeconfig,
         context: options.context,
-        port: options.port ?? 8484,
+        port,
         slack: slack.api,
         jenkins: { url: jenkins.url, user: jenkins.user },
+        storage,
       }),
     )
     const config = loadConfig({ file, env: {}, read: path => readFileSync(path, 'utf8') })
-    const server = await startServer({ config, log, registry: imageRegistry })
+    const server = await startServer({ config, log, ...sandboxSides(data) })
     started.push({ stop: server.close })
     slack.connect(`${server.url}/slack/events`)
     await server.ready
-    await registerExamples(server.core, data)
+    const { directory, maxBytes, keepSeconds } = config.artifacts
+    const store = directory && directoryStore({ directory, maxBytes, keepMs: keepSeconds * 1000 })
+    await registerExamples(server.core, { data, store: store || null })
     jenkins.connect(`${server.url}/hooks/jenkins/${hookSecret}`)
     jenkins.control.setEnvironment({
       GKUBE_URL: server.url,
@@ -115,7 +119,7 @@ export async function sandbox(options: SandboxOptions): Promise<number> {
       endpoint,
       kubeconfig,
       data,
-      real: Boolean(options.kubeconfig),
+      ground,
     }))
       options.print(line)
     await stop
@@ -157,19 +161,6 @@ const openJenkins = (options: JenkinsOptions & { port: number }): Promise<Sandbo
     startJenkins({ ...options, locationBase: 'http://jenkins.internal:8080/' }),
   )
 
-async function onPort<T>(port: number, option: string, starting: Promise<T>): Promise<T> {
-  try {
-    return await starting
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw cause
-    throw new UserError(
-      'conflict',
-      `Port ${port} is taken by another program. Stop that one, or name another port with ${option} (0: a free one).`,
-      { cause },
-    )
-  }
-}
-
 async function keep<T extends Part>(started: Part[], starting: Promise<T>): Promise<T> {
   const part = await starting
   started.push(part)
@@ -193,9 +184,6 @@ function writePrivate(file: string, content: string): void {
   chmodSync(file, 0o600)
 }
 
-const text = (kubeconfig: object | string): string =>
-  typeof kubeconfig === 'string' ? stringify(parse(kubeconfig)) : stringify(kubeconfig)
-
 function greeting(at: {
   page: string
   jenkins: string
@@ -203,8 +191,9 @@ function greeting(at: {
   endpoint: string
   kubeconfig: string
   data: string
-  real: boolean
+  ground: Ground
 }): string[] {
+  const { web, real, words } = at.ground
   return [
     `gkube sandbox ready: open ${at.page}`,
     '  A Slack workspace: act as ana and type /gkube deploy web 1.0.0 to production, then approve it as ben.',
@@ -212,11 +201,20 @@ function greeting(at: {
     `  jenkins  ${at.jenkins}`,
     `  api      ${at.url}`,
     `  etcd     ${at.endpoint}`,
-    `  cluster  ${at.real ? 'real' : 'stand-in'}: kubectl --kubeconfig ${at.kubeconfig} get pods -A`,
+    `  cluster  ${real ? 'real' : 'stand-in'}: kubectl --kubeconfig ${at.kubeconfig} get pods -A`,
+    `  volumes  ${words}`,
+    ...(web === null ? [] : [`  web      http://<app>.<namespace>.localhost:${web}`]),
     `  data     ${at.data}`,
     'The same on the command line, in another terminal:',
     '  npx gkube deploy web 1.0.0 --environment staging',
     '  npx gkube status',
+    ...(web === null
+      ? []
+      : [
+          'Code too, on a volume: published by a Job, then served by pods. Its revisions are 1, 2, 3 and bad.',
+          '  npx gkube deploy site 1 --environment staging',
+          `  curl http://site.staging.localhost:${web}/`,
+        ]),
     'Ctrl-C stops all of it.',
   ]
 }

@@ -1,4 +1,4 @@
-// The gkube.yaml of the sandbox: two environments, the people of its Slack workspace with what each may do, and secrets
+// The gkube.yaml of the sandbox: two environments, a pool for their volumes, the people of its Slack workspace with what each may do, and secrets
 // in files beside it. Written at each start, for people to look at; main.ts starts what it points to.
 import { stringify } from 'yaml'
 
@@ -11,6 +11,12 @@ type At = {
   readonly slack: string
   /** The stand-in Jenkins, and who gkube is there. */
   readonly jenkins: { readonly url: string; readonly user: string }
+  /** What volumes and code need; null: neither (a real cluster cannot reach what lies here). */
+  readonly storage: {
+    readonly pool: Record<string, unknown>
+    readonly artifacts: string
+    readonly image: string
+  } | null
 }
 
 /** Files beside gkube.yaml that hold its secrets. */
@@ -28,11 +34,20 @@ const both = ['staging', 'production']
 
 /** The text of gkube.yaml. */
 export function writtenConfig(at: At): string {
-  const environment = { createNamespace: true, onFailure: 'rollback' }
+  const { storage } = at
+  const pool = storage ? { pool: 'sandbox' } : {}
+  const environment = { createNamespace: true, onFailure: 'rollback', ...pool }
   return `# Written by the sandbox at each start. What each key means: docs/configuration.md.\n${stringify({
     listen: { host: '127.0.0.1', port: at.port },
     etcd: { endpoints: [at.etcd] },
     clusters: { default: { kubeconfig: at.kubeconfig, ...(at.context ? { context: at.context } : {}) } },
+    ...(storage
+      ? {
+          pools: { sandbox: storage.pool },
+          artifacts: { directory: storage.artifacts },
+          publish: { image: storage.image, url: `http://127.0.0.1:${at.port}` },
+        }
+      : {}),
     environments: {
       staging: { ...environment, exec: true, channel: 'C0STAGING' },
       production: {

@@ -36,6 +36,11 @@ export async function startSandbox(folder = mkdtempSync(join(tmpdir(), 'gkube-br
       '0',
       '--jenkins-port',
       '0',
+      '--web-port',
+      '0',
+      // A real one is one a machine, and the slow suite's.
+      '--glusterfs',
+      'directory',
     ],
     { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] },
   )

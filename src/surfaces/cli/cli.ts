@@ -24,6 +24,8 @@ export type Local = {
       port?: number
       slackPort?: number
       jenkinsPort?: number
+      webPort?: number
+      glusterfs?: 'auto' | 'real' | 'directory'
       data?: string
       etcd?: string
       kubeconfig?: string

@@ -102,6 +102,16 @@ export function here(root: Command, add: Add, does: Does): void {
       .option('--port <n>', 'of the API (default: 8484); 0 takes a free one')
       .option('--slack-port <n>', 'of the Slack workspace and its page (default: 8485); 0 takes a free one')
       .option('--jenkins-port <n>', 'of the stand-in Jenkins (default: 8486); 0 takes a free one')
+      .option(
+        '--web-port <n>',
+        'of what is deployed, for a browser and curl (default: 8487); 0 takes a free one',
+      )
+      .addOption(
+        new Option(
+          '--glusterfs <kind>',
+          'real: GlusterFS on this machine (as root); directory: a folder in its place; auto: what can be',
+        ).choices(['auto', 'real', 'directory']),
+      )
       .option('--data <dir>', 'where everything is kept (default: .gkube)')
       .option('--etcd <url>', 'a running etcd instead of one of its own')
       .option('--kubeconfig <path>', 'a real cluster instead of the stand-in')

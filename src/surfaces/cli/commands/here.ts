@@ -15,6 +15,8 @@ export async function sandbox(
     port?: string
     slackPort?: string
     jenkinsPort?: string
+    webPort?: string
+    glusterfs?: 'auto' | 'real' | 'directory'
     data?: string
     etcd?: string
     kubeconfig?: string
@@ -30,6 +32,7 @@ export async function sandbox(
       port: portOf(options.port),
       slackPort: portOf(options.slackPort),
       jenkinsPort: portOf(options.jenkinsPort),
+      webPort: portOf(options.webPort),
     },
     cli.io,
   )
