@@ -4,7 +4,7 @@ import { auditPut } from './audit.ts'
 import type { Clock } from './clock.ts'
 import type { Active } from './coordination.ts'
 import { type Lock, lockSchema } from './core.ts'
-import { type Actor, type Deploy, isTerminal } from './deploy.ts'
+import type { Actor, Deploy } from './deploy.ts'
 import { withinSize } from './deploy-size.ts'
 import type { Keys } from './keys.ts'
 import type { Compare, Entry, Kv, Write } from './kv.ts'
@@ -53,8 +53,8 @@ export function createLedger(deps: {
     effects.flatMap(effect => effectWrite(keys, deploy, effect, active))
 
   function auditWrite(before: Deploy, after: Deploy, event: DeployEvent, more: More): Write[] {
-    const worthTelling =
-      more.by || isTerminal(after.phase) || event.kind === 'claim' || event.kind === 'take_over'
+    // Steps are in the record; every change of phase, and of who drives it, is told.
+    const worthTelling = more.by || after.phase !== before.phase || event.kind === 'take_over'
     if (!worthTelling) return []
     return [
       auditPut(keys, clock.now(), {

@@ -1,8 +1,10 @@
 // Does what is due: requests for approval that expired, locks and freezes whose time is over, owners who should hear that
 // their lock ends, history beyond its limit. Every replica sweeps from persisted times; compare-and-swap makes a second sweep of the same thing harmless.
+import { auditPut } from './audit.ts'
 import { buildDeploySchema } from './builds/build.ts'
 import { buildKeyOf } from './builds/build-key.ts'
 import type { Clock } from './clock.ts'
+import type { Freeze } from './coordination.ts'
 import type { Lock } from './core.ts'
 import { type Deploy, deploySchema, isTerminal } from './deploy.ts'
 import type { Environment } from './environment.ts'
@@ -66,14 +68,28 @@ export function createSweeper(deps: {
       await unlessRaced(() => deps.ledger.advance(stored, { kind: 'expire' }))
     }
     for (const lock of view.live.locks.values()) {
-      if (!lasts(lock.value, now))
-        await kv.commit({ compares: [unchanged(lock.key, lock)], writes: [remove(lock.key)] })
+      if (!lasts(lock.value, now)) await expired(lock, 'unlock', now)
       else if (lock.value.nagAt !== undefined && lock.value.nagAt <= now) await nag(lock, now)
     }
     for (const freeze of view.live.freezes.values()) {
       if (holdsNow(freeze.value, now)) continue
-      await kv.commit({ compares: [unchanged(freeze.key, freeze)], writes: [remove(freeze.key)] })
+      await expired(freeze, 'unfreeze', now)
     }
+  }
+
+  /** It goes with its entry in the audit: of several replicas one does it. */
+  async function expired(held: Stored<Lock | Freeze>, action: string, now: number): Promise<void> {
+    const { environment, reason, by } = held.value
+    const app = 'app' in held.value ? held.value.app : null
+    const audit = auditPut(keys, now, {
+      by: { id: 'gkube', name: 'gkube', via: 'gkube' },
+      action,
+      outcome: 'expired',
+      ...(app === null ? {} : { app }),
+      ...(environment === null ? {} : { environment }),
+      detail: `of ${by.name}: ${reason}`,
+    })
+    await kv.commit({ compares: [unchanged(held.key, held)], writes: [remove(held.key), audit] })
   }
 
   /** That it was told and the telling are one transaction: of several replicas one does it. */
