@@ -10,6 +10,7 @@ import {
   WebAPIRequestError,
   WebClient,
 } from '@slack/web-api'
+import { post } from './post.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -58,10 +59,14 @@ export function slackWeb(options: SlackWebOptions): SlackWeb {
   const clients = new Map<string, WebClient>()
   let skew: number | null = null
 
+  function seen(header: string | null | undefined): void {
+    const date = Date.parse(header ?? '')
+    if (Number.isFinite(date)) skew = Date.now() - date
+  }
+
   const fetch: Fetch = async (input, init) => {
     const response = await inner(input, init)
-    const date = Date.parse(response.headers.get('date') ?? '')
-    if (Number.isFinite(date)) skew = Date.now() - date
+    seen(response.headers.get('date'))
     return response
   }
 
@@ -101,20 +106,13 @@ export function slackWeb(options: SlackWebOptions): SlackWeb {
     },
     async send(url, { body, type, timeoutMs = options.timeoutMs ?? callTimeoutMs }) {
       try {
-        const response = await fetch(url, {
-          method: 'POST',
-          headers: { 'content-type': type },
-          // The library's type for bodies does not know views on shared memory; this one is our own.
-          body: body as string | Uint8Array<ArrayBuffer>,
-          redirect: 'error',
-          signal: AbortSignal.timeout(timeoutMs),
-        })
-        const text = await response.text()
-        if (response.ok) return { kind: 'ok', data: { text }, scopes: null }
-        if (response.status === 429) return { kind: 'limited', afterMs: afterMs(response.headers) }
-        if (response.status < 500)
-          return { kind: 'error', code: codeOf(text) ?? `http_${response.status}`, data: {} }
-        return { kind: 'unclear', message: `Slack answers ${response.status}` }
+        const { status, headers, text } = await post(url, { body, type, timeoutMs })
+        seen(headers.date)
+        if (status >= 200 && status < 300) return { kind: 'ok', data: { text }, scopes: null }
+        if (status === 429) return { kind: 'limited', afterMs: afterMs(headers['retry-after']) }
+        if (status >= 400 && status < 500)
+          return { kind: 'error', code: codeOf(text) ?? `http_${status}`, data: {} }
+        return { kind: 'unclear', message: `Slack answers ${status}` }
       } catch (error) {
         return failure(error)
       }
@@ -157,8 +155,8 @@ function platform({ data }: WebAPIPlatformError): Answer {
 
 const codeOf = (text: string): string | null => (/^[a-zA-Z0-9_.:-]{1,80}$/.test(text) ? text : null)
 
-function afterMs(headers: Headers): number {
-  const seconds = Number.parseInt(headers.get('retry-after') ?? '', 10)
+function afterMs(header: string | undefined): number {
+  const seconds = Number.parseInt(header ?? '', 10)
   return Number.isFinite(seconds) ? seconds * 1000 : busyMs
 }
 
