@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { ConsecutiveBreaker, circuitBreaker, handleWhen, isBrokenCircuitError, noop } from 'cockatiel'
 import { Etcd3 } from 'etcd3'
 import { UserError } from '../../errors.ts'
+import { letGoOfEndedStreams } from './ended-streams.ts'
 import { CallTimeout, isMemberTrouble, judge, readable } from './errors.ts'
 
 export type EtcdConfig = {
@@ -54,6 +55,7 @@ export function etcdClient(config: EtcdConfig, clock: () => number) {
   const totalMs = config.callTimeoutMs ?? 2000
   // Short enough for a second and a third attempt elsewhere when a member or a connection hangs (p99: 3 ms).
   const attemptMs = totalMs * 0.4
+  letGoOfEndedStreams()
   const etcd = new Etcd3(etcdOptions(config, attemptMs))
   const counts: Counts = { transactions: 0, ranges: 0, grants: 0, revokes: 0, keepalives: 0, watches: 0 }
   let newest = 0n
