@@ -10,6 +10,7 @@ import { type Earlier, nothingEarlier, plannedOf, sinceWords, voidedBy } from '.
 import type { PrepareDeps, Prepared } from './prepare.ts'
 import { preview } from './preview.ts'
 import { decode, put } from './records.ts'
+import { storageOn } from './volumes/bound.ts'
 
 type Settled = NonNullable<Deploy['prepared']>
 
@@ -39,7 +40,13 @@ export async function shown(
     detail: `${voided.join(', ')}: ${earlier.since.join('; ')}`,
   })
   const commits = await commitsSince(deps, deploy, prepared.base.revision)
-  const planned = plannedOf(asked, { deploy, earlier, commits, now })
+  const planned = plannedOf(asked, {
+    deploy,
+    onPools: storageOn(worked.frozen).map(({ claim }) => claim),
+    earlier,
+    commits,
+    now,
+  })
   return [put(deps.keys.planned(deploy.id), planned), ...(voided.length > 0 ? [audit] : [])]
 }
 

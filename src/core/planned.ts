@@ -22,11 +22,14 @@ export function plannedOf(
   preview: Preview,
   {
     deploy,
+    onPools,
     earlier,
     commits,
     now,
   }: {
     deploy: Pick<Deploy, 'kind' | 'params'>
+    /** Claims whose data lies on a pool. */
+    onPools?: readonly string[]
     earlier: Earlier
     commits?: Planned['commits']
     now: number
@@ -38,7 +41,7 @@ export function plannedOf(
   const planned: Planned = {
     schema: 1,
     changes: lines(preview.changes, most.changes),
-    notes: lines([...preview.notes, ...ofDelete(deploy), ...warnings], most.notes),
+    notes: lines([...preview.notes, ...ofDelete(deploy, onPools ?? []), ...warnings], most.notes),
     diff: redactText(preview.objects.flatMap(({ diff }) => diff || []).join('\n')),
     since: lines(earlier.since, most.since),
     voided: [...new Set(earlier.voided)].slice(0, most.voided),
@@ -48,10 +51,19 @@ export function plannedOf(
   return withinSize(planned)
 }
 
-function ofDelete({ kind, params }: Pick<Deploy, 'kind' | 'params'>): string[] {
+function ofDelete({ kind, params }: Pick<Deploy, 'kind' | 'params'>, onPools: readonly string[]): string[] {
   if (kind !== 'delete') return []
   if (params.claims.length === 0) return ['volume claims are kept']
-  return [`data is deleted: volume claims ${params.claims.join(', ')}`]
+  const stay = params.claims.filter(name => onPools.includes(name))
+  const go = params.claims.filter(name => !stay.includes(name))
+  return [
+    ...(go.length > 0 ? [`data is deleted: volume claims ${go.join(', ')}`] : []),
+    ...(stay.length > 0
+      ? [
+          `claims ${stay.join(', ')} are deleted, and their data stays on its pool until it is deleted by its own name: gkube volumes delete`,
+        ]
+      : []),
+  ]
 }
 
 /** Without doubles, each on one line and not too long; what is left out is counted. */

@@ -3,6 +3,8 @@
 import { ClusterError, nameOf } from '../cluster.ts'
 import { appLabel, environmentLabel } from '../objects/labels.ts'
 import { Fenced } from '../replica.ts'
+import { storageOn } from '../volumes/bound.ts'
+import { titleOf } from '../volumes/place.ts'
 import type { InventoryItem } from '../workload.ts'
 import { done, epochOf, failed, mostStale, type StepBody, type StepContext } from './step.ts'
 import { isOurs } from './written.ts'
@@ -41,7 +43,15 @@ export const remove: StepBody = async context => {
     }
   }
   const keptWords = kept.length > 0 ? `, kept ${kept.map(item => `claim ${item.name}`).join(', ')}` : ''
-  return done(`${items.length} objects deleted${keptWords}`)
+  return done(`${items.length} objects deleted${keptWords}${stayWords(context)}`)
+}
+
+/** A claim that is bound to a pool is not its data: that goes by its own name only. */
+function stayWords({ deploy, frozen }: StepContext): string {
+  const stay = storageOn(frozen).filter(({ claim }) => deploy.params.claims.includes(claim))
+  return stay.length > 0
+    ? `, kept the data of ${stay.map(({ volume }) => titleOf(volume)).join(', ')} (gkube volumes delete)`
+    : ''
 }
 
 const rank = (item: InventoryItem): number => {

@@ -179,6 +179,7 @@ describe('storage on a pool', () => {
     // The claim goes: what it was bound to is released, and waits for the next one of that name.
     const gone = await drop(replica, tenant, [`${tenant.name}-data`])
     expect(gone.phase).toBe('succeeded')
+    expect(gone.steps[0]?.message).toContain(`kept the data of ${place}/${tenant.name}/data`)
     await expect.poll(() => claimOf(tenant), { timeout: 10_000 }).toBeNull()
     const again = await ship(replica, tenant, '3')
     expect(again).toMatchObject({ phase: 'succeeded' })
@@ -653,9 +654,10 @@ describe('what people see of storage', () => {
     let dies: (() => Promise<void>) | null = null
     const pools = pool({}, plain => ({
       remove: async (volume, typed) => {
+        const dying = dies
         const result = await plain.remove(volume, typed)
-        if (!dies) return result
-        await dies()
+        if (!dying) return result
+        await dying()
         return new Promise(() => undefined)
       },
     }))
