@@ -10,7 +10,7 @@ import { loadConfig } from '../config.ts'
 import { keysBelow } from '../core/keys.ts'
 import { createLog, type Log } from '../log.ts'
 import { stopSignal } from '../serve.ts'
-import { startServer } from '../server.ts'
+import { type Server, startServer } from '../server.ts'
 import { startEtcd } from './etcd.ts'
 import { registerExamples, stepToken } from './first-apps.ts'
 import { freePort } from './free-port.ts'
@@ -19,6 +19,7 @@ import type { JenkinsOptions, SandboxJenkins } from './jenkins/control.ts'
 import { startJenkins } from './jenkins/jenkins.ts'
 import { takenNumbers } from './jenkins/taken.ts'
 import { onPort } from './on-port.ts'
+import { startReplicas } from './replicas.ts'
 import { sandboxSides } from './server-options.ts'
 import type { SandboxSlack } from './slack/control.ts'
 import { startSlack } from './slack/slack.ts'
@@ -43,6 +44,8 @@ export type SandboxOptions = {
   /** A real cluster instead of the stand-in. */
   readonly kubeconfig?: string
   readonly context?: string
+  /** More than one: each in a process of its own, to be killed. */
+  readonly replicas?: number
   readonly verbose?: boolean
   readonly env: NodeJS.ProcessEnv
   readonly print: (line: string) => void
@@ -112,6 +115,7 @@ export async function sandbox(options: SandboxOptions): Promise<number> {
       join('.gkube', 'context.json'),
       JSON.stringify({ url: server.url, token, environment: 'staging' }, null, 2),
     )
+    const pids = await inProcesses(options, started, { server, config: file, data, port })
     for (const line of greeting({
       page: slack.url,
       jenkins: jenkins.url,
@@ -120,6 +124,7 @@ export async function sandbox(options: SandboxOptions): Promise<number> {
       kubeconfig,
       data,
       ground,
+      pids,
     }))
       options.print(line)
     await stop
@@ -128,6 +133,17 @@ export async function sandbox(options: SandboxOptions): Promise<number> {
   } finally {
     for (const part of started.reverse()) await part.stop()
   }
+}
+
+/** The one in this process has made what all need; others take its place, where more than one is wanted. */
+async function inProcesses(
+  { replicas: count = 1, print }: SandboxOptions,
+  started: Part[],
+  { server, ...at }: { server: Pick<Server, 'close'>; config: string; data: string; port: number },
+): Promise<readonly number[]> {
+  if (count === 1) return []
+  await server.close()
+  return (await keep(started, startReplicas({ ...at, count, told: print }))).pids
 }
 
 /** What an etcd that is older than the data knows of builds: their numbers are never given again. */
@@ -192,6 +208,7 @@ function greeting(at: {
   kubeconfig: string
   data: string
   ground: Ground
+  pids: readonly number[]
 }): string[] {
   const { web, real, words } = at.ground
   return [
@@ -205,6 +222,11 @@ function greeting(at: {
     `  volumes  ${words}`,
     ...(web === null ? [] : [`  web      http://<app>.<namespace>.localhost:${web}`]),
     `  data     ${at.data}`,
+    ...(at.pids.length === 0
+      ? []
+      : [
+          `  replicas ${at.pids.join(', ')}: kill -9 one of them while a deploy runs, and look at its message`,
+        ]),
     'The same on the command line, in another terminal:',
     '  npx gkube deploy web 1.0.0 --environment staging',
     '  npx gkube status',

@@ -17,13 +17,23 @@ afterAll(async () => {
 export type Sandbox = {
   /** Of the workspace, with a slash at its end. */
   readonly page: string
+  /** The port by which what is deployed is reached. */
+  readonly web: number
+  /** Where it runs: a command line there finds it. */
+  readonly folder: string
   /** Ctrl-C; the exit code. */
   stop(): Promise<number | null>
+  /** As a crash of the whole machine's software would. */
+  kill(): Promise<void>
   /** The same data, after a stop. */
   again(): Promise<Sandbox>
 }
 
-export async function startSandbox(folder = mkdtempSync(join(tmpdir(), 'gkube-browser-'))): Promise<Sandbox> {
+/** `more`: further options of `gkube sandbox`. */
+export async function startSandbox(
+  folder = mkdtempSync(join(tmpdir(), 'gkube-browser-')),
+  more: readonly string[] = [],
+): Promise<Sandbox> {
   const child = spawn(
     process.execPath,
     [
@@ -41,6 +51,7 @@ export async function startSandbox(folder = mkdtempSync(join(tmpdir(), 'gkube-br
       // A real one is one a machine, and the slow suite's.
       '--glusterfs',
       'directory',
+      ...more,
     ],
     { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] },
   )
@@ -52,12 +63,24 @@ export async function startSandbox(folder = mkdtempSync(join(tmpdir(), 'gkube-br
   }
   running.push(stop)
   folders.add(folder)
-  const page = await new Promise<string>((found, failed) => {
+  const [page, web] = await new Promise<[string, number]>((found, failed) => {
+    let page = ''
     createInterface(child.stdout).on('line', line => {
-      const [, url] = /ready: open (\S+)/.exec(line) ?? []
-      if (url) found(url)
+      page ||= /ready: open (\S+)/.exec(line)?.[1] ?? ''
+      const [, port] = /^ {2}web .*:(\d+)$/.exec(line) ?? []
+      if (port) found([page, Number(port)])
     })
     ended.then(([code]) => failed(new Error(`the sandbox ended with ${code}`)), failed)
   })
-  return { page, stop, again: () => startSandbox(folder) }
+  return {
+    page,
+    web,
+    folder,
+    stop,
+    again: () => startSandbox(folder),
+    kill: async () => {
+      child.kill('SIGKILL')
+      await ended
+    },
+  }
 }

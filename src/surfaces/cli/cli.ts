@@ -30,6 +30,7 @@ export type Local = {
       etcd?: string
       kubeconfig?: string
       context?: string
+      replicas?: number
       verbose?: boolean
     },
     io: Io,

@@ -96,6 +96,7 @@ export function here(root: Command, add: Add, does: Does): void {
       [
         'gkube sandbox',
         'gkube sandbox --port 9000 --data /tmp/gkube',
+        'gkube sandbox --replicas 3',
         'gkube sandbox --kubeconfig ~/.kube/config --context kind-dev',
       ],
     )
@@ -116,6 +117,10 @@ export function here(root: Command, add: Add, does: Does): void {
       .option('--etcd <url>', 'a running etcd instead of one of its own')
       .option('--kubeconfig <path>', 'a real cluster instead of the stand-in')
       .option('--context <name>', 'of that kubeconfig')
+      .option(
+        '--replicas <n>',
+        'so many servers, each in a process of its own: kill one and the others go on',
+      )
       .option('--verbose', 'show the log of the server'),
     async () => (await import('./commands/here.ts')).sandbox,
   )

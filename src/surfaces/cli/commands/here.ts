@@ -21,6 +21,7 @@ export async function sandbox(
     etcd?: string
     kubeconfig?: string
     context?: string
+    replicas?: string
     verbose?: boolean
   },
 ): Promise<number> {
@@ -33,6 +34,7 @@ export async function sandbox(
       slackPort: portOf(options.slackPort),
       jenkinsPort: portOf(options.jenkinsPort),
       webPort: portOf(options.webPort),
+      replicas: countOf(options.replicas),
     },
     cli.io,
   )
@@ -44,6 +46,15 @@ function portOf(text: string | undefined): number | undefined {
   if (!/^\d{1,5}$/.test(text) || port > 65_535)
     throw new UserError('bad_input', `\`${text}\` is not a port (0 to 65535).`)
   return port
+}
+
+const mostReplicas = 9
+
+function countOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const count = Number(text)
+  if (Number.isInteger(count) && count >= 1 && count <= mostReplicas) return count
+  throw new UserError('bad_input', `\`${text}\` is not a number of replicas (1 to ${mostReplicas}).`)
 }
 
 export const configCheck = (cli: Cli, _args: Args, options: Config): Promise<number> =>
