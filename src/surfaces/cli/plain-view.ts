@@ -72,10 +72,11 @@ export function plainView(options: {
 
 /** Before the first facts there is nothing to count. */
 const progressLine = (progress: Progress, { steps }: Deploy): string => {
-  const { ready, wanted } = progress
   const step = steps.find(one => one.state === 'running')
   const said = step ? progressOf({ ...step, message: '' }, progress) : progressText(progress.message)
-  return [wanted > 0 ? `${ready}/${wanted} ready` : '', said].filter(Boolean).join(' · ')
+  // Of the pods that are awaited; what comes after the rollout keeps the numbers and is not about them.
+  const count = step && isCounted(step, progress) ? `${progress.ready}/${progress.wanted} ready` : ''
+  return [count, said].filter(Boolean).join(' · ')
 }
 
 /** Its turn usually comes at once; that it waits, and why, is said by `waiting` and the heartbeat. */

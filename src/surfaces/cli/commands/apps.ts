@@ -120,7 +120,7 @@ function printPlan({ out }: Cli, plan: Plan): void {
   )
   out.say(clean(`steps: ${plan.steps.join(' → ')}`))
   if (plan.artifact) out.say(clean(`publish: ${artifactText(plan.artifact)}`))
-  out.say(clean(`image: ${plan.image}${plan.digest ? ` (${plan.digest})` : ''}`))
+  out.say(clean(`image: ${plan.image.split('@')[0]}${plan.digest ? ` (${plan.digest})` : ''}`))
   for (const change of plan.changes) out.say(`  ${clean(change)}`)
   printObjects(out, plan)
 }

@@ -30,7 +30,10 @@ export function volumesAnswer(
     head,
     [
       section(md`${head}`),
-      ...table([storageHead, ...worstFirst(rows).map(row => storageCells(row).map(redactText))]),
+      ...table([
+        narrow(storageHead),
+        ...worstFirst(rows).map(row => narrow(storageCells(row)).map(redactText)),
+      ]),
       ...unused
         .slice(0, mostUnused)
         .map(row =>
@@ -46,6 +49,9 @@ export function volumesAnswer(
     md`… and more. Of one app: ${code(`${at.command} volumes web`)}`,
   )
 }
+
+/** Without the name of the PersistentVolume: the command line has it, and here it would break each line in two. */
+const narrow = (cells: readonly string[]): string[] => cells.filter((_, i) => storageHead[i] !== 'volume')
 
 /** `4 volumes, 1 nearly full, 1 not well`: what wants a look. */
 function summary(rows: readonly StorageRow[]): string {

@@ -177,13 +177,22 @@ export function failureLines(facts: MessageFacts, command: string): Mrkdwn {
         1000,
       ),
       serving(facts),
+      leftAsItIs(deploy),
       deploy.locked
         ? md`*${deploy.app}* in *${deploy.environment}* is locked until somebody unlocks it.`
         : nothing,
-      joined([tellingLine(diagnosis), diagnosis ? md` (last lines and events in the thread)` : nothing], ''),
+      evidence(diagnosis, cause),
     ],
     '\n',
   )
+}
+
+/** Where policy leaves a failed one for people to look at, or asks them. */
+function leftAsItIs({ phase, prepared, steps }: Deploy): Mrkdwn {
+  const wrote = steps.some(({ name, state }) => name === 'apply' && state !== 'pending')
+  if (phase !== 'failed' || !wrote || !prepared?.base.spec) return nothing
+  if (prepared.onFailure === 'hold') return md`It is left as it is, to be looked at.`
+  return prepared.onFailure === 'ask' ? md`It is left as it is: roll it back, or mend it?` : nothing
 }
 
 /** `1.4.1` is serving, 6/6 ready. */
@@ -193,13 +202,23 @@ function serving(facts: MessageFacts): Mrkdwn {
   return md`${joined([md`${revisionOf(deploy.rollback.revision)} is serving`, readyOf(facts)], ', ')}.`
 }
 
-/** The last line that speaks of an error, else the last one. */
-export function tellingLine(diagnosis: MessageFacts['diagnosis']): Mrkdwn {
+function evidence(diagnosis: MessageFacts['diagnosis'], cause: string): Mrkdwn {
+  if (!diagnosis) return nothing
+  const telling = tellingLine(diagnosis, cause)
+  return telling.mrkdwn === ''
+    ? md`Last lines and events are in the thread.`
+    : md`${telling} (last lines and events in the thread)`
+}
+
+/** The last line that speaks of an error, else the last one; none where the cause has its words already. */
+export function tellingLine(diagnosis: MessageFacts['diagnosis'], cause = ''): Mrkdwn {
   const lines = diagnosis?.log?.lines.filter(line => line.trim() !== '') ?? []
   const telling = lines.findLast(line =>
     /error|exception|fatal|panic|refused|denied|cannot|failed/i.test(line),
   )
-  return code(telling ?? lines.at(-1) ?? '', 300)
+  const line = telling ?? lines.at(-1) ?? ''
+  const words = line.replace(/^gkube: /, '').trim()
+  return words !== '' && cause.includes(words) ? nothing : code(line, 300)
 }
 
 /** Loud: who went past approvals and freezes, and why. */

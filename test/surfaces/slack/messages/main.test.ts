@@ -463,7 +463,7 @@ const ofCode: readonly Case[] = [
       text: 'site 2 → production: failed: publish failed: fetch ended with exit code 2. ../etc/passwd leads out of the release',
       says: [
         'publish failed: fetch ended with exit code 2. ../etc/passwd leads out of the release',
-        '`gkube: ../etc/passwd leads out of the release`',
+        'Last lines and events are in the thread.',
       ],
       buttons: ['Retry…', 'Logs'],
     },
