@@ -118,12 +118,10 @@ async function find(site: Site | null, title: string, pathname: string): Promise
   const plain = normalize(decoded(pathname))
   // As a careful server does: nothing above the release, no files that begin with a dot.
   if (plain.split('/').some(part => part.startsWith('.'))) return missing
-  if (!(await fileAt(join(root, 'index.html')))) {
-    // Code that is no site, such as a war: what would run it is not here, and it would answer whatever is asked.
-    const names = (await readdir(root)).filter(name => !name.startsWith('.'))
-    if (names.length === 0) return missing
+  const names = (await readdir(root)).filter(name => !name.startsWith('.'))
+  // Code that is no site, such as a war: what would run it is not here, and it would answer whatever is asked.
+  if (names.length > 0 && !names.some(name => name.endsWith('.html')))
     return { kind: 'line', text: `${title} with ${names.slice(0, 5).join(', ')}`, release }
-  }
   const wanted = await realpath(join(root, plain)).catch(unlessMissing)
   if (wanted === undefined || !(within(wanted, root) || within(wanted, site.volume))) return missing
   const file = (await fileAt(wanted)) ?? (await fileAt(join(wanted, 'index.html')))
