@@ -94,6 +94,9 @@ const verbs: Verbs = {
   }),
 }
 
+/** Those that change something. */
+export const changingVerbs = (Object.keys(verbs) as (keyof Core)[]).filter(name => verbs[name] !== null)
+
 /** Verbs whose answer is a stream: they refuse when it is read. */
 const streams: readonly string[] = ['run', 'exec'] satisfies (keyof Core)[]
 
