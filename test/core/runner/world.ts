@@ -12,6 +12,7 @@ import {
 import type { App } from '../../../src/core/app.ts'
 import type { Clock } from '../../../src/core/clock.ts'
 import type { Cluster, KubeObject } from '../../../src/core/cluster.ts'
+import type { CodeSide } from '../../../src/core/code/code-side.ts'
 import type { Core } from '../../../src/core/core.ts'
 import { coreOf } from '../../../src/core/core-of.ts'
 import { type Deploy, deploySchema, isTerminal } from '../../../src/core/deploy.ts'
@@ -26,6 +27,7 @@ import { decode } from '../../../src/core/records.ts'
 import { createReplica } from '../../../src/core/replica.ts'
 import { createRunner, type Runner } from '../../../src/core/runner.ts'
 import { createSweeper, type Sweeper } from '../../../src/core/sweeper.ts'
+import type { Deps } from '../../../src/core/use-cases/deps.ts'
 import { createView, type View } from '../../../src/core/view.ts'
 import type { Pools } from '../../../src/core/volumes/pool-side.ts'
 import { type Workload, workloadSchema } from '../../../src/core/workload.ts'
@@ -64,6 +66,8 @@ export type ReplicaOptions = {
   readonly people?: readonly Person[]
   readonly pools?: Pools
   readonly groups?: readonly Person[]
+  readonly code?: CodeSide
+  readonly artifacts?: Deps['artifacts']
 }
 
 export type TestReplica = {
@@ -222,6 +226,7 @@ async function startReplica(
     replica,
     ...lookups,
     ...(options.pools ? { pools: mortalPools(options.pools) } : {}),
+    ...(options.code ? { code: options.code } : {}),
     learned: () => undefined,
     log: report,
   })
@@ -238,6 +243,8 @@ async function startReplica(
     clusters: new Map([['default', cluster]]),
     people: options.people ?? [],
     ...(options.pools ? { pools: mortalPools(options.pools) } : {}),
+    ...(options.code ? { code: options.code } : {}),
+    ...(options.artifacts ? { artifacts: options.artifacts } : {}),
     groups: options.groups ?? [],
     bootstrap: null,
     log: report,
