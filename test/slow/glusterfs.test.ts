@@ -8,12 +8,14 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { glusterfsPool } from '../../src/adapters/glusterfs/glusterfs.ts'
 import type { PoolOptions, Reach } from '../../src/adapters/glusterfs/options.ts'
+import { volumeName } from '../../src/core/volumes/bound.ts'
 import { ownVolumeOf, titleOf } from '../../src/core/volumes/place.ts'
 import type { Pool, PoolVolume } from '../../src/core/volumes/pool.ts'
 import { type Glusterd, startGlusterd, whyNoGlusterd } from '../../src/sandbox/glusterfs/glusterd.ts'
 import { poolContract } from '../sandbox/glusterfs/pool-contract.ts'
 import { until } from '../support/child.ts'
 import { type Sshd, startSshd, whyNoSshd } from '../support/sshd.ts'
+import { admin, ship, startStack, webApp } from '../support/stack.ts'
 
 const say = (line: string) => process.stderr.write(`${line}\n`)
 const why = await whyNoGlusterd()
@@ -117,6 +119,92 @@ describe.skipIf(why !== null)('a pool on a real GlusterFS', () => {
       text => text.includes(String(wish.bytes * 2)),
     )
     expect(size).toContain(String(wish.bytes * 2))
+  })
+
+  it('is made, mounted, grown, kept by a delete, and deleted by its name: behind a whole gkube', async () => {
+    const { core, server } = await startStack({
+      environments: { staging: { createNamespace: true, pool: 'shared' } },
+      config: {
+        pools: {
+          shared: {
+            volume: 'gv0',
+            servers: [glusterd.host],
+            reach: { kind: 'local' },
+            mount,
+            strategy: 'hostpath',
+            // What a node would have mounted.
+            hostPath: second,
+          },
+        },
+      },
+    })
+    const app = (size: string) =>
+      webApp({
+        environments: { staging: {} },
+        security: { runAsUser: 1234, runAsGroup: 2345 },
+        storage: [{ name: 'data', size, mount: '/srv/data' }],
+      })
+    const title = 'staging/web/data'
+    const path = join(second, title)
+    const seen = { app: 'web', environment: 'staging', storage: 'data' }
+    const Mi = 2 ** 20
+    const sizeOnNode = async () => {
+      const { stdout } = await run('df', ['-B1', '--output=size', path])
+      return Number(stdout.trim().split('\n').at(-1))
+    }
+    const from = performance.now()
+    await core.applyApp(admin, app('8Mi'), { dryRun: false })
+    const first = await ship(core, { revision: '1' })
+    expect(first.steps.map(({ name, state }) => `${name} ${state}`).join(' ')).toBe(
+      'volume done environment done apply done rollout done record done',
+    )
+    say(`a first deploy with storage: ${Math.round(performance.now() - from)} ms, ${first.steps[0]?.message}`)
+    const volume = await server.clusters
+      .get('default')
+      ?.get({
+        apiVersion: 'v1',
+        kind: 'PersistentVolume',
+        name: volumeName({ ...seen, namespace: 'staging' }),
+      })
+    expect(volume).toMatchObject({
+      spec: { hostPath: { path, type: 'Directory' }, capacity: { storage: '8Mi' } },
+      status: { phase: 'Bound' },
+    })
+    execFileSync('chmod', ['755', folder])
+    const program = `require('fs').writeFileSync(${JSON.stringify(join(path, 'precious'))}, 'x'.repeat(${Mi}))`
+    await run(process.execPath, ['-e', program], { uid: 1234, gid: 2345 })
+    expect(await sizeOnNode()).toBe(8 * Mi)
+
+    expect((await ship(core, { revision: '2' })).steps[0]?.name).toBe('apply')
+    await core.applyApp(admin, app('16Mi'), { dryRun: false })
+    const grown = await ship(core, { revision: '3' })
+    expect(grown).toMatchObject({ phase: 'succeeded' })
+    expect(grown.steps[0]?.message).toContain('grown from 8Mi to 16Mi')
+    expect(await until(sizeOnNode, size => size === 16 * Mi)).toBe(16 * Mi)
+    const rows = await until(
+      () => core.volumes(admin, {}),
+      ([row]) => (row?.used ?? 0) >= Mi,
+    )
+    expect(rows).toMatchObject([
+      { ...seen, title, quota: 16 * Mi, state: 'ok', health: expect.stringMatching(/3 of 3 bricks online/) },
+    ])
+
+    await ship(core, { kind: 'delete' })
+    expect(readdirSync(path)).toEqual(['precious'])
+    expect((await ship(core, { revision: '3' })).phase).toBe('succeeded')
+    expect(readdirSync(path)).toEqual(['precious'])
+    await ship(core, { kind: 'delete' })
+    await expect(core.deleteVolume(admin, { ...seen, typed: 'data' })).rejects.toThrow(
+      /type its name: staging\/web\/data/,
+    )
+    expect(await core.deleteVolume(admin, { ...seen, typed: title })).toEqual({ deleted: title, left: [] })
+    expect(
+      await until(
+        async () => existsSync(path),
+        there => !there,
+      ),
+    ).toBe(false)
+    expect(await core.volumes(admin, {})).toEqual([])
   })
 
   it('lets an app of that group write, and nobody else', async () => {
