@@ -117,8 +117,22 @@ const titleOf = (value: unknown): string => {
   return typeof name === 'string' && name.length <= 40 ? `App ${name}` : 'The app'
 }
 
-/** What runs in one environment. Throws UserError: `not_found` if the app does not list it, `bad_input` if invalid. */
+/** By the App as it was read (records.ts hands the same one out again) and the environment: all that follows from them. */
+const known = new WeakMap<App, Map<string, AppSpec>>()
+
+/**
+ * What runs in one environment. Throws UserError: `not_found` if the app does not list it, `bad_input` if invalid. The
+ * same App may give the same object again: nobody changes it.
+ */
 export function specFor(app: App, environment: string): AppSpec {
+  const before = known.get(app)
+  const spec = before?.get(environment) ?? checkedSpec(app, environment)
+  if (before) before.set(environment, spec)
+  else known.set(app, new Map([[environment, spec]]))
+  return spec
+}
+
+function checkedSpec(app: App, environment: string): AppSpec {
   if (!Object.hasOwn(app.environments, environment)) {
     const names = Object.keys(app.environments)
     const close = suggest(environment, names)

@@ -43,9 +43,13 @@ export function decode<T>(schema: z.ZodType<T>, entry: Entry): Stored<T> {
     before.value === entry.value &&
     before.stored.modRevision === entry.modRevision &&
     before.stored.createRevision === entry.createRevision
-  )
+  ) {
+    // What is asked for again and again (an app) outlives what comes once (its deploys).
+    parsedBefore.delete(entry.key)
+    parsedBefore.set(entry.key, before)
     // Made by this very schema.
     return before.stored as Stored<T>
+  }
   const stored = parse(schema, entry)
   if (entry.value.length > longestParsed) return stored
   parsedBefore.delete(entry.key)

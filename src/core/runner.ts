@@ -130,12 +130,16 @@ export function createRunner(deps: RunnerDeps): Runner {
       const { phase, environment, app } = stored.value
       if (!isToPrepare(stored.value) && phase !== 'ready') continue
       const key = keys.active(environment, app)
-      groups.set(key, [...(groups.get(key) ?? []), stored])
+      const group = groups.get(key)
+      if (group) group.push(stored)
+      else groups.set(key, [stored])
     }
     return groups
   }
 
   function lookAtQueue(group: readonly Stored<Deploy>[], lease: Lease): void {
+    // Nothing to decide: bursts of requests are mostly this.
+    if (!group.some(({ value }) => value.phase === 'ready')) return
     const first = group[0]
     const environment = first && deps.environment(first.value.environment)
     if (!environment) {
