@@ -23,7 +23,6 @@ export const failPointNames: readonly string[] = [
   'etcd:request',
   'etcd:prepare',
   'etcd:prepared',
-  'etcd:spec',
   'etcd:awaiting_approval',
   'etcd:vote',
   'etcd:claim',
@@ -55,6 +54,7 @@ export const failPointNames: readonly string[] = [
   'cluster:apply:Deployment',
   'cluster:stamp:Deployment',
   'cluster:remove:Job',
+  'cluster:try:Deployment',
   'slack:post',
   'slack:update',
 ].flatMap(name => [`before:${name}`, `after:${name}`])
@@ -128,7 +128,8 @@ function commitName({ compares, writes }: Commit, root: string): string {
     const audit = puts.find(write => familyOf(write) === 'audit')
     return isNew ? 'request' : deployName(jsonOf(deploy), audit ? jsonOf(audit).action : undefined)
   }
-  const first = puts[0] ?? writes[0]
+  // What comes along with others says nothing.
+  const first = writes.find(write => !['audit', 'seen'].includes(familyOf(write))) ?? writes[0]
   if (!first) return 'nothing'
   const family = familyOf(first)
   const isPut = first.kind === 'put'
@@ -142,18 +143,26 @@ const putNames: Readonly<Record<string, string>> = {
   freezes: 'freeze',
   intents: 'intent',
   hooklogs: 'hook-result',
-  specs: 'spec',
 }
 
-/** What is audited says which event it was; the steps of the owner are known by where they lead. */
+/** What people and other replicas do; the steps of the owner are known by where they lead. */
+const events = [
+  'vote',
+  'claim',
+  'take_over',
+  'cancel',
+  'supersede',
+  'override',
+  'expire',
+  'release',
+  'replan',
+]
+
 function deployName(deploy: Json, action: unknown): string {
+  if (events.includes(String(action))) return String(action)
   const phase = String(deploy.phase)
+  if (deploy.endedAt !== null) return `ended:${phase}`
   const steps = (deploy.steps ?? []) as readonly { readonly name: string; readonly state: string }[]
-  if (deploy.endedAt !== null && !['cancel', 'vote', 'supersede'].includes(String(action)))
-    return `ended:${phase}`
-  if (typeof action === 'string' && !action.startsWith('step_')) {
-    if (action !== 'cancel' || phase !== 'rolling_back') return action
-  }
   const running = steps.find(({ state }) => state === 'running')?.name
   switch (phase) {
     case 'preparing':
@@ -161,7 +170,6 @@ function deployName(deploy: Json, action: unknown): string {
     case 'ready':
       return 'prepared'
     case 'running':
-      return `step:${running}`
     case 'rolling_back':
       return running === 'restore' ? 'rollback' : `step:${running}`
     default:
