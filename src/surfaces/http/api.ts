@@ -98,6 +98,7 @@ async function answer(route: Route, ask: Ask, options: ApiOptions): Promise<Resp
   const isLines = result.kind === 'lines'
   const stream = await eventStream(isLines ? valuesOf(result.values) : result.messages, {
     format: isLines ? 'lines' : 'events',
+    cut: () => outgoing.destroy(),
     abort,
     shutdown: options.shutdown,
     heartbeatMs: options.heartbeatMs,

@@ -8,6 +8,8 @@ import type { SseMessage } from './route.ts'
 export type StreamOptions = {
   /** Default: server-sent events. */
   readonly format?: 'events' | 'lines'
+  /** Cuts the connection: how lines end that are not whole. */
+  readonly cut?: () => void
   /** Tells the source to stop: the stream aborts it when it ends, for whatever reason. */
   readonly abort: AbortController
   /** Ends the stream and tells the client to come back. */
@@ -79,11 +81,8 @@ export async function eventStream(
             controller.enqueue(encoder.encode(`: the server stops, come back\n${retryHint}`))
         } catch (error) {
           const data = failed(error)
-          if (isLines) {
-            finish()
-            return controller.error(error)
-          }
-          controller.enqueue(encoder.encode(frame({ event: 'error', data })))
+          if (isLines) options.cut?.()
+          else controller.enqueue(encoder.encode(frame({ event: 'error', data })))
         }
         finish()
         controller.close()
