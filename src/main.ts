@@ -25,7 +25,7 @@ const local: Local = {
   publish: async (verb, io) => (await import('./publish/publish.ts')).publish(verb, io),
   rbac: async ({ environment: name, config: file, apps, serviceAccount, staticVolumes }, io) => {
     // An operator's laptop has no passwords of the server, and rights need none.
-    const { environments, clusters } = await loadedConfig(file, io, 'ignore')
+    const { environments, clusters, publish } = await loadedConfig(file, io, 'ignore')
     const { UserError } = await import('./errors.ts')
     const { rbacFor, rbacText } = await import('./core/rbac.ts')
     const environment = environments[name]
@@ -34,7 +34,9 @@ const local: Local = {
       throw new UserError('not_found', unknownName('environment', name, Object.keys(environments)))
     }
     const clusterWideWatch = clusters[environment.cluster]?.watch === 'cluster-wide'
-    io.stdout.write(rbacText(rbacFor(environment, { apps, serviceAccount, staticVolumes, clusterWideWatch })))
+    const uploads = publish.image !== null && publish.url !== null
+    const rights = { apps, serviceAccount, staticVolumes, clusterWideWatch, uploads }
+    io.stdout.write(rbacText(rbacFor(environment, rights)))
     return 0
   },
 }

@@ -18,6 +18,8 @@ export type RbacOptions = {
   readonly clusterWideWatch?: boolean
   /** Volumes that gkube makes itself (PersistentVolumes); always where the environment has a pool. */
   readonly staticVolumes?: boolean
+  /** Uploaded artifacts are published: each Job gets its one-time token as a Secret. */
+  readonly uploads?: boolean
 }
 
 export type Rbac = {
@@ -87,6 +89,8 @@ const volumes: readonly Rule[] = [
   rule('', ['persistentvolumes'], ['get', 'list', 'create', 'patch', 'delete']),
   rule('storage.k8s.io', ['csidrivers'], ['list']),
 ]
+/** Made and never read; each goes with the Job that owns it (docs/decisions/0016). */
+const tokens = rule('', ['secrets'], ['create'])
 const namespaces = rule('', ['namespaces'], ['get', 'create'])
 
 /** Kinds of built-in groups that an operator may allow by their bare name. */
@@ -111,7 +115,13 @@ const withoutNamespace = ['PersistentVolume', 'PriorityClass', 'StorageClass']
 export function rbacFor(environment: Environment, options: RbacOptions): Rbac {
   const notes: string[] = []
   const extra = extraRules(options.kinds ?? environment.allow.kinds, notes)
-  const inNamespace = [...written, ...looked, ...(environment.exec ? [exec] : []), ...extra.namespaced]
+  const inNamespace = [
+    ...written,
+    ...looked,
+    ...(environment.exec ? [exec] : []),
+    ...(options.uploads ? [tokens] : []),
+    ...extra.namespaced,
+  ]
   const inCluster = [
     ...(options.staticVolumes || environment.pool !== undefined ? volumes : []),
     ...(options.clusterWideWatch ? watchedEverywhere : []),

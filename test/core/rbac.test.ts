@@ -23,6 +23,14 @@ const may = (rules: Rule[], verb: string, group: string, resource: string): bool
 const kinds = (rights: Rights) => rights.objects.map(object => object.kind)
 const groupOf = (apiVersion: string) => (apiVersion.includes('/') ? (apiVersion.split('/')[0] ?? '') : '')
 
+it('gives Secrets for uploads to be made, and never to be read', () => {
+  const rules = rulesOf(rbac({}, { uploads: true }), 'Role')
+  expect(may(rules, 'create', '', 'secrets')).toBe(true)
+  for (const verb of ['get', 'list', 'watch', 'patch', 'delete'])
+    expect(may(rules, verb, '', 'secrets'), verb).toBe(false)
+  expect(may(rulesOf(rbac(), 'Role'), 'create', '', 'secrets')).toBe(false)
+})
+
 describe('the Role of a namespace', () => {
   const rules = rulesOf(rbac(), 'Role')
 

@@ -101,7 +101,7 @@ async function giveToken(context: StepContext, secret: KubeObject) {
     await dropJob(context, jobRef(context, step))
     return refused(
       'forbidden',
-      `gkube may not make the Secret that holds the token of the upload: ${error.message}. \`gkube rbac ${context.environment.name} --uploads\` prints the right that is missing.`,
+      `gkube may not make the Secret that holds the token of the upload: ${error.message}. \`gkube rbac ${context.environment.name}\` prints the right that is missing.`,
     )
   }
 }
