@@ -51,14 +51,17 @@ function replacedBy(deploy: Deploy, ready: readonly Deploy[], at: number): Decis
   return by ? [{ deploy, by }] : []
 }
 
-/** The lock that holds a deploy now: of everything, of the environment, or of the app there. */
+/**
+ * The lock that holds a deploy now: of everything, of the environment, or of the app there. One that a rollback left
+ * behind asks for somebody to look before more is shipped: a person who goes back to what worked has looked.
+ */
 export function heldBy(
   locks: Iterable<Lock>,
-  place: { app: string; environment: string },
+  place: { app: string; environment: string; kind?: Deploy['kind'] },
   now: number,
 ): Lock | null {
   for (const lock of locks) {
-    if (!lasts(lock, now)) continue
+    if (!lasts(lock, now) || (lock.deploy !== undefined && place.kind === 'rollback')) continue
     const inEnvironment = lock.environment === null || lock.environment === place.environment
     const ofApp = lock.app === null || lock.app === place.app
     if (inEnvironment && ofApp) return lock

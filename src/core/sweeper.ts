@@ -31,6 +31,8 @@ export type Sweeper = {
   stop(): Promise<void>
   /** Once, now: `start` does it again and again. */
   sweep(): Promise<void>
+  /** Now and then. */
+  forgetNotices(): Promise<void>
   prune(deploy: Deploy): Promise<void>
 }
 
@@ -55,7 +57,7 @@ export function createSweeper(deps: {
       await clock.sleep(everyMs, stopping.signal)
       if (stopping.signal.aborted) return
       await sweep().catch(deps.failed)
-      if (swept++ % noticesEvery === 0) await forgetNotices(clock.now()).catch(deps.failed)
+      if (swept++ % noticesEvery === 0) await forgetNotices().catch(deps.failed)
       deps.swept()
     }
   }
@@ -103,11 +105,10 @@ export function createSweeper(deps: {
   }
 
   /** Where nobody tells notices (no Slack, no channel) they would stay for ever. */
-  async function forgetNotices(now: number): Promise<void> {
+  async function forgetNotices(): Promise<void> {
+    const oldest = clock.now() - noticesMs
     const { entries } = await kv.list(keys.notices, { limit: mostNotices })
-    const old = decodeAll(noticeSchema, entries, deps.failed).filter(
-      ({ value }) => value.at < now - noticesMs,
-    )
+    const old = decodeAll(noticeSchema, entries, deps.failed).filter(({ value }) => value.at < oldest)
     for (const { key } of old) {
       const id = key.slice(keys.notices.length)
       const gone = [key, keys.message(id), keys.outboxEntry(id)]
@@ -209,6 +210,7 @@ export function createSweeper(deps: {
 
   return {
     sweep,
+    forgetNotices,
     prune,
     start() {
       loop = run()

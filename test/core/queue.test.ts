@@ -145,6 +145,14 @@ describe('a lock', () => {
   })
 })
 
+it('a lock that a rollback left behind holds what is shipped, and lets a person go back', () => {
+  const left: Lock = { ...lockOf('staging', 'web'), expiresAt: null, deploy: '01k' }
+  const at = { app: 'web', environment: 'staging' }
+  expect(heldBy([left], { ...at, kind: 'deploy' }, Number.MAX_SAFE_INTEGER)).toBe(left)
+  expect(heldBy([left], { ...at, kind: 'rollback' }, 50)).toBeNull()
+  expect(heldBy([lockOf('staging', 'web')], { ...at, kind: 'rollback' }, 50)).not.toBeNull()
+})
+
 describe('a slot', () => {
   const slots: [string, number[], number, number, number | null][] = [
     ['the first', [], 3, 0, 0],

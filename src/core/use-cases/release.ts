@@ -5,7 +5,7 @@ import type { z } from 'zod'
 import { UserError } from '../../errors.ts'
 import { auditPut } from '../audit.ts'
 import { type Active, activeSchema } from '../coordination.ts'
-import type { Core } from '../core.ts'
+import { type Core, lockSchema } from '../core.ts'
 import { type Actor, deploySchema, isTerminal } from '../deploy.ts'
 import type { Compare, Entry, Write } from '../kv.ts'
 import { demand } from '../policy.ts'
@@ -67,9 +67,14 @@ async function survey(deps: Deps, asked: Asked) {
   const ids = history.entries.map(entry => entry.key.slice(prefix.length))
   const workloadKey = keys.workload(environment, app)
   const activeKey = keys.active(environment, app)
-  const entries = await readAll(deps, [activeKey, workloadKey, ...ids.map(keys.deploy)])
-  const workload = entries.get(workloadKey)
-  const broken = workload && !parse(workloadSchema, workload) ? [quarantined(deps, asked, workload)] : []
+  const lockKey = keys.lockApp(environment, app)
+  const entries = await readAll(deps, [activeKey, workloadKey, lockKey, ...ids.map(keys.deploy)])
+  const [workload, lock] = [entries.get(workloadKey), entries.get(lockKey)]
+  const broken = [
+    ...(workload && !parse(workloadSchema, workload) ? [quarantined(deps, asked, workload)] : []),
+    // Nobody could unlock it.
+    ...(lock && !parse(lockSchema, lock) ? [quarantined(deps, asked, lock)] : []),
+  ]
   const deploys = ids.flatMap(id => {
     const entry = entries.get(keys.deploy(id))
     return (entry && freed(deps, asked, { id, entry })) ?? []

@@ -203,7 +203,7 @@ async function appOf(
 
 function refuseIfHeld(deps: Deps, input: Asked, environment: Environment, app: string, now: number): void {
   const locks = [...deps.view.live.locks.values()].map(stored => stored.value)
-  const lock = heldBy(locks, { app, environment: environment.name }, now)
+  const lock = heldBy(locks, { app, environment: environment.name, kind: input.kind }, now)
   if (lock) throw new UserError('held', lockWords(lock), { details: { lock } })
   const freeze = frozenBy({ kind: input.kind, overridden: null }) && freezeOf(deps, environment.name)
   if (freeze)

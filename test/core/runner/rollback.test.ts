@@ -346,6 +346,12 @@ describe('afterRollback: lock', () => {
     expect((await replica.core.showDeploy(admin, id)).waiting).toMatch(
       /is locked by gkube: crash failed and was rolled back: .* \(until somebody unlocks it\)\. An operator can unlock it\.$/,
     )
+    // Who goes back has looked.
+    const { deploy: back } = await replica.core.request(
+      admin,
+      ask({ kind: 'rollback', app: tenant.name, revision: '1', wait: false }),
+    )
+    expect(await ended(tenant, back.id)).toMatchObject({ phase: 'succeeded' })
     // No time ends it.
     await replica.sweeper.sweep()
     expect(await lockOf(tenant)).not.toBeNull()

@@ -111,6 +111,39 @@ describe('a record that cannot be read', () => {
   })
 })
 
+describe('a lock that cannot be read', () => {
+  it('holds what waits, and an operator frees it: it is put aside, and the epoch is higher', async () => {
+    const tenant = world.tenant()
+    const replica = await tenant.replica()
+    await replica.core.applyApp(admin, tenant.app(), { dryRun: false })
+    const key = tenant.keys.lockApp(place, tenant.name)
+    const at = { app: tenant.name, environment: place }
+    await replica.core.lock(admin, { ...at, reason: 'x', expiresIn: '1h', steal: false })
+    await overwrite(tenant, key, '{"schema":99}')
+    await until(() => replica.view.live.locks.size === 0)
+    const { deploy } = await replica.core.request(admin, ask({ app: tenant.name, revision: '1' }))
+    await phaseOf(tenant, deploy.id, one => one.phase === 'ready')
+    await expect(replica.core.unlock(admin, { ...at, reason: '' })).rejects.toThrow(/gkube release/)
+    const { released } = await replica.core.release(admin, { ...at, reason: 'a newer gkube was tried' })
+    expect(released).toContain(key)
+    const quarantine = await tenant.kv.list(tenant.keys.quarantine(place, tenant.name, ''))
+    expect(quarantine.entries.map(({ value }) => JSON.parse(value))).toEqual([
+      expect.objectContaining({ key, value: '{"schema":99}', reason: 'a newer gkube was tried' }),
+    ])
+    const active = JSON.parse((await tenant.kv.get(tenant.keys.active(place, tenant.name)))?.value ?? '{}')
+    expect(active).toMatchObject({ epoch: expect.any(Number), deploy: null })
+    expect(active.epoch).toBeGreaterThan(0)
+    const audit = await tenant.kv.list(tenant.keys.auditIn(place))
+    expect(audit.entries.map(({ value }) => JSON.parse(value))).toContainEqual(
+      expect.objectContaining({ action: 'release', outcome: 'released', app: tenant.name }),
+    )
+    const next = await replica.core.request(admin, ask({ app: tenant.name, revision: '2' }))
+    expect(await ended(tenant, next.deploy.id)).toMatchObject({ phase: 'succeeded' })
+    expect(await leftovers(tenant)).toEqual([])
+    await replica.stop()
+  })
+})
+
 describe('an environment that this replica does not know', () => {
   it('is left to one that does', async () => {
     const tenant = world.tenant()
