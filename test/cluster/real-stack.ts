@@ -12,6 +12,7 @@ import type { Core } from '../../src/core/core.ts'
 import type { Environment } from '../../src/core/environment.ts'
 import { rbacFor, rbacText } from '../../src/core/rbac.ts'
 import { createLog } from '../../src/log.ts'
+import type { PoolInstead } from '../../src/server/pools.ts'
 import { type Server, startServer } from '../../src/server.ts'
 import { type Json, type Wire, wireTo } from '../sandbox/cluster/wire.ts'
 import { testEtcd } from '../support/etcd.ts'
@@ -51,6 +52,7 @@ export function sharedCluster(): string {
 export async function startRealStack(
   environments: Record<string, object> = { staging: {}, production: {} },
   clusters: Record<string, string> = { default: sharedCluster() },
+  more: { readonly config?: object; readonly pool?: PoolInstead } = {},
 ): Promise<RealStack> {
   const etcd = await testEtcd()
   const folder = mkdtempSync(join(tmpdir(), 'gkube-real-'))
@@ -68,6 +70,7 @@ export async function startRealStack(
       Object.entries(environments).map(([name, more]) => [name, { namespace: namespace(name), ...more }]),
     ),
     limits: { drain: '5s' },
+    ...more.config,
   }
   writeFileSync(configFile, stringify(content))
   const config = loadConfig({ file: configFile, env: {}, read: path => readFileSync(path, 'utf8') })
@@ -82,6 +85,7 @@ export async function startRealStack(
     log: createLog({ level: 'warn', format: 'json', write: line => void log.push(line) }),
     registry: { resolve: async () => ({ kind: 'unavailable', message: 'no registry in this test' }) },
     leaseSeconds: 2,
+    ...(more.pool ? { pool: more.pool } : {}),
   })
   cleanups.push(() => server.close())
   await server.ready
