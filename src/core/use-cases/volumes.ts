@@ -51,7 +51,8 @@ export function volumes(deps: Deps): Pick<Core, 'volumes' | 'deleteVolume'> {
       try {
         checkTyped(volume, typed)
       } catch (error) {
-        throw shown(error)
+        // What was typed wrong can be typed again: a dialog stays open for it.
+        throw error instanceof PoolError ? new UserError('bad_input', error.message) : error
       }
       const unlock = await lockFor(deps, caller, target.place)
       try {
