@@ -183,6 +183,11 @@ const refused: readonly (readonly [name: string, keys: object, says: string])[] 
     'storage.1.mount: /srv/data/ is already mounted by storage.0.mount',
   ],
   [
+    'a volume of its own on a StorageClass',
+    { storage: [{ ...volume, own: true, storageClass: 'fast' }] },
+    'storage.0.own: a volume of its own lies on a pool',
+  ],
+  [
     'a file where a volume is',
     { storage: [volume], files: [{ path: '/srv/data', content: '' }] },
     'files.0.path: /srv/data is already mounted by storage.0.mount',
@@ -209,6 +214,11 @@ const refused: readonly (readonly [name: string, keys: object, says: string])[] 
     'code on RWO with two replicas',
     { kind: 'stateful', code: { mount: '/code' }, replicas: 2, storage: [{ ...volume, access: 'RWO' }] },
     'storage.0.access: code with more than one replica needs RWX',
+  ],
+  [
+    'code on a volume of each pod',
+    { kind: 'stateful', code: { mount: '/code' }, storage: [{ ...volume, access: 'RWO' }] },
+    'storage.0.access: code of a stateful app needs RWX',
   ],
   [
     'reload without a command',

@@ -44,6 +44,11 @@ export function storageRules(spec: AppSpec): Problem[] {
         `names that begin with ${reservedVolumes} are gkube's own`,
       ),
       ...when(!(amount(volume.size) > 0), ['storage', i, 'size'], 'must be more than 0; for example 10Gi'),
+      ...when(
+        volume.own === true && volume.storageClass !== undefined,
+        ['storage', i, 'own'],
+        'a volume of its own lies on a pool, and storageClass names none: leave one of them out',
+      ),
     ]),
     ...targets.flatMap(({ mount, path }) =>
       when(
@@ -69,7 +74,7 @@ export function storageRules(spec: AppSpec): Problem[] {
   ]
 }
 
-export function codeRules({ code, storage, replicas, autoscale }: AppSpec): Problem[] {
+export function codeRules({ kind, code, storage, replicas, autoscale }: AppSpec): Problem[] {
   if (!code) return []
   const many = (autoscale?.max ?? replicas) > 1
   return [
@@ -82,6 +87,11 @@ export function codeRules({ code, storage, replicas, autoscale }: AppSpec): Prob
       many && storage[0]?.access === 'RWO',
       ['storage', 0, 'access'],
       'code with more than one replica needs RWX',
+    ),
+    ...when(
+      !many && kind === 'stateful' && storage[0]?.access === 'RWO',
+      ['storage', 0, 'access'],
+      'code of a stateful app needs RWX: RWO is a volume of each pod, which no Job can publish to',
     ),
     ...when(
       code.activate === 'reload' && !code.reload,

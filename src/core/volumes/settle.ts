@@ -72,11 +72,9 @@ async function boundOf(at: At, frozen: Frozen, storage: Storage): Promise<Bound 
   // What never served may be settled anew, unless something of it is there.
   if (before && workload?.state === 'ready') return kept(storage, before, base?.bound?.[storage.name])
   const { pool, name } = environment
-  if (storage.own && (storage.storageClass !== undefined || !pool))
+  if (storage.own && !pool)
     throw refuse(
-      storage.storageClass === undefined
-        ? `Storage ${storage.name} asks for a volume of its own, and ${name} has no pool: leave \`own\` out, or an operator sets environments.${name}.pool.`
-        : `Storage ${storage.name} has both storageClass and own: a volume of its own is a pool's. Leave one of them out.`,
+      `Storage ${storage.name} asks for a volume of its own, and ${name} has no pool: leave \`own\` out, or an operator sets environments.${name}.pool.`,
     )
   if (storage.storageClass !== undefined || !pool) return null
   if (isPerPod(frozen.spec, storage))

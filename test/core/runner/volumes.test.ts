@@ -540,6 +540,16 @@ describe('what stops the volume step', () => {
     await replica.stop()
   })
 
+  it('a volume of its own where the environment has no pool: refused while preparing', async () => {
+    const tenant = world.tenant()
+    const replica = await tenant.replica({ pools: pool() })
+    await register(replica, tenant, withStorage({ own: true }))
+    expect((await ship(replica, tenant, '1')).cause?.message).toBe(
+      'Storage data asks for a volume of its own, and staging has no pool: leave `own` out, or an operator sets environments.staging.pool.',
+    )
+    await replica.stop()
+  })
+
   it.each([
     ['to a StorageClass', { storageClass: 'fast' }, 'is not moved to the StorageClass fast'],
     ['to a volume of its own', { own: true }, 'is a directory on the shared volume, and stays that'],
