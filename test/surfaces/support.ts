@@ -600,7 +600,7 @@ export function memoryCore(options: { stepMs?: number } = {}): MemoryCore {
     },
     showDeploy: async (_caller, id) => held(id),
     watchDeploy: (_caller, id, { after, signal }) => opened(signal, watch(id, after, signal)),
-    cancel: async (caller, id, { reason }) => {
+    cancel: async (caller, id, { reason, onCancel }) => {
       admin(caller, 'cancel deploys')
       const { deploy } = held(id)
       if (isTerminal(deploy.phase))
@@ -608,7 +608,7 @@ export function memoryCore(options: { stepMs?: number } = {}): MemoryCore {
       change(id, {
         phase: 'cancelled',
         reason: 'cancelled',
-        cause: { reason: 'cancelled', message: reason },
+        cause: { reason: 'cancelled', message: [reason, onCancel].filter(Boolean).join(', ') },
         cancelledBy: caller.actor,
         endedAt: Date.now(),
       })
@@ -789,7 +789,17 @@ export function memoryCore(options: { stepMs?: number } = {}): MemoryCore {
       if (!frozen.delete(environment)) throw new UserError('not_found', `${environment} is not frozen.`)
     },
     freezes: async () => [...frozen.values()],
-    freezeWindows: async () => [],
+    freezeWindows: async () => [
+      {
+        environment: 'production',
+        cron: '0 18 * * 5',
+        for: '62h',
+        timeZone: 'Europe/Berlin',
+        reason: 'weekend',
+        holdsUntil: null,
+        nextAt: Date.now() + 3 * 86_400_000 + 60_000,
+      },
+    ],
     release: async (caller, { app, environment }) => {
       admin(caller, 'release')
       return { released: [`active ${environment}/${app}`] }

@@ -249,6 +249,11 @@ describe('for people', () => {
       line: 'locks',
       out: /^production \(freeze\) {2}ana {2}just now {2}until \d{4}-\d\d-\d\d \d\d:\d\d UTC {2}year-end\n$/,
     },
+    {
+      name: 'freezes',
+      line: 'freezes',
+      out: /^production {2}frozen until \d{4}-\d\d-\d\d \d\d:\d\d UTC {2,}ana {2,}year-end\nproduction {2}next \d{4}-\d\d-\d\d \d\d:\d\d UTC \(in 3 d\) {2}0 18 \* \* 5 Europe\/Berlin for 62h {2}weekend\n$/,
+    },
     { name: 'unfreeze', line: 'unfreeze production', out: /^production is not frozen any more\n$/ },
     { name: 'doctor', line: 'doctor', out: /^✓ {2}etcd {2}answers in 1 ms\n$/ },
     { name: 'approvals, none', line: 'approvals', out: /^Nothing waits for approval\n$/ },
@@ -259,6 +264,13 @@ describe('for people', () => {
       code: 2,
       out: /^$/,
       err: /web has no deploy under way/,
+    },
+    {
+      name: 'cancel both ways',
+      line: 'cancel web --hold --rollback',
+      code: 2,
+      out: /^$/,
+      err: /'--rollback' cannot be used with option '--hold'/,
     },
     { name: 'app delete', line: 'app delete api', out: /^api is not registered any more\n$/ },
     { name: 'version', line: '--version', out: /^\d+\.\d+\.\d+\n$/ },
@@ -288,6 +300,11 @@ describe('for people', () => {
     const cancelled = await gkube('cancel web -E staging --reason enough')
     expect(cancelled.out).toMatch(/^web hang → staging: cancelled\n$/)
     await gkube('unlock -E production')
+    for (const onCancel of ['hold', 'rollback']) {
+      await gkube('deploy web hang -E staging --detach')
+      const { out } = await gkube(`cancel web -E staging --reason enough --${onCancel} --json`)
+      expect(JSON.parse(out)).toMatchObject({ cause: { message: `enough, ${onCancel}` } })
+    }
   })
 })
 

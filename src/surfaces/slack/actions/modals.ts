@@ -202,7 +202,8 @@ export async function holdSubmitted(at: Submission): Promise<void> {
   await submitted(at, {
     title: hold === 'lock' ? 'Lock' : 'Freeze',
     channel,
-    blockFor: () => holdFields.reason,
+    // What somebody else has locked can be taken over here.
+    blockFor: error => (error.kind === 'held' && hold === 'lock' ? holdFields.steal : holdFields.reason),
     work: async caller => {
       if (!reason) throw new FieldErrors({ [holdFields.reason]: 'Say why, in a few words.' })
       if (hold === 'lock') {
