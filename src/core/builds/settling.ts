@@ -5,6 +5,7 @@ import type { Caller, RequestInput } from '../core.ts'
 import { requestInput } from '../core.ts'
 import { type Deploy, deploySchema, isTerminal } from '../deploy.ts'
 import { decode, remove, UnreadableRecord } from '../records.ts'
+import { Fenced } from '../replica.ts'
 import { type Build, buildDeploySchema } from './build.ts'
 import { buildOf, isAnew } from './build-key.ts'
 import type { Destination } from './deploy-on.ts'
@@ -42,7 +43,8 @@ async function deployItself(desk: Desk, item: Item): Promise<void> {
   const asked: Deploy[] = []
   const refused: Destination[] = []
   for (const place of all.filter(one => one.kind === 'deploy')) {
-    if (!desk.term.held()) return
+    // Not settled, and so not over: whoever is elected asks for the rest.
+    if (!desk.term.held()) throw new Fenced('another follower of builds may be elected')
     const answer = await ask(desk, build, place)
     if (typeof answer === 'object') asked.push(answer)
     else {
