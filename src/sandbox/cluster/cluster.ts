@@ -93,7 +93,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   await bootstrap(store, registry, options.nodes ?? defaultNodes, version.gitVersion)
   const controllers = runControllers(allControllers(context), store, log)
   const server = await listen({ ...context, watches, faults, token, log }, options.port ?? 0)
-  const exec = execServer({ store, registry, token })
+  const exec = execServer({ store, registry, token, runs })
   server.server.on('upgrade', exec.upgrade)
   controllers.begin(kinds.flatMap(kind => store.list(kind).map(object => ({ kind, object }))))
   const url = `http://127.0.0.1:${server.port}`

@@ -1,5 +1,7 @@
-// exec in a container, over the channel protocol of Kubernetes on a WebSocket. Nothing is executed: a few
-// builtins answer (echo, env, printenv, cat of a mounted file, hostname, true, false, exit), also in `sh -c`.
+// exec in a container, over the channel protocol of Kubernetes on a WebSocket. Nothing is executed: a few builtins answer
+// (echo, env, printenv, cat of a mounted file, hostname, true, false, exit; kill and `nginx -s` do nothing), also in
+// `sh -c`. Not even where Jobs run for real: there is no process of the pod's own, and a kill would hit another.
+import { readFile } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
@@ -9,16 +11,30 @@ import type { Json, KubeObject } from './object.ts'
 import type { Registry } from './registry.ts'
 import { target } from './requests.ts'
 import { routeOf } from './route.ts'
+import type { Runs } from './runs/runs.ts'
 import { failureStatus, StatusError } from './status-error.ts'
 import type { Store } from './store.ts'
 
 type Look = Pick<Store, 'get'>
+/** What a file on a volume holds, where volumes are real; undefined: it is on none, or not there. */
+type Volumes = (pod: KubeObject, container: Json, path: string) => Promise<string | undefined>
 type Result = { readonly out: string; readonly err: string; readonly code: number }
 
 const protocols = ['v5.channel.k8s.io', 'v4.channel.k8s.io']
 
 /** Answers upgrade requests for pods/exec. */
-export function execServer(deps: { store: Store; registry: Registry; token?: string }) {
+export function execServer(deps: {
+  store: Store
+  registry: Registry
+  token?: string
+  runs?: Pick<Runs, 'pathOf'>
+}) {
+  const volumes: Volumes = async (pod, container, path) => {
+    const real = await deps.runs?.pathOf(pod, container, path)
+    // Not there, or a folder: cat says so.
+    return real === undefined ? undefined : readFile(real, 'utf8').catch(() => undefined)
+  }
+
   const sockets = new WebSocketServer({
     noServer: true,
     handleProtocols: offered => protocols.find(one => offered.has(one)) ?? false,
@@ -37,7 +53,9 @@ export function execServer(deps: { store: Store; registry: Registry; token?: str
     socket.end(`${head.join('\r\n')}\r\n\r\n${text}`)
   }
 
-  function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer) {
+  async function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    // Who asked may go while a file is read.
+    socket.on('error', () => socket.destroy())
     try {
       if (!isAllowed(deps.token, request.headers)) throw new StatusError(401, 'Unauthorized', 'Unauthorized')
       const url = new URL(request.url ?? '/', 'http://cluster')
@@ -46,7 +64,8 @@ export function execServer(deps: { store: Store; registry: Registry; token?: str
         throw new StatusError(404, 'NotFound', 'the server could not find the requested resource')
       const pod = deps.registry.get(target(route))
       const container = running(pod, url.searchParams.get('container'))
-      const result = execute(deps.store, { pod, container, command: url.searchParams.getAll('command') })
+      const command = url.searchParams.getAll('command')
+      const result = await execute(deps.store, { pod, container, command, volumes })
       sockets.handleUpgrade(request, socket, head, webSocket => {
         const send = (channel: number, text: string) =>
           webSocket.send(Buffer.concat([Buffer.from([channel]), Buffer.from(text)]))
@@ -60,7 +79,10 @@ export function execServer(deps: { store: Store; registry: Registry; token?: str
     }
   }
 
-  return { upgrade, close: () => sockets.close() }
+  return {
+    upgrade: (...args: Parameters<typeof upgrade>) => void upgrade(...args),
+    close: () => sockets.close(),
+  }
 }
 
 function running(pod: KubeObject, wanted: string | null): Json {
@@ -97,10 +119,10 @@ function outcome(code: number): Json {
   }
 }
 
-type Where = { readonly pod: KubeObject; readonly container: Json }
+type Where = { readonly pod: KubeObject; readonly container: Json; readonly volumes?: Volumes }
 
 /** What a command prints and how it ends. */
-export function execute(store: Look, input: Where & { command: readonly string[] }): Result {
+export async function execute(store: Look, input: Where & { command: readonly string[] }): Promise<Result> {
   const [name = '', ...args] = input.command
   if (!/(^|\/)(ba|da|a)?sh$/.test(name)) return builtin(store, input, [name, ...args])
   const script = args[args.findIndex(arg => /^-\w*c$/.test(arg)) + 1] ?? ''
@@ -115,14 +137,14 @@ export function execute(store: Look, input: Where & { command: readonly string[]
         ? word.slice(1, -1)
         : word.replace(/^"|"$/g, '').replace(/\$\{?(\w+)\}?/g, (_all, of) => env.get(of) ?? ''),
     )
-    const next = builtin(store, input, plain)
+    const next = await builtin(store, input, plain)
     result = { out: result.out + next.out, err: result.err + next.err, code: next.code }
     if (plain[0] === 'exit') break
   }
   return result
 }
 
-function builtin(store: Look, where: Where, [name = '', ...args]: readonly string[]): Result {
+async function builtin(store: Look, where: Where, [name = '', ...args]: readonly string[]): Promise<Result> {
   const ok = (out: string): Result => ({ out, err: '', code: 0 })
   switch (name.replace(/^.*\//, '')) {
     case 'echo':
@@ -134,7 +156,8 @@ function builtin(store: Look, where: Where, [name = '', ...args]: readonly strin
       return value === undefined ? { out: '', err: '', code: 1 } : ok(`${value}\n`)
     }
     case 'cat': {
-      const text = file(store, where, args[0] ?? '')
+      const path = args[0] ?? ''
+      const text = file(store, where, path) ?? (await where.volumes?.(where.pod, where.container, path))
       return text === undefined
         ? { out: '', err: `cat: ${args[0]}: No such file or directory\n`, code: 1 }
         : ok(text)
@@ -142,6 +165,8 @@ function builtin(store: Look, where: Where, [name = '', ...args]: readonly strin
     case 'hostname':
       return ok(`${where.pod.metadata.name}\n`)
     case 'true':
+    case 'kill':
+    case 'nginx':
       return ok('')
     case 'false':
       return { out: '', err: '', code: 1 }

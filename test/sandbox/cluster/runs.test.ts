@@ -6,6 +6,7 @@ import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { WebSocket } from 'ws'
 import { type Cluster, startCluster } from '../../../src/sandbox/cluster/cluster.ts'
 import { programOf } from '../../../src/sandbox/cluster/runs/program.ts'
 import { translator } from '../../../src/sandbox/cluster/runs/translate.ts'
@@ -362,6 +363,24 @@ const ask = (host: string, path = '/', port = door): Promise<Answer> =>
       .on('error', reject)
       .end()
   })
+/** What a command prints in a pod. */
+const exec = (pod: Json, command: string[]): Promise<{ out: string; ok: boolean }> =>
+  new Promise((done, failed) => {
+    const query = new URLSearchParams([
+      ...command.map((word): [string, string] => ['command', word]),
+      ['stdout', 'true'],
+    ])
+    const url = `${cluster.url.replace('http', 'ws')}${core}/pods/${pod.metadata.name}/exec?${query}`
+    let out = ''
+    let ok = false
+    new WebSocket(url, 'v5.channel.k8s.io')
+      .on('message', (data: Buffer) => {
+        if (data[0] === 1) out += data.subarray(1)
+        if (data[0] === 3) ok = JSON.parse(data.subarray(1).toString()).status === 'Success'
+      })
+      .on('close', () => done({ out, ok }))
+      .on('error', failed)
+  })
 const service = (name: string) =>
   wire.post(`${core}/services`, {
     metadata: { name },
@@ -521,6 +540,11 @@ describe('the front door', () => {
     rmSync(join(real, 'current'))
     symlinkSync('releases/2-b', join(real, 'current'))
     expect(await ask('live.default.localhost')).toMatchObject({ text: 'version 2-b' })
+    // What a reload looks at in each pod, and what it would signal.
+    const [pod] = (await wire.get(`${core}/pods?labelSelector=app%3Dlive`)).body.items
+    expect(await exec(pod, ['cat', '/srv/www/current/index.html'])).toEqual({ out: 'version 2-b', ok: true })
+    expect(await exec(pod, ['cat', '/srv/www/none'])).toMatchObject({ ok: false })
+    expect(await exec(pod, ['sh', '-c', 'kill -HUP 1 && echo told'])).toEqual({ out: 'told\n', ok: true })
   })
 
   it('finishes what a pod has begun to answer when it ends', async () => {

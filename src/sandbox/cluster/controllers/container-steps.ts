@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import { type Json, type KubeObject, timestamp } from '../object.ts'
 import { type Play, play } from '../play.ts'
-import type { Real } from '../runs/runs.ts'
+import type { Real } from '../runs/instance.ts'
 
 /** What is remembered of a pod between two looks, in memory only. */
 export type Clock = {

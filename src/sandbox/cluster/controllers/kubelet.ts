@@ -5,7 +5,7 @@
 import { kindNamed } from '../kinds.ts'
 import { isTask } from '../logs.ts'
 import { clone, type Json, type KubeObject, same, timestamp } from '../object.ts'
-import type { Real } from '../runs/runs.ts'
+import type { Real } from '../runs/instance.ts'
 import { type Clock, stepContainer } from './container-steps.ts'
 import { type Context, type Controller, keyOf, splitKey } from './engine.ts'
 import { configProblem, mountProblem } from './pod-needs.ts'
