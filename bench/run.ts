@@ -2,6 +2,7 @@
 // ones, are in docs/benchmarks.md. It never fails because of a time: a busy machine is no defect.
 import { availableParallelism, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
+import { auditCost } from './audit-cost.ts'
 import { cliCost } from './cli-cost.ts'
 import { type Figure, judge, table } from './figures.ts'
 import { firstWrite } from './first-write.ts'
@@ -17,7 +18,7 @@ const help = `npm run bench [-- options]
   --json           print the figures as JSON
   --updates N      updates of each way for the time to the first write (default 100)
   --rounds N       rounds of everything else (default 15)
-  --only PART      deploy, serve, cli, slack or hooks (may be given several times)
+  --only PART      deploy, serve, cli, slack, hooks or audit (may be given several times)
   --core N         slack, hooks: gkube has this core (needs taskset); give the rest another one:
                    taskset -c 1 npm run bench -- --only slack --core 0
 `
@@ -27,7 +28,7 @@ const { values } = parseArgs({
     json: { type: 'boolean', default: false },
     updates: { type: 'string', default: '100' },
     rounds: { type: 'string', default: '15' },
-    only: { type: 'string', multiple: true, default: ['deploy', 'serve', 'cli', 'slack', 'hooks'] },
+    only: { type: 'string', multiple: true, default: ['deploy', 'serve', 'cli', 'slack', 'hooks', 'audit'] },
     core: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
@@ -81,6 +82,10 @@ async function measure(updates: number, rounds: number): Promise<Figure[]> {
     if (wants('cli')) {
       say(`commands: ${rounds} rounds …`)
       figures.push(...(await cliCost(rig, rounds)))
+    }
+    if (wants('audit')) {
+      say('sealing the audit, and 100 writers with and without a sealer …')
+      figures.push(...(await auditCost(rig)))
     }
     if (wants('slack')) {
       say('signed requests from Slack, 200 a second, beside a bare Bolt app …')
