@@ -1,6 +1,6 @@
 // Lets go of calls that have ended. Node keeps what a closed HTTP/2 stream was called for until the old generation is
-// collected: each small collection then copied a tenth of all that a replica allocates, ten milliseconds at a time.
-// Half of @grpc/grpc-js's work, which never takes its listeners off; nothing else in gkube speaks HTTP/2.
+// collected, and @grpc/grpc-js never takes its listeners off: a tenth of all that a replica allocates was copied by
+// each small collection, ten milliseconds at a time. Nothing else in gkube speaks HTTP/2.
 import { subscribe } from 'node:diagnostics_channel'
 import type { ClientHttp2Stream } from 'node:http2'
 
