@@ -14,6 +14,7 @@ import type { Deploy } from '../../src/core/deploy.ts'
 import type { Registry } from '../../src/core/freezing.ts'
 import { createLog } from '../../src/log.ts'
 import { type Cluster, startCluster } from '../../src/sandbox/cluster/cluster.ts'
+import type { RunsOptions } from '../../src/sandbox/cluster/runs/runs.ts'
 import type { SandboxSlack, SlackOptions } from '../../src/sandbox/slack/control.ts'
 import { startSlack } from '../../src/sandbox/slack/slack.ts'
 import type { PoolInstead } from '../../src/server/pools.ts'
@@ -56,6 +57,8 @@ type Options = {
   readonly config?: Record<string, unknown>
   readonly registry?: Registry
   readonly speed?: number
+  /** What runs for real in the stand-in cluster; left out: everything is played. */
+  readonly runs?: RunsOptions
   /** Instead of real pools. */
   readonly pool?: PoolInstead
   readonly etcd?: TestEtcd
@@ -91,6 +94,7 @@ export async function startStack(options: Options = {}): Promise<Stack> {
     prefix: `/cluster/${++clusters}${root}`,
     token: options.open ? undefined : 'test-token',
     speed: options.speed ?? 10,
+    runs: options.runs,
   })
   cleanups.push(() => cluster.stop())
   const kubeconfig = join(folder, 'kubeconfig.yaml')
