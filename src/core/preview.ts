@@ -68,10 +68,12 @@ function codeNotes({ frozen, steps }: Prepared): string[] {
   if (!artifact || !spec.code || !steps.includes('publish')) return []
   // A query may be a signature.
   const url = artifact.url === null ? null : URL.parse(artifact.url)
-  const from = url ? `from ${url.origin}${url.pathname}` : 'uploaded'
-  const what = `code is the artifact ${artifact.sha256.slice(0, 12)}…, ${from}`
+  // What it is stands beside the image; of an upload there is nothing more to say.
+  const what = url
+    ? [`code is the artifact ${artifact.sha256.slice(0, 12)}…, from ${url.origin}${url.pathname}`]
+    : []
   const { update } = spec.code
-  return update ? [what, `publish runs ${shownCommand(update)}`] : [what]
+  return update ? [...what, `publish runs ${shownCommand(update)}`] : what
 }
 
 const shownCommand = (command: readonly string[]): string =>
