@@ -256,6 +256,25 @@ describe('where the environment says otherwise', () => {
     await replica.stop()
   })
 
+  it.each([
+    { rollback: false, phase: 'succeeded' },
+    { rollback: true, phase: 'awaiting_approval' },
+  ])('a rollback by a person, where approvals.rollback is $rollback: $phase', async ({ rollback, phase }) => {
+    const tenant = world.tenant()
+    const replica = await running(tenant)
+    expect(await ship(replica, tenant, '2')).toMatchObject({ phase: 'succeeded' })
+    const environment = tenant.environments.get(place)
+    if (!environment) throw new Error('no environment')
+    const approvals = { ...environment.approvals, required: 1, rollback }
+    tenant.environments.set(place, { ...environment, approvals })
+    const { deploy } = await replica.core.request(
+      admin,
+      ask({ kind: 'rollback', app: tenant.name, revision: '1' }),
+    )
+    expect(await phaseOf(tenant, deploy.id, one => one.phase === phase)).toMatchObject({ kind: 'rollback' })
+    await replica.stop()
+  })
+
   it('a first deploy has nothing to go back to', async () => {
     const tenant = world.tenant()
     const replica = await tenant.replica()
