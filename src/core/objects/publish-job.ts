@@ -9,8 +9,8 @@ import { type JobInput, laterSeconds, onceJob, ownEnv } from './jobs.ts'
 import { jobLabels, jobName } from './labels.ts'
 import { podVolumes, releasePath, reservedVolumes } from './volumes.ts'
 
-/** For all of it. The download alone gives up after 15 minutes. */
-export const publishTimeout = { text: '30m', seconds: 1800 }
+/** For all of it, and for its first container to begin. The download alone gives up after 15 minutes. */
+export const publishTimeout = { text: '30m', seconds: 1800, startWithin: '10m' }
 
 /** The containers, in the order they run. */
 export const publishContainers = ['fetch', 'update', 'finish'] as const

@@ -68,12 +68,16 @@ function causeOf({ step, name, timeout, end }: Ended): Cause {
         reason: 'cluster_unavailable',
         message: `Nothing is known of ${title} (${problem ?? 'no answer'}).`,
       }
-    const runs = observed.pods.some(pod => pod.containers.some(one => !one.init && one.state !== 'waiting'))
-    if (!runs && probable && probable.reason !== 'not_ready')
-      return {
-        ...probable,
-        message: `${title} did not start within ${timeout}. ${probable.message}`.slice(0, 1000),
-      }
+    const containers = observed.pods.flatMap(pod => pod.containers)
+    // A sidecar alone does nothing of it.
+    const own = containers.filter(one => step === 'publish' || !one.init)
+    const ran = own.some(one => one.state !== 'waiting' || one.exit !== null)
+    if (!ran) {
+      const late = `${title} did not start within ${end.startWithin ?? timeout}.`
+      // Where the pods say nothing, the diagnosis adds what events say: a volume that is not there.
+      if (!probable || probable.reason === 'not_ready') return { reason: 'deadline', message: late }
+      return { ...probable, message: `${late} ${probable.message}`.slice(0, 1000) }
+    }
     return { reason: 'job_failed', message: `${title} took longer than ${timeout}.` }
   }
   if (cause && cause.reason !== 'job_failed')

@@ -22,10 +22,17 @@ export type JobEnd = {
   readonly expected: Expectation
   /** Why the facts are missing. */
   readonly problem?: string | null
+  /** The clock that ended it, where that is not its whole time. */
+  readonly startWithin?: string
 }
 
-/** `timeout`: such as 10m. */
-type Waited = { readonly step: JobStep; readonly timeout: string; readonly uid: string }
+/** `timeout`: such as 10m; `startWithin`: it ends, too, where nothing of it ran by then. */
+type Waited = {
+  readonly step: JobStep
+  readonly timeout: string
+  readonly startWithin?: string
+  readonly uid: string
+}
 
 /** Until it ended, one way or the other, or this deploy is cancelled. */
 export async function waitForEnd(context: StepContext, waited: Waited): Promise<JobEnd | 'cancelled'> {
@@ -48,6 +55,14 @@ export async function waitForEnd(context: StepContext, waited: Waited): Promise<
       if (observed?.workload) seen = true
       else if (observed && seen && !(await cluster.get(ref)))
         return { kind: 'gone', observed, verdict, expected }
+      if (isStuck(context, waited, observed))
+        return {
+          kind: 'over',
+          observed,
+          verdict: tooLate(verdict),
+          expected,
+          startWithin: waited.startWithin,
+        }
       say(context, waited.step, observed, verdict)
       const until = verdict.nextCheckAt ?? now + lookAgainMs
       let pause = Math.min(lookAgainMs, until - now)
@@ -64,6 +79,22 @@ export async function waitForEnd(context: StepContext, waited: Waited): Promise<
     observer.stop()
   }
 }
+
+/** What it mounts is not there, or it has no node: no container began. */
+function isStuck(
+  { startedAt, now }: StepContext,
+  { startWithin }: Waited,
+  observed: Observed | null,
+): boolean {
+  if (startWithin === undefined || !observed || now() < startedAt + seconds(startWithin) * 1000) return false
+  return !observed.pods.some(pod => pod.containers.some(one => one.state !== 'waiting' || one.exit !== null))
+}
+
+const tooLate = (verdict: Verdict): Verdict => ({
+  ...verdict,
+  status: 'failed',
+  cause: { reason: 'deadline', message: verdict.message },
+})
 
 /** Only this Job and its pods: one of the same name may have been there before. */
 function ofJob(observed: Observed | null, uid: string): Observed | null {
@@ -107,10 +138,12 @@ function say(context: StepContext, step: JobStep, observed: Observed | null, ver
   const trouble = verdict.probable?.reason === 'not_ready' ? undefined : verdict.probable?.message
   const containers = observed?.pods.flatMap(pod => pod.containers) ?? []
   const runs = containers.find(one => one.state === 'running' && (step === 'publish' || !one.init))
+  // Between two of its containers none runs.
+  const begun = containers.some(one => one.state === 'terminated')
   const doing = step === 'publish' && runs ? runs.name : ''
   context.progress({
     ready: 0,
     wanted: 0,
-    message: trouble ?? (runs ? doing : `waiting for the Job of ${step} to start`),
+    message: trouble ?? (runs || begun ? doing : `waiting for the Job of ${step} to start`),
   })
 }

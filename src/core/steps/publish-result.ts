@@ -19,6 +19,11 @@ export async function publishResult(
   return { result: { ...told.result, cause: explained.cause }, diagnosis: explained }
 }
 
+const notStarted = [
+  'the events say what it waited for: a Secret (`code.credential`), a volume, or a node with room',
+  'what serves was not touched',
+]
+
 type Exit = { readonly code: number; readonly container: string }
 
 /** The diagnosis of a Job that failed, said as what it means for the code. Others are of the cluster, and stay. */
@@ -27,6 +32,8 @@ export function explain(
   exit: Exit | undefined,
   { deploy, frozen }: Pick<StepContext, 'deploy' | 'frozen'>,
 ): Diagnosis {
+  if (diagnosis.cause.reason === 'deadline')
+    return { ...diagnosis, cause: { ...diagnosis.cause, reason: 'publish_failed' }, tries: notStarted }
   if (diagnosis.cause.reason !== 'job_failed') return diagnosis
   const at = `${deploy.app} ${deploy.revision} -E ${deploy.environment}`
   const said = lastWords(diagnosis)

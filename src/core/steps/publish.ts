@@ -30,7 +30,8 @@ export async function publish(context: StepContext): Promise<StepOutcome> {
   const started = await begin(context, room.pods)
   const { workload } = started
   if (started.kind === 'refused') return { ...failed(started.reason, started.message), workload }
-  const end = await waitForEnd(context, { step, timeout: publishTimeout.text, uid: started.uid })
+  const { text: timeout, startWithin } = publishTimeout
+  const end = await waitForEnd(context, { step, timeout, startWithin, uid: started.uid })
   if (end === 'cancelled') return { ...(await cancelled(context)), workload }
   const { result, diagnosis } = await publishResult(context, end)
   await context.hooks.write(result, diagnosis)

@@ -7,6 +7,7 @@ import type { Cluster, KubeObject } from '../../../src/core/cluster.ts'
 import type { CodeSide } from '../../../src/core/code/code-side.ts'
 import { diagnosisSchema, hookLogSchema } from '../../../src/core/deploy.ts'
 import { decode } from '../../../src/core/records.ts'
+import { systemClock } from '../../../src/server.ts'
 import { admin, ask } from '../../support/stack.ts'
 import {
   ended,
@@ -410,6 +411,33 @@ describe('a publish that fails', () => {
     expect(await served(tenant)).toBe(first)
     await until(async () => (await left(tenant)).length === 0)
     await forbidden.stop()
+  })
+
+  it('because what it mounts is not there: it is not waited for to the end of its time', async () => {
+    const { tenant, first, replica, files } = await running()
+    await replica.stop()
+    let ahead = 0
+    const late = await tenant.replica({
+      code: files.side,
+      clock: { ...systemClock, now: () => Date.now() + ahead },
+    })
+    const artifact = 'https://files.example.com/{revision}.tgz'
+    await register(late, tenant, { artifact, sha256: shaOf('two'), credential: 'forgotten' })
+    const id = await start(late, tenant, { revision: '2' })
+    const events = async () => {
+      const jobs = await tenant.cluster.list({ apiVersion: 'v1', kind: 'Event', namespace: place })
+      return JSON.stringify(jobs)
+    }
+    await until(async () => (await events()).includes('secret \\"forgotten\\" not found'))
+    ahead = 11 * 60_000
+    const deploy = await ended(tenant, id)
+    expect(deploy).toMatchObject({ phase: 'failed', reason: 'publish_failed' })
+    expect(deploy.cause?.message).toMatch(
+      /^publish did not start within 10m\. .*secret "forgotten" not found/,
+    )
+    expect(await served(tenant)).toBe(first)
+    await until(async () => (await left(tenant)).length === 0)
+    await late.stop()
   })
 
   it('cancelled while the Job runs: the Job goes, nothing was changed', async () => {
