@@ -150,7 +150,7 @@ export function deploys(root: Command, add: Add, does: Does): void {
       .option('-y, --yes', 'do not ask')
       .option(
         '--delete-volume <claim>',
-        'delete this volume claim and its data (repeat it for more)',
+        'delete this volume claim and its data; what lies on a pool stays until `gkube volumes delete` (repeat it for more)',
         collect,
       ),
     async () => (await import('./commands/requests.ts')).remove,

@@ -139,7 +139,7 @@ export async function remove(
   if (!options.yes) {
     const loss =
       claims.length > 0
-        ? `its volumes ${claims.join(', ')} AND THEIR DATA are deleted`
+        ? `its volume claims ${claims.join(', ')} are deleted WITH THEIR DATA (what lies on a pool stays until gkube volumes delete)`
         : 'its volumes are kept'
     if (!(await typed(cli, app, `Delete ${app} in ${environment}? ${loss}. Type its name to confirm: `))) {
       cli.out.warn('gkube: nothing was deleted.')

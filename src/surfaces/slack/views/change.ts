@@ -59,8 +59,8 @@ export function deleteDialog(workload: Workload, channel: string | null): ModalV
       textField({
         block: changeFields.claims,
         action: changeFields.claims,
-        label: 'Volumes to delete with their data',
-        hint: 'One name a line. Leave it empty to keep them all.',
+        label: 'Volume claims to delete with their data',
+        hint: 'One name a line. Leave it empty to keep them all. Data on a pool stays until you delete its storage: it has a command of its own, delete-volume.',
         lines: true,
         most: 3000,
         optional: true,
