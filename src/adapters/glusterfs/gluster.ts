@@ -48,7 +48,15 @@ export function glusterCli(run: Run, { name: pool, reach }: Pick<PoolOptions, 'n
     remote: reach.kind === 'remote',
   })
 
-  const ask: Gluster['ask'] = async (volume, args, ms) => {
+  /** The CLI mounts the volume to list quotas: two at once unmount it under each other, and both find nothing. */
+  let listing: Promise<unknown> = Promise.resolve()
+  const ask: Gluster['ask'] = (volume, args, ms) => {
+    if (args[1] !== 'quota' || args[3] !== 'list') return patiently(volume, args, ms)
+    const mine = listing.then(() => patiently(volume, args, ms))
+    listing = mine.catch(() => undefined)
+    return mine
+  }
+  const patiently: Gluster['ask'] = async (volume, args, ms) => {
     for (let attempt = 1; ; attempt++) {
       const { stdout, stderr } = await once(args, true, ms)
       const answer = answerOf(stdout)

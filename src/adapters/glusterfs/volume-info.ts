@@ -1,4 +1,5 @@
 // What a volume is (`volume info`), and the quota on a directory of it or on its top. Bytes are whole numbers.
+import { setTimeout as sleep } from 'node:timers/promises'
 import { allAt, numberAt, textAt } from './answer.ts'
 import type { Gluster } from './gluster.ts'
 import { saysNoLimit, saysNoVolume, saysQuotaOff, saysQuotaOn } from './refusals.ts'
@@ -32,16 +33,67 @@ export async function volumeInfo(gluster: Gluster, volume: string, ms?: number):
 
 export type Quota = { readonly used: number; readonly quota: number | null }
 
+/** An answer without any limit is asked for again so often: another machine's listing may have been in its way. */
+const listings = 3
+const pauseMs = 300
+/** Those who only look believe what was listed so long ago. */
+const freshMs = 2_000
+const justNowMs = 500
+
 /** `path` from the top of the volume, such as `/production/web/data`. Null: there is no such directory, or quota is off. */
 export async function quotaOf(gluster: Gluster, volume: string, path: string): Promise<Quota | null> {
-  const answer = await gluster.order(
-    volume,
-    ['volume', 'quota', volume, 'list', path],
-    [saysQuotaOff, saysNoLimit],
-  )
-  const limit = allAt(answer.tree, 'volQuota', 'limit').find(one => textAt(one, 'path') === path)
-  if (answer.ret !== 0 || !limit) return null
-  return { used: numberAt(limit, 'used_space') ?? 0, quota: numberAt(limit, 'hard_limit') }
+  return (await listed(gluster, volume, [path])).get(path) ?? null
+}
+
+export type QuotaList = {
+  of(path: string): Promise<Quota | null>
+  /** Something of it was changed. */
+  forget(): void
+}
+
+/** The same for those who only look: one listing of the whole volume for all who ask within a moment. */
+export function quotaList(gluster: Gluster, volume: string): QuotaList {
+  let last: { readonly at: number; readonly all: Promise<ReadonlyMap<string, Quota>> } | null = null
+  const list = () => {
+    const made = { at: performance.now(), all: listed(gluster, volume, []) }
+    last = made
+    made.all.catch(() => {
+      if (last === made) last = null
+    })
+    return made
+  }
+  return {
+    of: async path => {
+      const known = last && performance.now() - last.at < freshMs ? last : list()
+      const found = (await known.all).get(path)
+      // Another replica may have made it since.
+      if (found || performance.now() - known.at < justNowMs) return found ?? null
+      return (await list().all).get(path) ?? null
+    },
+    forget: () => {
+      last = null
+    },
+  }
+}
+
+async function listed(
+  gluster: Gluster,
+  volume: string,
+  paths: readonly string[],
+): Promise<ReadonlyMap<string, Quota>> {
+  for (let attempt = 1; ; attempt++) {
+    const list = ['volume', 'quota', volume, 'list', ...paths]
+    const answer = await gluster.order(volume, list, [saysQuotaOff, saysNoLimit])
+    const limits = answer.ret === 0 ? allAt(answer.tree, 'volQuota', 'limit') : []
+    if (limits.length > 0 || answer.ret !== 0 || attempt === listings)
+      return new Map(
+        limits.map(limit => [
+          textAt(limit, 'path') ?? '',
+          { used: numberAt(limit, 'used_space') ?? 0, quota: numberAt(limit, 'hard_limit') },
+        ]),
+      )
+    await sleep(pauseMs)
+  }
 }
 
 /** Sets it, and switches quotas on where they are off: new ones are counted in `df` too. */

@@ -64,6 +64,34 @@ describe('a directory', () => {
     expect(stuck.calls()).toHaveLength(5)
   })
 
+  it('is asked about again where a listing was in the way of another: nothing is believed missing at once', async () => {
+    const { pool } = open([
+      { when: '*quota gv0 list', times: 2, print: xml(0, 0, '', '<volQuota></volQuota>') },
+      { when: '*quota gv0 list', print: quotaXml('/staging/web/data', 5000, 70) },
+    ])
+    expect(await pool.usage(volume)).toEqual({ used: 70, quota: 5000 })
+  })
+
+  it('is one of all that are asked about at once: one listing', async () => {
+    const { pool, calls } = open([
+      { when: '*quota gv0 list', print: quotaXml('/staging/web/data', 5000, 70) },
+      { when: '*quota gv0 list /staging/web/data', print: quotaXml('/staging/web/data', 5000, 70) },
+      { when: '*limit-usage*', print: fine },
+    ])
+    const other: PoolVolume = { kind: 'directory', place: { ...volume.place, app: 'api' } }
+    const [first, second, missing] = await Promise.allSettled([
+      pool.usage(volume),
+      pool.usage(volume),
+      pool.usage(other),
+    ])
+    expect([first?.status, second?.status, missing?.status]).toEqual(['fulfilled', 'fulfilled', 'rejected'])
+    expect(calls()).toHaveLength(1)
+    // What was just changed is looked at anew.
+    await pool.ensure(volume, { ...wish, bytes: 6000 })
+    await pool.usage(volume)
+    expect(calls().filter(call => call.endsWith('quota gv0 list'))).toHaveLength(2)
+  })
+
   it('is finished where a crash left it', async () => {
     const { pool, mount } = open([noQuota, { when: '*limit-usage*', print: fine }])
     mkdirSync(leaf(mount), { recursive: true, mode: 0o755 })
