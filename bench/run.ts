@@ -4,6 +4,7 @@ import { availableParallelism, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { auditCost } from './audit-cost.ts'
 import { cliCost } from './cli-cost.ts'
+import { failover } from './failover.ts'
 import { type Figure, judge, table } from './figures.ts'
 import { firstWrite } from './first-write.ts'
 import { hooksLoad } from './hooks.ts'
@@ -18,7 +19,8 @@ const help = `npm run bench [-- options]
   --json           print the figures as JSON
   --updates N      updates of each way for the time to the first write (default 100)
   --rounds N       rounds of everything else (default 15)
-  --only PART      deploy, serve, cli, slack, hooks or audit (may be given several times)
+  --only PART      deploy, serve, cli, slack, hooks, audit or failover (may be given several times); failover takes some
+                   minutes and is left out unless it is named
   --core N         slack, hooks: gkube has this core (needs taskset); give the rest another one:
                    taskset -c 1 npm run bench -- --only slack --core 0
 `
@@ -62,6 +64,11 @@ function number(text: string): number {
 async function measure(updates: number, rounds: number): Promise<Figure[]> {
   const figures: Figure[] = []
   const wants = (part: string) => values.only.includes(part)
+  if (wants('failover')) {
+    say(`failover: 2 × ${rounds} rounds …`)
+    figures.push(...(await failover(rounds)))
+    if (values.only.length === 1) return figures
+  }
   say('starting etcd and the stand-in cluster …')
   const rig = await startRig({ speed: 10 })
   try {
