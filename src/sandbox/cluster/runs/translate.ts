@@ -7,7 +7,6 @@ export type Mount = {
   readonly real: string
   /** The whole volume, without subPath. */
   readonly volume: string
-  readonly readOnly: boolean
 }
 
 /** Characters that a path goes on with: /srv/data is not meant by /srv/database, nor by https://host/srv/data. */

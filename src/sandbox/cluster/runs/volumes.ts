@@ -63,12 +63,12 @@ export function podVolumes({ store, folder, hostPaths }: Where) {
     /** The mounts of one container, with subPath resolved now: what is not there becomes a folder, as on a node. */
     async mountsOf(pod: KubeObject, container: Json): Promise<readonly Mount[]> {
       const mounts: Mount[] = []
-      for (const { name, mountPath, subPath, readOnly = false } of container.volumeMounts ?? []) {
+      for (const { name, mountPath, subPath } of container.volumeMounts ?? []) {
         const volume = (pod.spec.volumes ?? []).find((one: Json) => one.name === name)
         if (!volume) throw new Error(`there is no volume ${name}`)
         const top = await realpath(await folderOf(pod, volume))
         const real = subPath ? await below(top, subPath) : top
-        mounts.push({ mountPath, real, volume: top, readOnly })
+        mounts.push({ mountPath, real, volume: top })
       }
       return mounts
     },
