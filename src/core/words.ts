@@ -86,6 +86,7 @@ const doingWords: Readonly<Record<string, string>> = {
   environment: 'preparing its environment',
   publish: 'publishing its code',
   activate: 'switching to its new code',
+  reactivate: 'switching back to the code before',
   rollout: 'rolling out',
 }
 
