@@ -11,6 +11,12 @@ const ports = [{ name: 'http', port: 8080, service: 80 }]
 const digest = (char: string) => `sha256:${char.repeat(64)}`
 const pinned = (image: string) => render({ ...inputOf(), frozen: { ...frozenOf(), image } })
 
+const withCode = (revision: string, char: string) => {
+  const keys = { storage: [{ name: 'c', size: '1Gi', mount: '/srv/data' }], code: { mount: '/srv/app' } }
+  const artifact = { sha256: char.repeat(64), url: null }
+  return render({ ...inputOf(), frozen: { ...frozenOf(keys, revision), artifact } })
+}
+
 type Case = readonly [name: string, from: KubeObject[] | null, to: KubeObject[], lines: string[]]
 const cases: readonly Case[] = [
   ['nothing', renderOf({ ports }), renderOf({ ports }), []],
@@ -36,6 +42,7 @@ const cases: readonly Case[] = [
     renderOf({}, { revision: '1.4.2' }),
     ['image 1.4.1 → 1.4.2'],
   ],
+  ['code', withCode('1', 'a'), withCode('2', 'b'), ['image 1 → 2', 'code 1-aaaaaaaaaaaa → 2-bbbbbbbbbbbb']],
   [
     'a tag that was moved',
     pinned(`r/web:1@${digest('a')}`),

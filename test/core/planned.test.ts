@@ -117,6 +117,15 @@ describe('what changed since it was shown', () => {
     const after = { settled: { ...prepared, ...settled }, objects: renderOf(keys) }
     expect(sinceWords(place, before, after)).toEqual(words)
   })
+  it('names the code where that is another one', () => {
+    const of = (char: string) => ({
+      settled: { ...prepared, artifact: { sha256: char.repeat(64), url: null } },
+      objects,
+    })
+    expect(sinceWords(place, of('a'), of('b'))).toContain(
+      `the code of ${place.revision} is another one now: aaaaaaaaaaaa → bbbbbbbbbbbb`,
+    )
+  })
   it('names the spec where the earlier one is not kept any more', () => {
     const after = { settled: { ...prepared, spec: 'spec-9' }, objects }
     expect(sinceWords(place, { settled: prepared, objects: null }, after)).toEqual([

@@ -6,12 +6,14 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import type { Cluster, KubeObject } from '../../../src/core/cluster.ts'
 import type { CodeSide } from '../../../src/core/code/code-side.ts'
 import { diagnosisSchema, hookLogSchema } from '../../../src/core/deploy.ts'
+import { environmentSchema } from '../../../src/core/environment.ts'
 import { decode } from '../../../src/core/records.ts'
 import { systemClock } from '../../../src/server.ts'
 import { admin, ask } from '../../support/stack.ts'
 import {
   ended,
   leftovers,
+  phaseOf,
   place,
   startWorld,
   type Tenant,
@@ -268,6 +270,31 @@ describe('an app that is shipped as code', () => {
     expect(entries.filter(entry => entry.value.includes('record_artifact'))).toHaveLength(2)
     await replica.stop()
   })
+})
+
+it('runs the artifact that was approved, whatever is uploaded for its revision meanwhile', async () => {
+  const approvals = { required: 1, requesterCounts: true, expiry: '1h', rollback: false, reminder: '30m' }
+  const tenant = world.tenant({ approvals: { ...environmentSchema.parse({}).approvals, ...approvals } })
+  const files = codeWorld()
+  const jobs = scripted()
+  const replica = await tenant.replica({
+    code: files.side,
+    artifacts: files.artifacts,
+    cluster: jobs.cluster,
+  })
+  await register(replica, tenant, { update: ['bin/build'] })
+  const sha256 = files.upload('approved')
+  const id = await start(replica, tenant, { revision: '1', artifact: sha256 })
+  const waiting = await phaseOf(tenant, id, ({ phase }) => phase === 'awaiting_approval')
+  const { planned } = await replica.core.showDeploy(admin, id)
+  expect(waiting.prepared?.artifact).toEqual({ sha256, url: null })
+  expect(planned?.notes).toContain('publish runs `bin/build`')
+  const other = files.upload('sneaked in')
+  await replica.core.recordArtifact(admin, { app: tenant.name, revision: '1', sha256: other })
+  await replica.core.vote(admin, id, { decision: 'approve', reason: '', hash: waiting.prepared?.hash })
+  expect(await ended(tenant, id)).toMatchObject({ phase: 'succeeded', prepared: { artifact: { sha256 } } })
+  expect(envOf(jobs.made[0], 'fetch').GKUBE_ARTIFACT_SHA256).toBe(sha256)
+  await replica.stop()
 })
 
 describe('what is refused before anything runs', () => {
