@@ -5,7 +5,7 @@ import { PoolError, type VolumeWish } from '../../core/volumes/pool.ts'
 import type { Gluster } from './gluster.ts'
 import type { Entry, Mounted } from './mounted.ts'
 import { saysNoLimit, saysQuotaOff } from './refusals.ts'
-import { limitTo, type QuotaList, quotaOf } from './volume-info.ts'
+import { limitTo, quotaOf } from './volume-info.ts'
 
 type Deps = { readonly gluster: Gluster; readonly mounted: Mounted; readonly volume: string }
 
@@ -55,11 +55,8 @@ export async function growDirectory(deps: Deps, place: Place, bytes: number) {
   return { bytes: await raise(deps, place, bytes) }
 }
 
-export async function directoryUsage(
-  { volume, quotas }: Pick<Deps, 'volume'> & { readonly quotas: QuotaList },
-  place: Place,
-) {
-  const found = await quotas.of(`/${directoryOf(place)}`)
+export async function directoryUsage({ gluster, volume }: Deps, place: Place) {
+  const found = await quotaOf(gluster, volume, `/${directoryOf(place)}`)
   if (found) return found
   throw new PoolError(
     'not_found',

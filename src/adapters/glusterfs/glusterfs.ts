@@ -12,7 +12,6 @@ import { ensureOwn, growOwn, ownUsage, removeOwn } from './own-volumes.ts'
 import { saysExists } from './refusals.ts'
 import { localRun } from './run.ts'
 import { sshRun } from './ssh.ts'
-import { quotaList } from './volume-info.ts'
 
 /** The pool, and `close`: what runs is killed and its key's folder deleted. Nothing is reached before the first call. */
 export function glusterfsPool(options: PoolOptions): Pool & { close(): void } {
@@ -25,7 +24,6 @@ export function glusterfsPool(options: PoolOptions): Pool & { close(): void } {
   const host = reach.kind === 'ssh' ? reach.host : 'the machine of gkube'
   const mounted = mount === null ? null : mountedVolume(run, { pool: name, volume, servers, mount, host })
   const own = { gluster, pool: options }
-  const quotas = quotaList(gluster, volume)
 
   function directories() {
     if (mounted) return { gluster, mounted, volume }
@@ -43,18 +41,14 @@ export function glusterfsPool(options: PoolOptions): Pool & { close(): void } {
     name,
     ensure: async ({ kind, place }, wish) => {
       checkNumbers(wish)
-      return kind === 'own'
-        ? ensureOwn(own, place, wish)
-        : ensureDirectory(directories(), place, wish).finally(quotas.forget)
+      return kind === 'own' ? ensureOwn(own, place, wish) : ensureDirectory(directories(), place, wish)
     },
     grow: async ({ kind, place }, bytes) => {
       checkNumbers({ bytes })
-      return kind === 'own'
-        ? growOwn(own, place, bytes)
-        : growDirectory(directories(), place, bytes).finally(quotas.forget)
+      return kind === 'own' ? growOwn(own, place, bytes) : growDirectory(directories(), place, bytes)
     },
     usage: async ({ kind, place }) =>
-      kind === 'own' ? ownUsage(own, place) : directoryUsage({ ...directories(), quotas }, place),
+      kind === 'own' ? ownUsage(own, place) : directoryUsage(directories(), place),
     health: of => health(of),
     snapshot: async (of, label) => {
       if (!/^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$/.test(label))
@@ -73,9 +67,7 @@ export function glusterfsPool(options: PoolOptions): Pool & { close(): void } {
     },
     remove: async (of, typed) => {
       checkTyped(of, typed)
-      return of.kind === 'own'
-        ? removeOwn(own, of.place)
-        : removeDirectory(directories(), of.place).finally(quotas.forget)
+      return of.kind === 'own' ? removeOwn(own, of.place) : removeDirectory(directories(), of.place)
     },
     checks: () => poolChecks({ name, health: ms => health(undefined, ms), mounted }),
     close: () => {

@@ -33,65 +33,22 @@ export async function volumeInfo(gluster: Gluster, volume: string, ms?: number):
 
 export type Quota = { readonly used: number; readonly quota: number | null }
 
-/** An answer without any limit is asked for again so often: another machine's listing may have been in its way. */
+/** An answer without any limit is asked for again so often: a listing of another replica may have been in its way. */
 const listings = 3
 const pauseMs = 300
-/** Those who only look believe what was listed so long ago. */
-const freshMs = 2_000
-const justNowMs = 500
 
-/** `path` from the top of the volume, such as `/production/web/data`. Null: there is no such directory, or quota is off. */
+/**
+ * `path` from the top of the volume, such as `/production/web/data`. Null: there is no such directory, or quota is off.
+ * Without a path GlusterFS 10 lists nothing where it is asked for XML ("No quota configured").
+ */
 export async function quotaOf(gluster: Gluster, volume: string, path: string): Promise<Quota | null> {
-  return (await listed(gluster, volume, [path])).get(path) ?? null
-}
-
-export type QuotaList = {
-  of(path: string): Promise<Quota | null>
-  /** Something of it was changed. */
-  forget(): void
-}
-
-/** The same for those who only look: one listing of the whole volume for all who ask within a moment. */
-export function quotaList(gluster: Gluster, volume: string): QuotaList {
-  let last: { readonly at: number; readonly all: Promise<ReadonlyMap<string, Quota>> } | null = null
-  const list = () => {
-    const made = { at: performance.now(), all: listed(gluster, volume, []) }
-    last = made
-    made.all.catch(() => {
-      if (last === made) last = null
-    })
-    return made
-  }
-  return {
-    of: async path => {
-      const known = last && performance.now() - last.at < freshMs ? last : list()
-      const found = (await known.all).get(path)
-      // Another replica may have made it since.
-      if (found || performance.now() - known.at < justNowMs) return found ?? null
-      return (await list().all).get(path) ?? null
-    },
-    forget: () => {
-      last = null
-    },
-  }
-}
-
-async function listed(
-  gluster: Gluster,
-  volume: string,
-  paths: readonly string[],
-): Promise<ReadonlyMap<string, Quota>> {
   for (let attempt = 1; ; attempt++) {
-    const list = ['volume', 'quota', volume, 'list', ...paths]
+    const list = ['volume', 'quota', volume, 'list', path]
     const answer = await gluster.order(volume, list, [saysQuotaOff, saysNoLimit])
     const limits = answer.ret === 0 ? allAt(answer.tree, 'volQuota', 'limit') : []
-    if (limits.length > 0 || answer.ret !== 0 || attempt === listings)
-      return new Map(
-        limits.map(limit => [
-          textAt(limit, 'path') ?? '',
-          { used: numberAt(limit, 'used_space') ?? 0, quota: numberAt(limit, 'hard_limit') },
-        ]),
-      )
+    const limit = limits.find(one => textAt(one, 'path') === path)
+    if (limit) return { used: numberAt(limit, 'used_space') ?? 0, quota: numberAt(limit, 'hard_limit') }
+    if (saysQuotaOff(answer) || attempt === listings) return null
     await sleep(pauseMs)
   }
 }

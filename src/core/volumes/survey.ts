@@ -22,7 +22,7 @@ type SurveyDeps = Pick<
 >
 
 /** Pools are asked this long; what is not known then is shown as such. */
-const poolsMs = 8_000
+const poolsMs = 15_000
 /** Each question of a pool is a command on one server. */
 const atOnce = 4
 /** From this share of its quota on a row is a warning. */
