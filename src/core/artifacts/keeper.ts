@@ -78,7 +78,7 @@ async function ofSpecs(deps: KeeperDeps): Promise<string[]> {
   return hashes
 }
 
-/** The newest of each app, and what is not old yet; the records of others go. */
+/** The newest of each app that is registered, and what is not old yet; the records of others go. */
 async function ofReleases(deps: KeeperDeps, now: number): Promise<string[]> {
   const { kv, keys } = deps
   const { entries } = await kv.list(keys.releases)
@@ -86,11 +86,13 @@ async function ofReleases(deps: KeeperDeps, now: number): Promise<string[]> {
     entries.map(entry => decode(releasedSchema, entry)),
     ({ key }) => key.slice(keys.releases.length).split('/', 1)[0] ?? '',
   )
+  const registered = new Set((await all(deps, [...byApp.keys()].map(keys.app))).map(({ key }) => key))
   const hashes: string[] = []
-  for (const records of byApp.values()) {
+  for (const [app, records] of byApp) {
     const newest = records.toSorted((a, b) => b.value.at - a.value.at)
+    const most = registered.has(keys.app(app)) ? mostRevisions : 0
     for (const [at, record] of newest.entries()) {
-      if (at < mostRevisions || now - record.value.at < deps.keepMs) hashes.push(record.value.sha256)
+      if (at < most || now - record.value.at < deps.keepMs) hashes.push(record.value.sha256)
       else await kv.commit({ compares: [unchanged(record.key, record)], writes: [remove(record.key)] })
     }
   }

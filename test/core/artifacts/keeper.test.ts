@@ -10,7 +10,7 @@ import { releasedPut } from '../../../src/core/artifacts/released.ts'
 import { keysBelow } from '../../../src/core/keys.ts'
 import { put } from '../../../src/core/records.ts'
 import { type TestKv, testKv } from '../../support/etcd.ts'
-import { frozenOf } from '../specs.ts'
+import { appOf, frozenOf } from '../specs.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'gkube-keeper-'))
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
@@ -41,6 +41,14 @@ it('removes what nothing refers to, and the records of revisions that are old an
   const by = { id: 'token:ci', name: 'ci', via: 'api' as const }
   const frozen = { ...frozenOf(), artifact: { sha256: spec, url: null } }
   await kv.commit({ compares: [], repeatable: true, writes: [put(keys.spec('a'.repeat(64)), frozen)] })
+  await kv.commit({ compares: [], repeatable: true, writes: [put(keys.app('web'), appOf())] })
+  const unregistered = await upload('of an app that is gone')
+  const record = { sha256: unregistered, size: 1, at: now - 5 * hour, by }
+  await kv.commit({
+    compares: [],
+    repeatable: true,
+    writes: [releasedPut(keys, { app: 'gone', revision: '1' }, record)],
+  })
   const revisions: string[] = []
   for (let n = 0; n < 53; n++) {
     const sha256 = await upload(`revision ${n}`)
@@ -54,7 +62,7 @@ it('removes what nothing refers to, and the records of revisions that are old an
   }
   const deps = { kv, keys, clock: { now: () => now, sleep: async () => undefined }, store, keepMs: hour }
   const gone = await keepOnce(deps)
-  expect([...gone].sort()).toEqual([loose, ...revisions.slice(0, 3)].sort())
+  expect([...gone].sort()).toEqual([loose, unregistered, ...revisions.slice(0, 3)].sort())
   expect(await store.size(spec)).toBe(4)
   const { entries } = await kv.list(keys.releases, { keysOnly: true })
   expect(entries).toHaveLength(50)
