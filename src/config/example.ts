@@ -60,6 +60,7 @@ environments:
     freezes: # from Friday evening to Monday morning; rollbacks pass
       - { cron: '0 18 * * 5', for: 62h, timeZone: Europe/Berlin, reason: weekend }
     exec: false
+    reload: false
     pool: shared # storage of apps: a directory with a quota on a GlusterFS volume
     allow:
       kinds: [ServiceMonitor.monitoring.coreos.com]
@@ -169,6 +170,7 @@ limits:
   requestsPerMinute: 600
   streams: 200
   drain: 25s
+  lease: 5s
 
 log:
   level: info

@@ -56,11 +56,14 @@ export const stepNames = [
   'cycle',
   /** From a ReplicationController to the Deployment beside it. */
   'handover',
+  /** Code with activate: reload: `current` is switched, and each pod takes it. */
+  'activate',
   'after',
   'remove',
   'record',
   /** Automatic rollback: write the known-good snapshot back, then wait for it. */
   'restore',
+  'reactivate',
   'recover',
 ] as const
 export type StepName = (typeof stepNames)[number]
@@ -100,6 +103,7 @@ export const reasons = [
   'evicted',
   'job_failed',
   'publish_failed',
+  'activate_failed',
   'field_conflict',
   'forbidden',
   'namespace_missing',
@@ -297,7 +301,7 @@ export const hookSteps = ['init', 'before', 'after'] as const
 export type HookStep = (typeof hookSteps)[number]
 
 /** Steps that are a Kubernetes Job each. */
-export const jobSteps = ['publish', ...hookSteps] as const
+export const jobSteps = ['publish', ...hookSteps, 'activate', 'reactivate'] as const
 export type JobStep = (typeof jobSteps)[number]
 
 /** What came of a step that is a Job. It is kept before its Job is deleted: whoever goes on after a crash does not run it again. */
@@ -318,7 +322,10 @@ export type HookResult = z.output<typeof hookResultSchema>
 export const mostHookBytes = 2_000
 
 /** `hooklogs/<deploy>`, 12 KiB at most. */
-export const hookLogSchema = z.object({ schema: z.literal(1), hooks: z.array(hookResultSchema).max(5) })
+export const hookLogSchema = z.object({
+  schema: z.literal(1),
+  hooks: z.array(hookResultSchema).max(jobSteps.length),
+})
 export type HookLog = z.output<typeof hookLogSchema>
 
 /** Why it failed: evidence for people (32 KiB at most). */

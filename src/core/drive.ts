@@ -25,6 +25,7 @@ import type { Ledger, More } from './ledger.ts'
 import { put, read, remove, type Stored, unchanged } from './records.ts'
 import { redactText } from './redact.ts'
 import { assertHeld, Fenced } from './replica.ts'
+import { activate } from './steps/activate.ts'
 import { adopt } from './steps/adopt.ts'
 import { apply, halfWritten, restore } from './steps/apply.ts'
 import { cycle } from './steps/cycle.ts'
@@ -54,6 +55,8 @@ const bodies: Partial<Record<StepName, StepBody>> = {
   init: hook('init'),
   before: hook('before'),
   after: hook('after'),
+  activate: activate('activate'),
+  reactivate: activate('reactivate'),
   adopt,
   cycle,
   handover,
@@ -278,6 +281,7 @@ function fencedCluster(cluster: Cluster, { lease, stopped }: DriveSignals) {
     stamp: guard(cluster.stamp),
     patch: guard(cluster.patch),
     remove: guard(cluster.remove),
+    exec: guard(cluster.exec),
   }
   return { cluster: fenced, wrote: () => wrote }
 }

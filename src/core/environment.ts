@@ -75,6 +75,10 @@ export const environmentSchema = z.strictObject({
     .describe("a key of `pools`: where apps' storage lives; left out: any StorageClass of the cluster"),
   history: z.int().min(5).max(10_000).default(100).describe('finished deploys kept per app'),
   exec: z.boolean().default(false).describe('allow `gkube exec` (audited)'),
+  reload: z
+    .boolean()
+    .default(false)
+    .describe('allow `code.activate: reload`: a deploy runs the reload command of the app in its pods'),
   allow: z
     .strictObject({
       kinds: z

@@ -1,6 +1,7 @@
 // Pure: what a deploy will do, as named steps. The etcd lookup decides: a job that has no workload is created,
 // one that has is updated. Steps an app does not need are left out.
 import type { AppSpec } from './app.ts'
+import { reloads } from './code/reloading.ts'
 import { type Deploy, type HookStep, hookSteps, type Kind, type StepName } from './deploy.ts'
 import { type Adopted, noOverrides, type Overrides, type Workload } from './workload.ts'
 
@@ -21,6 +22,8 @@ export type PlanFacts = {
   readonly replaces?: boolean
   /** The release of code is on the volume. */
   readonly published?: boolean
+  /** What runs now has code with activate: reload, so `current` is there and read. */
+  readonly reloads?: boolean
 }
 
 /** create while nothing has ever served, update after. */
@@ -38,8 +41,12 @@ const initialises = ({ kind, spec, workload, again }: PlanFacts): boolean =>
   spec.hooks.init !== undefined && kind !== 'adopt' && (again === true || !workload?.initialisedAt)
 
 /** What is known to be there is not fetched again, unless somebody asks for this very revision. */
-const publishes = ({ kind, spec, published }: PlanFacts): StepName[] =>
-  spec.code && (kind === 'deploy' || !published) ? ['publish'] : []
+const publishes = ({ kind, spec, published, reloads: before }: PlanFacts): StepName[] =>
+  spec.code && (kind === 'deploy' || !published || (reloads(spec) && !before)) ? ['publish'] : []
+
+/** Where nothing reads `current` yet, publish switches it before the first pod starts. */
+const activates = ({ kind, spec, reloads: before }: PlanFacts): StepName[] =>
+  reloads(spec) && before && kind !== 'adopt' ? ['activate'] : []
 
 /** What `before` does to data is never undone by a rollback. */
 const snapshotFirst: readonly StepName[] = ['snapshot', 'before']
@@ -57,7 +64,8 @@ export function planSteps(facts: PlanFacts): StepName[] {
   }
   if (kind === 'scale' || kind === 'restart') return [...tail, 'record']
   const code = publishes(facts)
-  if (kind === 'rollback') return [...code, ...tail, 'record']
+  const switches = activates(facts)
+  if (kind === 'rollback') return [...code, ...tail, ...switches, 'record']
   const steps: StepName[] = []
   // What is adopted is there already, with its namespace and its data.
   const adopts = kind === 'adopt'
@@ -70,6 +78,7 @@ export function planSteps(facts: PlanFacts): StepName[] {
   if (adopts) steps.push('adopt')
   steps.push(...tail)
   if (facts.replaces) steps.push('handover')
+  steps.push(...switches)
   if (spec.hooks.after) steps.push('after')
   return [...steps, 'record']
 }

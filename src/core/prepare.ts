@@ -8,6 +8,7 @@ import type { Clock } from './clock.ts'
 import { type Cluster, type KubeObject, nameOf } from './cluster.ts'
 import type { CodeSide } from './code/code-side.ts'
 import { isPublished } from './code/releases.ts'
+import { readsCurrent } from './code/reloading.ts'
 import { demandPublishable, settleArtifact } from './code/settle.ts'
 import { type AdoptParams, type Deploy, hookSteps } from './deploy.ts'
 import { type Environment, namespaceOf } from './environment.ts'
@@ -126,6 +127,7 @@ export async function workOut(deps: PrepareDeps, deploy: Wanted, given?: Frozen[
     replaces: asked?.replaceByDeployment,
     again: deploy.params.init,
     published: isPublished(frozen, record),
+    reloads: readsCurrent(record, base),
   }
   const overrides = there?.overrides ?? overridesAfter(deploy, frozen, now)
   const { minor } = await cluster.server().catch(() => ({ minor: 0 }))
@@ -146,7 +148,7 @@ export async function workOut(deps: PrepareDeps, deploy: Wanted, given?: Frozen[
   const objects = goes ? [] : draw(frozen, overrides)
   const before = base && workload && !there ? draw(base, workload.value.overrides) : []
   const steps = planSteps(facts)
-  await demandPublishable(deps.code, deploy, { frozen, steps })
+  await demandPublishable(deps.code, deploy, { frozen, steps, environment })
   const jobs = jobsOf(steps, { frozen, namespace, deploy, minor, code: deps.code })
   const refused = goes ? [] : check({ objects, jobs, before, environment, namespace, frozen, deploy })
   const adoption = there && asked ? await finishAdoption(there, asked, { ...now, frozen, objects }) : null
@@ -204,7 +206,7 @@ function jobsOf(
   const { artifact } = frozen
   if (!steps.includes('publish') || !code?.image || !artifact) return hooks
   const side = { ...code, image: code.image }
-  return [publishJob({ ...at, artifact, code: side, previous: null, keep: [] }), ...hooks]
+  return [publishJob({ ...at, artifact, code: side, previous: null, keep: [], switches: false }), ...hooks]
 }
 
 const overridesAfter = (

@@ -118,7 +118,7 @@ export function rbacFor(environment: Environment, options: RbacOptions): Rbac {
   const inNamespace = [
     ...written,
     ...looked,
-    ...(environment.exec ? [exec] : []),
+    ...(environment.exec || environment.reload ? [exec] : []),
     ...(options.uploads ? [tokens] : []),
     ...extra.namespaced,
   ]

@@ -286,11 +286,13 @@ function cancelled(deploy: Deploy, event: Extract<DeployEvent, { kind: 'cancel' 
 function startRollback(deploy: Deploy, good: { spec: string; revision: string }, now: number): Transition {
   if (deploy.rollback) return refused('it was rolled back already')
   const done = deploy.steps.filter(step => step.state !== 'pending')
+  // `current` may have been switched already.
+  const back = done.some(step => step.name === 'activate') ? [pending('reactivate')] : []
   return moved({
     ...deploy,
     phase: 'rolling_back',
     rollback: { attemptedAt: now, spec: good.spec, revision: good.revision },
-    steps: [...done, begun(pending('restore'), now), pending('recover')],
+    steps: [...done, begun(pending('restore'), now), ...back, pending('recover')],
   })
 }
 

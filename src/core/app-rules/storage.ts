@@ -74,7 +74,7 @@ export function storageRules(spec: AppSpec): Problem[] {
   ]
 }
 
-export function codeRules({ kind, code, storage, replicas, autoscale }: AppSpec): Problem[] {
+export function codeRules({ kind, code, image, storage, replicas, autoscale }: AppSpec): Problem[] {
   if (!code) return []
   const many = (autoscale?.max ?? replicas) > 1
   return [
@@ -97,6 +97,21 @@ export function codeRules({ kind, code, storage, replicas, autoscale }: AppSpec)
       code.activate === 'reload' && !code.reload,
       ['code', 'reload'],
       'is missing: the command that makes a pod take the new code',
+    ),
+    ...when(
+      code.activate === 'reload' && image?.includes('{revision}'),
+      ['image'],
+      'names {revision}, which replaces the container at each deploy; activate: reload keeps it. Name a fixed tag',
+    ),
+    ...when(
+      code.activate === 'reload' && kind === 'cron',
+      ['code', 'activate'],
+      'reload is for apps whose pods go on running; a cron app takes the new code at its next run: activate: rollout',
+    ),
+    ...when(
+      code.activate === 'rollout' && code.reload,
+      ['code', 'reload'],
+      'is for activate: reload; with rollout the pods are replaced',
     ),
     ...when(code.sha256 && !code.artifact, ['code', 'artifact'], 'is missing: sha256 is of an artifact'),
   ]

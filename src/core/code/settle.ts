@@ -3,12 +3,14 @@
 import type { AppSpec } from '../app.ts'
 import { releasedSchema } from '../artifacts/released.ts'
 import type { StepName } from '../deploy.ts'
+import type { Environment } from '../environment.ts'
 import { Refusal, type Wanted } from '../freezing.ts'
 import type { Keys } from '../keys.ts'
 import type { Kv } from '../kv.ts'
 import { decode } from '../records.ts'
 import type { Artifact, Frozen } from '../workload.ts'
 import type { CodeSide } from './code-side.ts'
+import { reloads } from './reloading.ts'
 
 type SettleDeps = {
   readonly kv: Pick<Kv, 'getMany'>
@@ -60,8 +62,21 @@ const carried = (artifact: Artifact, url: string | null): Artifact =>
 export async function demandPublishable(
   side: CodeSide | undefined,
   deploy: Pick<Wanted, 'app' | 'environment'>,
-  { frozen, steps }: { readonly frozen: Frozen; readonly steps: readonly StepName[] },
+  {
+    frozen,
+    steps,
+    environment,
+  }: {
+    readonly frozen: Frozen
+    readonly steps: readonly StepName[]
+    readonly environment: Pick<Environment, 'name' | 'reload'>
+  },
 ): Promise<void> {
+  const ships = steps.includes('publish') || steps.includes('activate')
+  if (ships && reloads(frozen.spec) && !environment.reload)
+    throw refused(
+      `${deploy.app} takes its code by a command in its pods (code.activate: reload), which ${environment.name} does not allow. Operators: set environments.${environment.name}.reload in gkube.yaml and give the right that \`gkube rbac ${environment.name}\` prints; or leave activate out, so that pods are replaced.`,
+    )
   if (!steps.includes('publish')) return
   const { artifact, revision, spec } = frozen
   if (!artifact) throw unknown(deploy, revision, '')
@@ -70,8 +85,6 @@ export async function demandPublishable(
     throw refused(
       `storage[0].mount ${hidden} would hide gkube's own program in the Job that publishes. Mount it elsewhere, for example at /srv/data.`,
     )
-  if (spec.code?.activate === 'reload')
-    throw new Refusal('not_supported', 'This version of gkube does not run code.activate: reload yet.')
   const { url: own, hosts, uploaded } = publishing(side, deploy)
   if (artifact.url !== null) return demandHost(artifact.url, hosts)
   if (own === null)

@@ -9,6 +9,7 @@ import type {
   V1TopologySpreadConstraint,
 } from '@kubernetes/client-node'
 import type { AppSpec } from '../app.ts'
+import { reloads } from '../code/reloading.ts'
 import { seconds } from '../units.ts'
 import type { Frozen } from '../workload.ts'
 import { keptLabels, podSelectorLabels } from './adopted.ts'
@@ -113,6 +114,9 @@ export function sidecars({ frozen, serverMinor }: PodInput, which: 'native' | 'p
     .map(sidecar => renderSidecar(sidecar, frozen.spec, fill))
 }
 
+/** With reload the container is kept, so its template says nothing of the revision. */
+const shownRevision = ({ spec, revision }: Frozen): string => (reloads(spec) ? '' : revision)
+
 /** The pod template of the workload. `restartedAt` is the one thing a person may change in it by hand. */
 export function podTemplate(
   input: PodInput,
@@ -126,7 +130,7 @@ export function podTemplate(
   }
   return {
     metadata: {
-      labels: { ...spec.labels, ...workloadLabels(frozen, frozen.revision), ...keptLabels(frozen) },
+      labels: { ...spec.labels, ...workloadLabels(frozen, shownRevision(frozen)), ...keptLabels(frozen) },
       annotations: Object.keys(annotations).length > 0 ? annotations : undefined,
     },
     spec: {

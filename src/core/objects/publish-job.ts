@@ -31,6 +31,8 @@ export type PublishInput = JobInput & {
   readonly previous: string | null
   /** Names of releases that stay; empty: nothing is removed. */
   readonly keep: readonly string[]
+  /** `current` is switched to it at once. */
+  readonly switches: boolean
 }
 
 export function publishJob(input: PublishInput): KubeObject {
@@ -158,5 +160,13 @@ function updating(input: PublishInput): V1Container {
   }
 }
 
-const finishing = (input: PublishInput): V1Container =>
-  own(input, 'finish', variables({ GKUBE_ACTIVATE: 'rollout', GKUBE_KEEP_RELEASES: input.keep.join(',') }))
+/** What makes it a release of its name; done again, it only switches. */
+export const finishing = (input: PublishInput): V1Container =>
+  own(
+    input,
+    'finish',
+    variables({
+      GKUBE_ACTIVATE: input.switches ? 'reload' : 'rollout',
+      GKUBE_KEEP_RELEASES: input.keep.join(','),
+    }),
+  )

@@ -4,6 +4,7 @@
 
 import { ClusterError, type KubeObject } from '../cluster.ts'
 import { isPublished, mounted, releaseOf, remembered } from '../code/releases.ts'
+import { readsCurrent, reloads } from '../code/reloading.ts'
 import type { Cause, HookResult } from '../deploy.ts'
 import type { JobInput } from '../objects/jobs.ts'
 import { ownership } from '../objects/labels.ts'
@@ -61,7 +62,9 @@ async function begin(context: StepContext, pods: readonly KubeObject[]): ReturnT
   const side = { image: code.image, url: code.url, hosts: code.hosts, maxBytes: code.maxBytes }
   const inputOf = (input: JobInput): PublishInput => {
     const keep = all ? [...new Set(all)] : []
-    return { ...input, attempt, artifact, code: side, previous, keep }
+    // Before the first pod that reads `current`; else that is the step activate's.
+    const switches = reloads(frozen.spec) && !readsCurrent(workload, base)
+    return { ...input, attempt, artifact, code: side, previous, keep, switches }
   }
   let secret: ((token: string, jobUid: string) => KubeObject) | undefined
   const started = await startJob(context, {

@@ -1,8 +1,8 @@
 // What use cases are given. Each takes the part it needs by `Pick`; main.ts (through core-of.ts) hands over all of it.
 
 import { UserError } from '../../errors.ts'
-import type { Refusals } from '../audit/refusals.ts'
 import type { ArtifactStore } from '../artifacts/store.ts'
+import type { Refusals } from '../audit/refusals.ts'
 import type { Subscription } from '../builds/build.ts'
 import type { Jenkins } from '../builds/jenkins.ts'
 import type { Clock } from '../clock.ts'

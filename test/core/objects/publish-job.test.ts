@@ -27,6 +27,7 @@ const inputOf = (spec: object = {}, more: Partial<PublishInput> = {}): PublishIn
   beside: false,
   deploy: { id: '01JZABC', epoch: 2 },
   attempt: 1,
+  switches: false,
   artifact: { sha256, url: null },
   code,
   previous: null,

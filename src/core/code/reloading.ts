@@ -1,0 +1,33 @@
+// Pure: `code.activate: reload`. The container is kept: a link `current` on the volume is switched, then a command in each
+// pod makes it take the new code. `rollout`, the default, needs none of this: there the pod template says which release.
+import type { AppSpec } from '../app.ts'
+import { releaseName } from '../release-name.ts'
+import type { Frozen, Workload } from '../workload.ts'
+
+export const reloads = ({ code }: Pick<AppSpec, 'code'>): boolean => code?.activate === 'reload'
+
+/** Pods of it run and read `current`: then it is switched only when they are told to take it. */
+export const readsCurrent = (workload: Pick<Workload, 'state'> | null, base: Frozen | null): boolean =>
+  workload?.state === 'ready' && base !== null && reloads(base.spec)
+
+/** Where a pod finds what says which release `current` is; src/publish/marker.ts writes it. */
+export const markerPath = (mount: string): string => `${mount.replace(/\/+$/, '')}/current/.gkube-release`
+
+/** Whether what a pod read there is this release. */
+export function isRelease(
+  text: string,
+  { revision, artifact }: Pick<Frozen, 'revision' | 'artifact'>,
+): boolean {
+  if (!artifact) return false
+  try {
+    const { revision: found, sha256 } = JSON.parse(text) as { revision?: unknown; sha256?: unknown }
+    return (
+      typeof found === 'string' &&
+      typeof sha256 === 'string' &&
+      releaseName(found, sha256) === releaseName(revision, artifact.sha256)
+    )
+  } catch {
+    // Half of it, or the words of a shell: not this release.
+    return false
+  }
+}
