@@ -36,7 +36,7 @@ const both = ['staging', 'production']
 export function writtenConfig(at: At): string {
   const { storage } = at
   const pool = storage ? { pool: 'sandbox' } : {}
-  const environment = { createNamespace: true, onFailure: 'rollback', ...pool }
+  const environment = { createNamespace: true, onFailure: 'rollback', reload: true, ...pool }
   return `# Written by the sandbox at each start. What each key means: docs/configuration.md.\n${stringify({
     listen: { host: '127.0.0.1', port: at.port },
     etcd: { endpoints: [at.etcd] },
