@@ -159,13 +159,11 @@ describe.skipIf(why !== null)('a pool on a real GlusterFS', () => {
       'volume done environment done apply done rollout done record done',
     )
     say(`a first deploy with storage: ${Math.round(performance.now() - from)} ms, ${first.steps[0]?.message}`)
-    const volume = await server.clusters
-      .get('default')
-      ?.get({
-        apiVersion: 'v1',
-        kind: 'PersistentVolume',
-        name: volumeName({ ...seen, namespace: 'staging' }),
-      })
+    const volume = await server.clusters.get('default')?.get({
+      apiVersion: 'v1',
+      kind: 'PersistentVolume',
+      name: volumeName({ ...seen, namespace: 'staging' }),
+    })
     expect(volume).toMatchObject({
       spec: { hostPath: { path, type: 'Directory' }, capacity: { storage: '8Mi' } },
       status: { phase: 'Bound' },
@@ -364,7 +362,7 @@ describe.skipIf(why !== null)('a pool on a real GlusterFS', () => {
       join(second, titleOf(volume)),
     )
     say(
-      `1,000 renames in ${ms} ms, ${reads} reads by another mount: ${JSON.stringify(wrong)} wrong, ${stale} stale (right when read again at once), ${seen} releases seen, the last ${lastMs} ms after the last rename`,
+      `1,000 renames in ${ms} ms, ${reads} reads by another mount: ${JSON.stringify(wrong)} wrong, ${stale} stale (right when read again), ${seen} releases seen, the last ${lastMs} ms after the last rename`,
     )
     expect(wrong).toEqual({})
     expect(reads).toBeGreaterThan(100)

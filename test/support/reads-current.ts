@@ -1,7 +1,7 @@
 // node reads-current.ts FOLDER: reads both files of `current` in a loop until FOLDER/done is there, as a server does that
 // resolves the link once a request; prints what it saw as JSON. A release is mixed when its two files are of two. A link
-// that was renamed over between two looks is stale and read again at once, three times at most: a replicated volume says
-// ESTALE, or ENOTCONN where its copies were looked at one after the other.
+// that was renamed over between two looks is stale and read again, at once and then every 5 ms, ten times at most: a
+// replicated volume says ESTALE, or ENOTCONN where its copies were looked at one after the other.
 import { existsSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -10,6 +10,8 @@ const wrong: Record<string, number> = {}
 const seen = new Set<string>()
 let [reads, stale, last, lastAt, doneAt, began] = [0, 0, '', 0, 0, false]
 const estale = -116
+/** To wait on without an event loop: nobody ever wakes it. */
+const still = new Int32Array(new SharedArrayBuffer(4))
 
 /** The release that is current, read whole. */
 function look(): string {
@@ -25,8 +27,9 @@ function lookAgain(): string {
       return look()
     } catch (error) {
       const { errno, code } = error as NodeJS.ErrnoException
-      if (!(errno === estale || code === 'ENOTCONN') || attempt === 4) throw error
+      if (!(errno === estale || code === 'ENOTCONN') || attempt === 10) throw error
       stale++
+      if (attempt > 1) Atomics.wait(still, 0, 0, 5)
     }
   }
 }
