@@ -7,7 +7,7 @@ import { judge } from './invariants.ts'
 import { isOver, register, request, ship, show, until } from './stories.ts'
 import { isFull, root, startWorld, type World } from './world.ts'
 
-const rounds = isFull ? 10 : 3
+const rounds = isFull ? 10 : 2
 const pauseMs = isFull ? 20_000 : 12_000
 
 let world: World

@@ -231,9 +231,9 @@ const built: Story = async world => {
   for (const end = Date.now() + patienceMs; Date.now() < end; await wait(500)) {
     const { body } = await world.api('GET', `/v1/deploys?app=${app}&environment=staging`)
     const deploys = (body.deploys ?? []) as readonly (Shown & { source: { build: number | null } })[]
-    const mine = deploys.find(({ source }) => source.build === number)
+    // A newer one that came first takes its place: gkube refuses the older one then.
+    const mine = deploys.find(({ source }) => Number(source.build) >= number)
     if (mine && isOver(mine)) {
-      // A newer build may have come in between.
       if (!/^(succeeded|superseded)$/.test(mine.phase))
         throw new Error(`built, and ended as ${JSON.stringify(mine)}`)
       return
