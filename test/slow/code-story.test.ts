@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { create } from 'tar'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { siteArtifact } from '../../src/sandbox/site-artifacts.ts'
 import { type Sandbox, startSandbox } from '../browser/sandbox.ts'
 
 const say = (line: string) => process.stderr.write(`${line}\n`)
@@ -39,9 +40,9 @@ async function gkube(...args: string[]): Promise<{ code: number; out: string; ms
 const stepsOf = (out: string) => [...out.matchAll(/▸ (\w+)/g)].map(([, step]) => step)
 
 type Answer = { status: number; version: string; pod: string; release: string }
-const ask = (path = '/'): Promise<Answer> =>
+const ask = (path = '/', app = 'site'): Promise<Answer> =>
   new Promise((done, failed) => {
-    const headers = { host: `site.staging.localhost:${sandbox.web}` }
+    const headers = { host: `${app}.staging.localhost:${sandbox.web}` }
     request({ host: '127.0.0.1', port: sandbox.web, path, headers, agent: false }, response => {
       let text = ''
       response.setEncoding('utf8').on('data', part => {
@@ -62,13 +63,13 @@ const ask = (path = '/'): Promise<Answer> =>
   })
 
 /** Requests without a pause, some of them slow, while something happens: every one must be answered. */
-async function underLoad<T>(work: () => Promise<T>): Promise<{ result: T; answers: Answer[] }> {
+async function underLoad<T>(work: () => Promise<T>, app = 'site'): Promise<{ result: T; answers: Answer[] }> {
   const answers: Answer[] = []
   const failures: string[] = []
   let going = true
   const loops = [0, 5, 40, 150].map(async wait => {
     while (going)
-      await ask(`/?wait=${wait}`).then(
+      await ask(`/?wait=${wait}`, app).then(
         answer => (answer.status === 200 ? answers.push(answer) : failures.push(JSON.stringify(answer))),
         error => failures.push(String(error)),
       )
@@ -80,11 +81,11 @@ async function underLoad<T>(work: () => Promise<T>): Promise<{ result: T; answer
     going = false
     await Promise.all(loops)
     expect(failures).toEqual([])
-    // What a pod serves never changes.
+    // What a pod serves never changes, unless it is told to reload.
     const served = new Map<string, Set<string>>()
     for (const { pod, version, release } of answers)
       served.set(pod, (served.get(pod) ?? new Set()).add(`${version} ${release}`))
-    expect([...served].filter(([, all]) => all.size > 1)).toEqual([])
+    if (app === 'site') expect([...served].filter(([, all]) => all.size > 1)).toEqual([])
     say(`${answers.length} requests, none failed, ${served.size} pods`)
   }
 }
@@ -174,6 +175,37 @@ describe('the code of a site', () => {
     expect(result.out).toMatch(/rolled back|rolled_back/)
     expect(await ask()).toMatchObject({ version: '1' })
     if (page === null) expect(new Set(answers.map(({ version }) => version))).toEqual(new Set(['1']))
+  })
+
+  it('is switched in the pods that run where they reload it, and back', async () => {
+    const file = join(sandbox.folder, 'live.yaml')
+    const written = readFileSync('examples/site.yaml', 'utf8')
+      .replace('app: site', 'app: live')
+      .replace(
+        'mount: /usr/share/nginx/html',
+        'mount: /srv/www\n  activate: reload\n  reload: [nginx, -s, reload]',
+      )
+      .replace('/usr/share/nginx/html/index.html', '/srv/www/current/index.html')
+    writeFileSync(file, written)
+    const applied = await gkube('app', 'apply', '-f', file)
+    expect(applied.code, applied.out).toBe(0)
+    for (const revision of ['1', '2'])
+      writeFileSync(join(sandbox.folder, `live-${revision}.tgz`), await siteArtifact(revision))
+    const deploy = (revision: string) =>
+      gkube('deploy', 'live', revision, '--artifact', join(sandbox.folder, `live-${revision}.tgz`))
+    const first = await deploy('1')
+    expect(first.code, first.out).toBe(0)
+    const pods = new Set((await Promise.all([1, 2, 3, 4].map(() => ask('/', 'live')))).map(({ pod }) => pod))
+    const { result, answers } = await underLoad(() => deploy('2'), 'live')
+    expect(result.code, result.out).toBe(0)
+    expect(stepsOf(result.out)).toContain('activate')
+    expect(new Set(answers.map(({ version }) => version))).toEqual(new Set(['1', '2']))
+    expect(new Set(answers.map(({ pod }) => pod))).toEqual(pods)
+    expect(await ask('/', 'live')).toMatchObject({ version: '2' })
+    const back = await underLoad(() => gkube('rollback', 'live'), 'live')
+    expect(back.result.code, back.result.out).toBe(0)
+    expect(await ask('/', 'live')).toMatchObject({ version: '1' })
+    say(`reload: ${Math.round(result.ms)} ms, and back: ${Math.round(back.result.ms)} ms`)
   })
 
   it('is there again after the sandbox was killed, and goes on', async () => {
