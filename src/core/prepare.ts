@@ -127,7 +127,7 @@ export async function workOut(deps: PrepareDeps, deploy: Wanted, given?: Frozen[
     replaces: asked?.replaceByDeployment,
     again: deploy.params.init,
     published: isPublished(frozen, record),
-    reloads: readsCurrent(record, base),
+    reloads: readsCurrent(record, { base, frozen }),
   }
   const overrides = there?.overrides ?? overridesAfter(deploy, frozen, now)
   const { minor } = await cluster.server().catch(() => ({ minor: 0 }))

@@ -50,6 +50,8 @@ export const workloadSchema = z.object({
   initialisedAt: z.int().nullable(),
   /** Releases of code that are surely on the volume, the newest last (code/releases.ts). Left out: an app without code. */
   releases: z.array(z.string().max(141)).max(mostReleases).optional(),
+  /** The storage whose volume they are on: an app may name another one first. Left out: the one it has now. */
+  releasesOn: label().optional(),
   deploy: z.string(),
   deployedBy: z.string(),
   createdAt: z.int(),

@@ -11,12 +11,24 @@ import { type Frozen, mostReleases, type Workload } from '../workload.ts'
 export const releaseOf = ({ revision, artifact }: Pick<Frozen, 'revision' | 'artifact'>): string | null =>
   artifact ? releaseName(revision, artifact.sha256) : null
 
+/** The storage whose volume holds the releases of a spec. */
+export const codeStorage = ({ spec }: Pick<Frozen, 'spec'>): string | undefined => spec.storage[0]?.name
+
+/** What is known to be on the volume of this spec: on another one nothing is. */
+export function releasesFor(
+  frozen: Pick<Frozen, 'spec'>,
+  workload: Pick<Workload, 'releases' | 'releasesOn'> | null,
+): readonly string[] {
+  const on = codeStorage(frozen)
+  return (workload?.releasesOn ?? on) === on ? (workload?.releases ?? []) : []
+}
+
 export function isPublished(
-  frozen: Pick<Frozen, 'revision' | 'artifact'>,
-  workload: Pick<Workload, 'releases'> | null,
+  frozen: Pick<Frozen, 'revision' | 'artifact' | 'spec'>,
+  workload: Pick<Workload, 'releases' | 'releasesOn'> | null,
 ): boolean {
   const name = releaseOf(frozen)
-  return name !== null && (workload?.releases ?? []).includes(name)
+  return name !== null && releasesFor(frozen, workload).includes(name)
 }
 
 /**

@@ -3,12 +3,19 @@
 import type { AppSpec } from '../app.ts'
 import { releaseName } from '../release-name.ts'
 import type { Frozen, Workload } from '../workload.ts'
+import { codeStorage } from './releases.ts'
 
 export const reloads = ({ code }: Pick<AppSpec, 'code'>): boolean => code?.activate === 'reload'
 
-/** Pods of it run and read `current`: then it is switched only when they are told to take it. */
-export const readsCurrent = (workload: Pick<Workload, 'state'> | null, base: Frozen | null): boolean =>
-  workload?.state === 'ready' && base !== null && reloads(base.spec)
+/** Pods of it run and read `current` of this volume: then it is switched only when they are told to take it. */
+export const readsCurrent = (
+  workload: Pick<Workload, 'state'> | null,
+  { base, frozen }: { readonly base: Frozen | null; readonly frozen: Pick<Frozen, 'spec'> },
+): boolean =>
+  workload?.state === 'ready' &&
+  base !== null &&
+  reloads(base.spec) &&
+  codeStorage(base) === codeStorage(frozen)
 
 /** Where a pod finds what says which release `current` is; src/publish/marker.ts writes it. */
 export const markerPath = (mount: string): string => `${mount.replace(/\/+$/, '')}/current/.gkube-release`

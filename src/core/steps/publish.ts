@@ -3,7 +3,7 @@
 // what was published. publish-result.ts explains a failure.
 
 import { ClusterError, type KubeObject } from '../cluster.ts'
-import { isPublished, mounted, releaseOf, remembered } from '../code/releases.ts'
+import { codeStorage, isPublished, mounted, releaseOf, releasesFor, remembered } from '../code/releases.ts'
 import { readsCurrent, reloads } from '../code/reloading.ts'
 import type { Cause, HookResult } from '../deploy.ts'
 import type { JobInput } from '../objects/jobs.ts'
@@ -58,12 +58,13 @@ async function begin(context: StepContext, pods: readonly KubeObject[]): ReturnT
     ...referred,
     ...mounted([...pods, ...(await templates(context))]),
   ]
-  const previous = base && isPublished(base, workload) ? releaseOf(base) : null
+  const isHere = base && codeStorage(base) === codeStorage(frozen) && isPublished(base, workload)
+  const previous = isHere ? releaseOf(base) : null
   const side = { image: code.image, url: code.url, hosts: code.hosts, maxBytes: code.maxBytes }
   const inputOf = (input: JobInput): PublishInput => {
     const keep = all ? [...new Set(all)] : []
     // Before the first pod that reads `current`; else that is the step activate's.
-    const switches = reloads(frozen.spec) && !readsCurrent(workload, base)
+    const switches = reloads(frozen.spec) && !readsCurrent(workload, { base, frozen })
     return { ...input, attempt, artifact, code: side, previous, keep, switches }
   }
   let secret: ((token: string, jobUid: string) => KubeObject) | undefined
@@ -119,12 +120,13 @@ async function conclude(
   const left = await removeJob(context, jobRef(context, step))
   if (cause) return { ...failed(cause.reason, cause.message), workload: written }
   const workload = written ?? context.workload
-  const known = workload.releases ?? []
+  const known = releasesFor(context.frozen, workload)
   const keep = context.frozen.spec.code?.keep ?? 2
   const kept = (await needed(context)) ?? known
   return done(left, {
     ...workload,
     releases: remembered(known, releaseOf(context.frozen) ?? '', { needed: kept, keep }),
+    releasesOn: codeStorage(context.frozen),
   })
 }
 

@@ -14,6 +14,11 @@ describe('a release', () => {
     expect(isPublished(frozen, { releases: ['1.0.0-ffffffffffff'] })).toBe(false)
     expect(isPublished(frozen, null)).toBe(false)
     expect(isPublished(frozenOf(), { releases: [] })).toBe(false)
+    const storage = [{ name: 'code', size: '1Gi', mount: '/srv/data' }]
+    const on = { ...frozenOf({ storage }), artifact: { sha256, url: null } }
+    const releases = ['1.0.0-0123456789ab']
+    expect(isPublished(on, { releases, releasesOn: 'code' })).toBe(true)
+    expect(isPublished(on, { releases, releasesOn: 'old' })).toBe(false)
   })
 
   it('is found where a pod template mounts it, an old one of Kubernetes, too', () => {

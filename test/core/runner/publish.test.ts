@@ -609,6 +609,26 @@ describe('what stays on the volume', () => {
     await replica.stop()
   })
 
+  it('is not believed of another volume: a redeploy publishes there, and mounts no empty folder', async () => {
+    const { tenant, jobs, replica, first } = await running()
+    const moved = [{ name: 'fast', size: '1Gi', mount: '/srv/fast' }, ...storage]
+    await register(replica, tenant, {}, { storage: moved })
+    const again = await ship(replica, tenant, { kind: 'redeploy' })
+    expect(again.steps.map(step => step.name)).toEqual(['publish', 'apply', 'rollout', 'record'])
+    expect(await served(tenant)).toBe(first)
+    expect(envOf(jobs.made.at(-1), 'update')).toMatchObject({ GKUBE_VOLUME: '/srv/fast' })
+    // What ran is on the other one.
+    expect(envOf(jobs.made.at(-1), 'update').GKUBE_PREVIOUS).toBeUndefined()
+    // Now it is there, and on the first one nothing is known any more.
+    const third = await ship(replica, tenant, { kind: 'redeploy' })
+    expect(third.steps.map(step => step.name)).toEqual(['apply', 'rollout', 'record'])
+    await register(replica, tenant)
+    const back = await ship(replica, tenant, { kind: 'redeploy' })
+    expect(back.steps.map(step => step.name)).toEqual(['publish', 'apply', 'rollout', 'record'])
+    expect(await workloadOf(tenant)).toMatchObject({ releasesOn: 'code' })
+    await replica.stop()
+  })
+
   it('is what a redeploy runs on, and what a promotion carries', async () => {
     const tenant = world.tenant()
     const other = { ...tenant.environments.get(place), name: 'production' }
