@@ -71,17 +71,54 @@ async function boundOf(at: At, frozen: Frozen, storage: Storage): Promise<Bound 
   const before = base?.spec.storage.find(one => one.name === storage.name)
   // What never served may be settled anew, unless something of it is there.
   if (before && workload?.state === 'ready') return kept(storage, before, base?.bound?.[storage.name])
-  const { pool, name } = environment
+  if (storage.storageClass !== undefined) return null
+  const perPod = isPerPod(frozen.spec, storage)
+  const there = perPod ? null : await onCluster(at, frozen.app, storage)
+  const { name } = environment
+  // Where an environment lost its pool, what an earlier life of the app left there is still its data.
+  const pool = environment.pool ?? there?.bound?.pool
   if (storage.own && !pool)
     throw refuse(
       `Storage ${storage.name} asks for a volume of its own, and ${name} has no pool: leave \`own\` out, or an operator sets environments.${name}.pool.`,
     )
-  if (storage.storageClass !== undefined || !pool) return null
-  if (isPerPod(frozen.spec, storage))
+  if (!pool || (there?.elsewhere && environment.pool === undefined)) return null
+  if (!there)
     throw refuse(
       `Storage ${storage.name} is one claim for each pod of a StatefulSet, which the pool ${pool} cannot give: name a storageClass for it, or share it by access: RWX.`,
     )
-  return fresh(at, { pool, frozen, storage })
+  return fresh(there, { pool, app: frozen.app, environment: name, storage })
+}
+
+/** What an earlier life of the app left: its claim, and the PersistentVolume that gkube would make. */
+type There = {
+  readonly claim: KubeObject | null
+  readonly live: KubeObject | null
+  readonly volume: string
+  /** What that PersistentVolume says of itself. */
+  readonly bound: Pick<Bound, 'pool' | 'kind'> | null
+  /** The claim is bound to something else. */
+  readonly elsewhere: boolean
+}
+
+async function onCluster(
+  { cluster, namespace, environment }: At,
+  app: string,
+  storage: Storage,
+): Promise<There> {
+  const of = { environment: environment.name, app, storage: storage.name }
+  const volume = volumeName({ ...of, namespace })
+  const ref = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', namespace, name: claimName(app, storage) }
+  const claim = await cluster.get(ref)
+  const to = fieldsOf(claim?.spec).volumeName
+  const asked = environment.pool !== undefined || to === volume
+  const live = await volumeNamed(cluster, volume, { environment: environment.name, asked })
+  return {
+    claim,
+    live,
+    volume,
+    bound: live && boundBefore(live, of),
+    elsewhere: claim !== null && to !== volume,
+  }
 }
 
 /** What serves stays where it is. */
@@ -112,17 +149,12 @@ function kept(storage: Storage, before: Storage, bound: Bound | undefined): Boun
 }
 
 /** New, or back after a delete: what is on the cluster decides. */
-async function fresh(
-  { cluster, namespace, environment }: At,
-  { pool, frozen, storage }: { pool: string; frozen: Frozen; storage: Storage },
-): Promise<Bound> {
-  const of = { environment: environment.name, app: frozen.app, storage: storage.name }
-  const volume = volumeName({ ...of, namespace })
-  const name = claimName(frozen.app, storage)
-  const claim = await cluster.get({ apiVersion: 'v1', kind: 'PersistentVolumeClaim', namespace, name })
-  const live = await volumeNamed(cluster, volume, environment.name)
+function fresh(
+  { claim, live, volume, bound: there }: There,
+  { pool, storage, ...whose }: { pool: string; app: string; environment: string; storage: Storage },
+): Bound {
+  const of = { ...whose, storage: storage.name }
   if (claim) checkClaim(claim, { volume, pool, storage })
-  const there = live && boundBefore(live, of)
   if (live && !there)
     throw refuse(
       `PersistentVolume ${volume} is there and is not the one that gkube made for storage ${storage.name}. It is left alone: rename or delete it.`,
@@ -157,16 +189,21 @@ function checkClaim(claim: KubeObject, of: { volume: string; pool: string; stora
   )
 }
 
-async function volumeNamed(cluster: At['cluster'], name: string, environment: string) {
+/** `asked`: it is needed; else gkube may have no right to look, and then there is none. */
+async function volumeNamed(
+  cluster: At['cluster'],
+  name: string,
+  { environment, asked }: { environment: string; asked: boolean },
+): Promise<KubeObject | null> {
   try {
     return await cluster.get({ apiVersion: 'v1', kind: 'PersistentVolume', name })
   } catch (error) {
-    if (error instanceof ClusterError && error.kind === 'forbidden')
-      throw new Refusal(
-        'forbidden',
-        `gkube may not read PersistentVolumes, which storage on a pool needs. An operator gives it the rights: gkube rbac ${environment} | kubectl apply -f -`,
-      )
-    throw error
+    if (!(error instanceof ClusterError) || error.kind !== 'forbidden') throw error
+    if (!asked) return null
+    throw new Refusal(
+      'forbidden',
+      `gkube may not read PersistentVolumes, which storage on a pool needs. An operator gives it the rights: gkube rbac ${environment} | kubectl apply -f -`,
+    )
   }
 }
 

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { Cluster, KubeObject } from '../../../src/core/cluster.ts'
+import { type Cluster, ClusterError, type KubeObject } from '../../../src/core/cluster.ts'
 import type { Deploy } from '../../../src/core/deploy.ts'
 import type { Environment } from '../../../src/core/environment.ts'
 import { volumeName } from '../../../src/core/volumes/bound.ts'
@@ -547,6 +547,45 @@ describe('what stops the volume step', () => {
     expect((await ship(replica, tenant, '1')).cause?.message).toBe(
       'Storage data asks for a volume of its own, and staging has no pool: leave `own` out, or an operator sets environments.staging.pool.',
     )
+    await replica.stop()
+  })
+
+  it('an environment that has no pool any more: what is kept from before is bound again, not left for an empty volume', async () => {
+    const tenant = tenantOnPool()
+    const first = await tenant.replica({ pools: pool() })
+    await register(first, tenant, withStorage())
+    await ship(first, tenant, '1')
+    writeFileSync(join(folder, place, tenant.name, 'data', 'precious'), 'yes')
+    await drop(first, tenant, [`${tenant.name}-data`])
+    await expect.poll(() => claimOf(tenant), { timeout: 10_000 }).toBeNull()
+    await first.stop()
+    const { pool: _, ...rest } = tenant.environments.get(place) ?? ({} as Environment)
+    const environments = new Map([[place, rest]])
+    const second = await tenant.replica({ pools: pool(), environments })
+    expect((await ship(second, tenant, '2')).phase).toBe('succeeded')
+    expect((await claimOf(tenant)).spec.volumeName).toBe(nameOf(tenant))
+    await drop(second, tenant)
+    await second.stop()
+    // Without its pool nothing can be said of it.
+    const third = await tenant.replica({ pools: () => undefined, environments })
+    expect((await ship(third, tenant, '3')).cause?.message).toContain(
+      'The pool shared is not in gkube.yaml (any more): put it back below `pools`.',
+    )
+    await third.stop()
+  })
+
+  it('an environment without a pool, where gkube may not read PersistentVolumes: any StorageClass', async () => {
+    const tenant = world.tenant()
+    const cluster = (inner: Cluster): Cluster => ({
+      ...inner,
+      get: async ref => {
+        if (ref.kind === 'PersistentVolume') throw new ClusterError('forbidden', 'no')
+        return inner.get(ref)
+      },
+    })
+    const replica = await tenant.replica({ pools: pool(), cluster })
+    await register(replica, tenant, withStorage())
+    expect((await ship(replica, tenant, '1')).phase).toBe('succeeded')
     await replica.stop()
   })
 
