@@ -5,9 +5,11 @@ import { auditPut } from '../audit.ts'
 import { type Cluster, ClusterError, type KubeObject } from '../cluster.ts'
 import { activeSchema } from '../coordination.ts'
 import { type Caller, type Core, type Lock, lockSchema } from '../core.ts'
+import { isSameActor } from '../deploy.ts'
 import { type Environment, namespaceOf } from '../environment.ts'
-import { fieldsOf } from '../objects/pod-templates.ts'
+import { fieldsOf, listOf } from '../objects/pod-templates.ts'
 import { demand } from '../policy.ts'
+import { lasts } from '../queue.ts'
 import { decode, put, read, remove, unchanged } from '../records.ts'
 import { volumeName } from '../volumes/bound.ts'
 import { boundBefore } from '../volumes/persistent-volume.ts'
@@ -21,6 +23,7 @@ import { demandLook, mayLook } from './sight.ts'
 
 /** A crash in between leaves the lock: it ends by itself. */
 const lockMs = 10 * 60_000
+const lockReason = 'its data is being deleted'
 /** Pods that still use a claim keep it. */
 const claimGoneMs = 15_000
 
@@ -118,7 +121,8 @@ async function lockFor(deps: Deps, caller: Caller, { app, environment }: Place) 
   const key = keys.lockApp(environment, app)
   const before = await read(kv, lockSchema, key)
   const now = clock.now()
-  if (before && (before.value.expiresAt ?? now + 1) > now && before.value.by.id !== caller.actor.id)
+  const isHeld = before !== null && lasts(before.value, now)
+  if (isHeld && !isSameActor(before.value.by, caller.actor))
     throw new UserError('held', lockWords(before.value), { details: { lock: before.value } })
   const lock: Lock = {
     schema: 1,
@@ -126,7 +130,7 @@ async function lockFor(deps: Deps, caller: Caller, { app, environment }: Place) 
     environment,
     app,
     by: { id: caller.actor.id, name: caller.actor.name },
-    reason: 'its data is being deleted',
+    reason: lockReason,
     at: now,
     expiresAt: now + lockMs,
   }
@@ -149,6 +153,8 @@ async function lockFor(deps: Deps, caller: Caller, { app, environment }: Place) 
       'conflict',
       `${app} was locked or deployed at the same moment. Look again: gkube status ${app}`,
     )
+  // Their own lock of before goes on; one that a deletion left when it was cut off does not.
+  const freed = isHeld && before.value.reason !== lockReason ? put(key, before.value) : remove(key)
   /** The entry is written even where somebody else has the lock by now. */
   const unlock = async (outcome: string, detail: string) => {
     const entry = audit(outcome, detail)
@@ -159,7 +165,7 @@ async function lockFor(deps: Deps, caller: Caller, { app, environment }: Place) 
         { kind: 'absent', key: entry.key },
         ...(isMine ? [{ kind: 'unchanged' as const, key, modRevision: mine.revision }] : []),
       ],
-      writes: [entry, ...(isMine ? [remove(key)] : [])],
+      writes: [entry, ...(isMine ? [freed] : [])],
     })
   }
   const active = await kv.get(keys.active(environment, app))
@@ -189,6 +195,15 @@ async function claimGone({ clock }: Deps, { cluster, namespace }: Target, volume
   const claim = await cluster.get(ref)
   const { uid } = claim?.metadata ?? {}
   if (!claim || fieldsOf(claim.spec).volumeName !== volume.metadata.name) return
+  // A claim that was asked to go never comes back, and no new pod could mount it: better not to ask.
+  const [user] = (await cluster.list({ apiVersion: 'v1', kind: 'Pod', namespace })).filter(pod =>
+    mounts(pod, name),
+  )
+  if (user)
+    throw new UserError(
+      'conflict',
+      `Pod ${namespace}/${user.metadata.name} still mounts it, so nothing was deleted. Delete the pod first.`,
+    )
   await cluster.remove(ref, { uid })
   const until = clock.now() + claimGoneMs
   for (let pause = 50; (await cluster.get(ref))?.metadata.uid === uid; pause = Math.min(1_000, pause * 2)) {
@@ -200,6 +215,12 @@ async function claimGone({ clock }: Deps, { cluster, namespace }: Target, volume
     await clock.sleep(pause)
   }
 }
+
+/** A pod that runs or will, and is not on its way out. */
+const mounts = ({ metadata, spec, status }: KubeObject, claim: string): boolean =>
+  metadata.deletionTimestamp === undefined &&
+  !['Succeeded', 'Failed'].includes(String(fieldsOf(status).phase)) &&
+  listOf(fieldsOf(spec).volumes).some(one => fieldsOf(one.persistentVolumeClaim).claimName === claim)
 
 const asked = <T>(answer: Promise<T>): Promise<T> =>
   answer.catch(error => {

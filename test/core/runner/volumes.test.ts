@@ -698,6 +698,54 @@ describe('what people see of storage', () => {
     await replica.stop()
   })
 
+  it('leaves a lock of whoever deletes as it was', async () => {
+    const tenant = tenantOnPool()
+    const replica = await tenant.replica({ pools: pool() })
+    await register(replica, tenant, withStorage())
+    await ship(replica, tenant, '1')
+    await drop(replica, tenant)
+    const where = { app: tenant.name, environment: place }
+    await replica.core.lock(admin, { ...where, reason: 'moving house', expiresIn: '2h', steal: false })
+    const lockOf = async () => {
+      const { writeId: _, ...lock } = JSON.parse(
+        (await tenant.kv.get(tenant.keys.lockApp(place, tenant.name)))?.value ?? '{}',
+      )
+      return lock
+    }
+    const before = await lockOf()
+    const typed = `${place}/${tenant.name}/data`
+    await replica.core.deleteVolume(admin, { ...where, storage: 'data', typed })
+    expect(before.reason).toBe('moving house')
+    expect(await lockOf()).toEqual(before)
+    await replica.stop()
+  })
+
+  it('deletes nothing while a pod still mounts it, and its claim is not even asked to go', async () => {
+    const tenant = tenantOnPool()
+    const replica = await tenant.replica({ pools: pool() })
+    await register(replica, tenant, withStorage())
+    await ship(replica, tenant, '1')
+    await drop(replica, tenant)
+    const pod = {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { namespace: place, name: `${tenant.name}-by-hand` },
+      spec: {
+        containers: [{ name: 'shell', image: 'busybox' }],
+        volumes: [{ name: 'data', persistentVolumeClaim: { claimName: `${tenant.name}-data` } }],
+      },
+    }
+    await tenant.cluster.create(pod)
+    const typed = `${place}/${tenant.name}/data`
+    const at = { app: tenant.name, environment: place, storage: 'data', typed }
+    await expect(replica.core.deleteVolume(admin, at)).rejects.toThrow(
+      `Pod ${place}/${tenant.name}-by-hand still mounts it, so nothing was deleted.`,
+    )
+    expect((await claimOf(tenant)).metadata.deletionTimestamp).toBeUndefined()
+    expect(existsSync(join(folder, typed))).toBe(true)
+    await replica.stop()
+  })
+
   it('a deletion that a crash cut off: locked meanwhile, found and finished later', async () => {
     const tenant = tenantOnPool()
     let dies: (() => Promise<void>) | null = null
