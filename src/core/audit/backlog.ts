@@ -12,6 +12,10 @@ export type Waiting = {
 
 export type Backlog = ReturnType<typeof createBacklog>
 
+/** One that was deleted and written anew is another one under the same id: both are sealed, so that it is found. */
+const nameOf = ({ id, createRevision }: Pick<Waiting, 'id' | 'createRevision'>): string =>
+  `${id} ${createRevision}`
+
 export function createBacklog(most = 20_000) {
   const waiting = new Map<string, Waiting>()
   /** Nothing later than this is kept, since something was let go. */
@@ -24,7 +28,7 @@ export function createBacklog(most = 20_000) {
     bound = last.createRevision
     waiting.clear()
     // Those of the last transaction may not all be here.
-    for (const one of kept) if (one.createRevision !== bound) waiting.set(one.id, one)
+    for (const one of kept) if (one.createRevision !== bound) waiting.set(nameOf(one), one)
   }
 
   return {
@@ -38,16 +42,17 @@ export function createBacklog(most = 20_000) {
     add(one: Waiting): void {
       if (bound !== null && !newer(bound, one.createRevision)) return
       // What the feed told has its leaf, whatever became of the entry since.
-      if (one.leaf === null && waiting.has(one.id)) return
-      waiting.set(one.id, one)
+      if (one.leaf === null && waiting.has(nameOf(one))) return
+      waiting.set(nameOf(one), one)
       if (waiting.size >= 2 * most) trim()
     },
-    remove(all: readonly { readonly id: string }[]): void {
-      for (const { id } of all) waiting.delete(id)
+    remove(all: readonly Pick<Waiting, 'id' | 'createRevision'>[]): void {
+      for (const one of all) waiting.delete(nameOf(one))
     },
     /** Drops what a seal up to this revision holds. */
     sealedTo(revision: Revision): void {
-      for (const one of waiting.values()) if (!newer(one.createRevision, revision)) waiting.delete(one.id)
+      for (const one of waiting.values())
+        if (!newer(one.createRevision, revision)) waiting.delete(nameOf(one))
     },
     clear(): void {
       waiting.clear()

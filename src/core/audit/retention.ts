@@ -82,7 +82,7 @@ async function removeRanges(
 ): Promise<boolean> {
   const last = batch.at(-1)
   if (!last) return true
-  const ids = batch.flatMap(({ value }) => (value.entries ?? []).map(([id]) => id))
+  const ids = [...new Set(batch.flatMap(({ value }) => (value.entries ?? []).map(([id]) => id)))]
   const audit = auditPut(keys, clock.now(), {
     by: { id: 'gkube', name: 'gkube', via: 'gkube' },
     action: retentionAction,

@@ -114,7 +114,7 @@ export function createSealer(deps: SealerDeps): Sealer {
       round.survey = false
       await surveyed(term)
     }
-    await sealAll(term)
+    await sealAll(term, round)
     round.survey ||= [...places.values()].some(({ backlog }) => backlog.cut && backlog.size === 0)
     if (round.retainedAt !== null && clock.now() - round.retainedAt < times.retention) return
     round.retainedAt = clock.now()
@@ -151,7 +151,10 @@ export function createSealer(deps: SealerDeps): Sealer {
     const parts = partsOf(change.entry.key)
     if (!parts) return false
     const { createRevision } = change.entry
-    placeOf(parts.environment).backlog.add({ id: parts.id, createRevision, leaf: leafHash(change.entry) })
+    const { backlog, head } = placeOf(parts.environment)
+    // The feed may lag behind what was found in etcd and sealed.
+    if (head && !newer(createRevision, head.value.to)) return false
+    backlog.add({ id: parts.id, createRevision, leaf: leafHash(change.entry) })
     return true
   }
 
@@ -204,13 +207,14 @@ export function createSealer(deps: SealerDeps): Sealer {
     if (place.head) place.backlog.sealedTo(place.head.value.to)
   }
 
-  async function sealAll(term: Term): Promise<void> {
+  async function sealAll(term: Term, round: Pick<Round, 'survey'>): Promise<void> {
     let first = true
     for (const [environment, place] of places) {
       for (const page of await pagesOf(environment, place)) {
         if (!first) await clock.sleep(times.pause, term.ended)
         first = false
-        if (!term.held()) return
+        // After a gap in the feed something may be missing below what came since.
+        if (!term.held() || round.survey) return
         if (!(await sealPage(term, { environment, place, page }))) break
       }
     }
@@ -228,7 +232,9 @@ export function createSealer(deps: SealerDeps): Sealer {
     { environment, place, page }: { environment: string; place: Place; page: readonly Waiting[] },
   ): Promise<boolean> {
     const leaves = await leavesOf(environment, page)
-    place.backlog.remove(page.filter(one => !leaves.some(([id]) => id === one.id)))
+    place.backlog.remove(
+      page.filter(one => !leaves.some(([id, at]) => id === one.id && at === one.createRevision)),
+    )
     if (leaves.length === 0) return true
     const { head } = place
     const seal = nextSeal(environment, head?.value ?? null, { leaves, now: clock.now() })
@@ -259,13 +265,13 @@ export function createSealer(deps: SealerDeps): Sealer {
 
   async function leavesOf(environment: string, page: readonly Waiting[]): Promise<Leaf[]> {
     const unread = page.filter(one => one.leaf === null).map(({ id }) => keys.audit(environment, id))
-    const found = new Map<string, string>()
+    const found = new Map<string, Entry>()
     for (let at = 0; at < unread.length; at += 100)
-      for (const entry of (await kv.getMany(unread.slice(at, at + 100))).values())
-        found.set(entry.key, leafHash(entry))
+      for (const entry of (await kv.getMany(unread.slice(at, at + 100))).values()) found.set(entry.key, entry)
     return page.flatMap(({ id, createRevision, leaf }): Leaf[] => {
-      const hash = leaf ?? found.get(keys.audit(environment, id))
-      if (hash !== undefined) return [[id, createRevision, hash]]
+      const there = found.get(keys.audit(environment, id))
+      const hash = leaf ?? (there?.createRevision === createRevision ? leafHash(there) : null)
+      if (hash !== null) return [[id, createRevision, hash]]
       deps.log('an entry of the audit was deleted before it was sealed', { key: keys.audit(environment, id) })
       return []
     })

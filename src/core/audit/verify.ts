@@ -142,7 +142,8 @@ async function checkRange(
   const { keys } = side
   const found = seal.entries && (await entriesOf(side, environment, seal))
   if (!found) {
-    if (chain.gone.seals < chain.seals - 1)
+    const followsWhole = chain.gone.seals < chain.seals - 1
+    if (followsWhole && !(await isGone(side, environment, seal.n - 1)))
       findings.broken(
         keys.seal(environment, seal.n),
         'missing',
@@ -160,6 +161,12 @@ async function checkRange(
     if (wrong) findings.broken(key, wrong.what, wrong.message)
     else chain.sealed++
   }
+}
+
+/** Retention removes the oldest first: it may have begun after those were found whole. */
+async function isGone({ kv, keys }: Side, environment: string, n: number): Promise<boolean> {
+  const seal = await kv.get(keys.seal(environment, n))
+  return seal !== null && sealOf(seal)?.entries === null
 }
 
 /** The seals in their order, up to the one that was the last when it was begun. */
