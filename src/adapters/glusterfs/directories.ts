@@ -76,8 +76,12 @@ export async function removeDirectory(deps: Deps, place: Place): Promise<{ left:
   await lookAt(deps, [folder])
   // What an earlier deletion left.
   const gone = await deleted(deps, aside)
-  if (!gone) return { left: [aside] }
-  if (!seen.has(leaf)) return { left: [] }
+  if (!seen.has(leaf)) return { left: gone ? [] : [aside] }
+  if (!gone)
+    throw new PoolError(
+      'unavailable',
+      `An earlier deletion of ${directoryOf(place)} still goes on (${aside}), so what is there now was not deleted yet. Try again in some minutes.`,
+    )
   const path = `/${directoryOf(place)}`
   await gluster.order(volume, ['volume', 'quota', volume, 'remove', path], [saysNoLimit, saysQuotaOff])
   await mounted.change('mv', ['-T', '--', leaf, aside])
