@@ -4,6 +4,8 @@
 import type { V1Affinity, V1Container, V1EnvVar, V1Job, V1Volume } from '@kubernetes/client-node'
 import type { Hook } from '../app.ts'
 import type { KubeObject } from '../cluster.ts'
+import { releaseOf } from '../code/releases.ts'
+import { reloads } from '../code/reloading.ts'
 import type { HookStep } from '../deploy.ts'
 import { seconds } from '../units.ts'
 import { podSelectorLabels } from './adopted.ts'
@@ -11,7 +13,7 @@ import { renderEnv, renderResources, some } from './container.ts'
 import { deployAnnotations, jobLabels, jobName } from './labels.ts'
 import { plain } from './plain.ts'
 import { appContainer, fillRevision, type PodInput, podBase, sidecars } from './pod.ts'
-import { podVolumes } from './volumes.ts'
+import { podVolumes, releasePath } from './volumes.ts'
 
 /**
  * gkube ends a hook that takes too long by its own clock, while its pod is there to be looked at. The cluster ends it
@@ -89,7 +91,7 @@ function job(input: JobInput, work: Work): KubeObject {
         name: work.step,
         image: work.image,
         command: [...work.command],
-        env: [...work.env, ...ownEnv(input)],
+        env: [...work.env, ...ownEnv(input), ...releaseEnv(input)],
         envFrom: app.envFrom,
         resources: work.resources ? renderResources(work.resources) : app.resources,
         securityContext: app.securityContext,
@@ -148,6 +150,15 @@ export const ownEnv = ({ frozen, deploy }: JobInput): V1EnvVar[] => [
   { name: 'GKUBE_ENVIRONMENT', value: frozen.environment },
   { name: 'GKUBE_REVISION', value: frozen.revision },
 ]
+
+/** Where the code of this revision is: with reload, `current` is the release before until the step activate. */
+function releaseEnv({ frozen }: JobInput): V1EnvVar[] {
+  const { code } = frozen.spec
+  const name = releaseOf(frozen)
+  if (!code || name === null) return []
+  const mount = code.mount.replace(/\/+$/, '')
+  return [{ name: 'GKUBE_RELEASE', value: reloads(frozen.spec) ? `${mount}/${releasePath(name)}` : mount }]
+}
 
 /** On the node of a running pod, beside whatever else the app asks for. */
 function beside(affinity: V1Affinity | undefined, matchLabels: Record<string, string>): V1Affinity {

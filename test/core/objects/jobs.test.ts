@@ -84,6 +84,16 @@ describe('hookJob', () => {
     expect(container.volumeMounts.map((m: { mountPath: string }) => m.mountPath)).toEqual(['/data', '/etc/a'])
     for (const key of ['ports', 'readinessProbe', 'lifecycle']) expect(container).not.toHaveProperty(key)
   })
+  it.each([
+    ['rollout', { activate: 'rollout' }, '/srv/app'],
+    // `current` is the release before until pods are told: a migration of the new one must find its own code.
+    ['reload', { activate: 'reload', reload: ['true'] }, '/srv/app/releases/1.0.0-0123456789ab'],
+  ])('says where the new code is: activate: %s', (_, code, release) => {
+    const { frozen, ...rest } = base({ image: 'r/php:8', code: { mount: '/srv/app/', ...code } })
+    const artifact = { sha256: '0123456789abcdef'.repeat(4), url: null }
+    const [container] = hookOf({ ...rest, frozen: { ...frozen, artifact } }).spec.template.spec.containers
+    expect(container.env).toContainEqual({ name: 'GKUBE_RELEASE', value: release })
+  })
   it('only native sidecars come along: a plain one would never let it end', () => {
     const pod = hookOf().spec.template.spec
     expect(pod.initContainers.map((c: { name: string }) => c.name)).toEqual(['proxy'])
