@@ -16,7 +16,7 @@ const shapes: readonly (readonly [RegExp, string])[] = [
   [/\bxapp-[A-Za-z0-9-]{8,}/g, hidden],
   [/\bgh[opsur]_[A-Za-z0-9]{20,}/g, hidden],
   [/\bgithub_pat_[A-Za-z0-9_]{20,}/g, hidden],
-  [/\bgk(?:ube)?_[A-Za-z0-9_-]{16,}/g, hidden],
+  [/\bgk(?:a|ube)?_[A-Za-z0-9_-]{16,}/g, hidden],
   [/\b(?:glpat-|npm_|sk_live_|rk_live_|hvs\.|AIza)[A-Za-z0-9_-]{16,}/g, hidden],
   [/\b(?:AKIA|ASIA)[A-Z0-9]{16}\b/g, hidden],
   // --password word

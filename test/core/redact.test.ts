@@ -15,6 +15,7 @@ describe('text', () => {
     ['a JSON web token', 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abc_def-ghi', 'eyJ'],
     ['a token in an address', `https://${'c'.repeat(20)}@git.example.com/x`, 'cccc'],
     ['an AWS key', `using ${'ASIA'}${'Q'.repeat(16)}`, 'QQQQ'],
+    ['a token of an upload', `read with ${'gka'}_${'0'.repeat(26)}_${'s'.repeat(43)}`, 'ssss'],
     ['a GitLab token', `${'glpat'}-${'z'.repeat(20)}`, 'zzzz'],
     ['an argument', 'mysqldump --password hunter2 --all', 'hunter2'],
     ['a passphrase', 'passphrase: hunter2', 'hunter2'],

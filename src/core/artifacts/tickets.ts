@@ -1,6 +1,6 @@
 // One-time tokens by which a publish Job reads one uploaded artifact. A token is bound to a hash and a deploy, kept as a
-// hash itself, and compared in constant time. It is used once, or again within ten minutes of its first use: a Job that
-// was cut begins its download anew. The key goes with its lease.
+// hash itself, and compared in constant time. It is used once, or again within twenty minutes of its first use: a
+// download that was cut begins anew, and may take fifteen (src/publish/settings.ts). The key goes with its lease.
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { z } from 'zod'
 import { UserError } from '../../errors.ts'
@@ -23,7 +23,7 @@ type Ticket = z.output<typeof ticketSchema>
 
 /** `gka_<id>_<secret>`: a prefix that secret scanners can find. */
 const shape = /^gka_([0-9a-z]{26})_([A-Za-z0-9_-]{43})$/
-const againMs = 10 * 60_000
+const againMs = 20 * 60_000
 
 const hashOf = (secret: string): string => createHash('sha256').update(secret).digest('hex')
 const equal = (a: string, b: string): boolean =>

@@ -18,17 +18,17 @@ const tickets = () => artifactTickets({ kv, keys: keysBelow(kv.root), clock: { n
 const issued = (ttlSeconds = 3600) => tickets().issue({ sha256, deploy: '01abc', ttlSeconds })
 
 describe('a token', () => {
-  it('gives its artifact, and again for ten minutes', async () => {
+  it('gives its artifact, and again for longer than a download may take', async () => {
     const token = await issued()
     expect(token).toMatch(/^gka_[0-9a-z]{26}_[A-Za-z0-9_-]{43}$/)
     expect(await tickets().redeem(token, sha256)).toEqual({ deploy: '01abc' })
-    minutes(9)
+    minutes(16)
     expect(await tickets().redeem(token, sha256)).toEqual({ deploy: '01abc' })
-    minutes(2)
+    minutes(5)
     await expect(tickets().redeem(token, sha256)).rejects.toThrow('was used before')
   })
 
-  it('that is used late still has its ten minutes', async () => {
+  it('that is used late still has its time', async () => {
     const token = await issued(600)
     minutes(9)
     await tickets().redeem(token, sha256)
