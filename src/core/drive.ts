@@ -1,11 +1,11 @@
 // Drives one owned deploy through its steps to its end. Each step's end and the next one's begin are one transaction
 // that only the owner can commit; every write to the cluster checks first that this replica still is the owner.
 
+import { asAsked } from './cancelling.ts'
 import type { Owned } from './claim.ts'
 import { backoff, type Clock } from './clock.ts'
 import { type Cluster, ClusterError, isTransient } from './cluster.ts'
 import type { CodeSide } from './code/code-side.ts'
-import { type Intent, intentSchema } from './coordination.ts'
 import {
   type Deploy,
   type Diagnosis,
@@ -375,7 +375,7 @@ async function conclude(deps: DriveDeps, at: At, ended: Ended): Promise<Stored<D
   const more: More = { owner: owned.ownership, compares: [unchanged(key, workload)], writes }
   if (outcome.kind === 'done')
     return deps.ledger.advance(stored, { kind: 'step_done', message: outcome.message }, more)
-  const good = workload && knownGood(deploy, workload.value)
+  const good = workload ? knownGood(deploy, workload.value) : null
   const applied = deploy.steps.some(step => step.name === 'apply' && step.state === 'done')
   const harmless = outcome.kind === 'failed' && outcome.harmless === true
   const clean = harmless || (!ended.wrote && !applied)
@@ -384,15 +384,7 @@ async function conclude(deps: DriveDeps, at: At, ended: Ended): Promise<Stored<D
     if (diagnosis) writes.push(put(deps.keys.diagnosis(deploy.id), diagnosis satisfies Diagnosis))
     return deps.ledger.advance(stored, { kind: 'step_failed', cause, message, clean, good }, more)
   }
-  const intent = await cancelIntent(deps, deploy.id)
-  const by = intent?.by ?? { id: 'gkube', name: 'gkube', via: 'gkube' as const }
-  const detail = intent?.reason
-  const event = { kind: 'cancel' as const, by, onCancel: intent?.onCancel, clean, good }
-  return deps.ledger.advance(stored, event, { ...more, by, detail })
-}
-
-async function cancelIntent(deps: DriveDeps, id: string): Promise<Intent | null> {
-  return (await read(deps.kv, intentSchema, deps.keys.intent(id, 'cancel')))?.value ?? null
+  return asAsked(deps, stored, { clean, good, more })
 }
 
 /** Where a rollback goes: what last succeeded. */

@@ -36,7 +36,9 @@ export function decide(
   const ready = inOrder.filter(deploy => deploy.phase === 'ready')
   const rollback = ready.find(deploy => deploy.kind === 'rollback')
   const superseded =
-    policy === 'supersede' ? ready.flatMap((deploy, at) => replacedBy(deploy, ready, at)) : []
+    policy === 'supersede'
+      ? ready.flatMap((deploy, at) => replacedBy(deploy, ready.slice(at + 1), frozen))
+      : []
   if (rollback) return { next: rollback, superseded }
   const left = inOrder.filter(deploy => !superseded.some(s => s.deploy === deploy))
   const first = left.find(deploy => deploy.phase !== 'ready' || !frozen(deploy))
@@ -44,10 +46,16 @@ export function decide(
 }
 
 /** The newest later one that takes its place, if any. */
-function replacedBy(deploy: Deploy, ready: readonly Deploy[], at: number): Decision['superseded'] {
+function replacedBy(
+  deploy: Deploy,
+  after: readonly Deploy[],
+  frozen: (deploy: Deploy) => boolean,
+): Decision['superseded'] {
   // That the environment shall be initialised again is asked for by nobody else.
   if (deploy.params.init) return []
-  const by = ready.slice(at + 1).findLast(later => replaced[later.kind]?.includes(deploy.kind))
+  // Break-glass cannot wait for the end of a freeze: what may go does not make room for what may not.
+  const goes = !frozen(deploy)
+  const by = after.findLast(later => replaced[later.kind]?.includes(deploy.kind) && !(goes && frozen(later)))
   return by ? [{ deploy, by }] : []
 }
 
@@ -82,6 +90,8 @@ export const frozenBy = (deploy: Pick<Deploy, 'kind' | 'overridden'>): boolean =
 
 /** A free slot of an environment, looked for from number `from` on; null when `parallel` deploys run. */
 export function freeSlot(taken: ReadonlySet<number>, parallel: number, from = 0): number | null {
+  // The limit was lowered, or is lower on this replica: those beyond it count.
+  if (taken.size >= parallel) return null
   for (let n = 0; n < parallel; n++) {
     const slot = (from + n) % parallel
     if (!taken.has(slot)) return slot

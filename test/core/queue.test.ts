@@ -108,6 +108,16 @@ describe('in a freeze', () => {
     const seen = decide(queue(...names), 'keep', deploy => frozen.includes(deploy.id))
     expect(seen.next?.id ?? null).toBe(next)
   })
+  const replaced: [string, string[], string[], string[], string | null][] = [
+    ['what was overridden is not replaced by one that is held', ['a', 'b'], ['b'], [], 'a'],
+    ['what was overridden replaces one that is held', ['a', 'b'], ['a'], ['a by b'], 'b'],
+    ['what is held replaces what is held', ['a', 'b', 'c'], ['b', 'c'], ['b by c'], 'a'],
+  ]
+  it.each(replaced)('%s', (_, names, frozen, superseded, next) => {
+    const seen = decide(queue(...names), 'supersede', deploy => frozen.includes(deploy.id))
+    expect(seen.superseded.map(({ deploy, by }) => `${deploy.id} by ${by.id}`)).toEqual(superseded)
+    expect(seen.next?.id ?? null).toBe(next)
+  })
   const kinds: [string, Parameters<typeof frozenBy>[0], boolean][] = [
     ['a deploy is held', { kind: 'deploy', overridden: null }, true],
     ['a delete is held', { kind: 'delete', overridden: null }, true],
@@ -162,6 +172,7 @@ describe('a slot', () => {
     ['round the corner', [2], 3, 2, 0],
     ['with any number to begin at', [], 3, 1_679_615, 1_679_615 % 3],
     ['only below the limit of now: it was lowered', [0, 7], 1, 0, null],
+    ['none while more run than the limit of now', [4, 5, 6], 2, 0, null],
   ]
   it.each(slots)('%s', (_, taken, parallel, from, slot) => {
     expect(freeSlot(new Set(taken), parallel, from)).toBe(slot)

@@ -142,6 +142,38 @@ const without =
   }
 
 describe('cancelled in the middle of writing', () => {
+  it('whoever cancels changes their mind as it goes back: the last word counts', async () => {
+    const tenant = world.tenant()
+    const asking = await tenant.replica()
+    await register(asking, tenant)
+    await ship(asking, tenant, '1')
+    await asking.stop()
+    let changed = 0
+    const late = (kv: Kv): Kv => ({
+      ...kv,
+      async commit(commit) {
+        const back = commit.writes.find(
+          write => write.kind === 'put' && /"phase":"rolling_back"/.test(write.value),
+        )
+        if (back && changed++ === 0)
+          await asking.core.cancel(admin, back.key.split('/').at(-1) ?? '', {
+            reason: 'look at it first',
+            onCancel: 'hold',
+          })
+        return kv.commit(commit)
+      },
+    })
+    const replica = await tenant.replica({ kv: late, cluster: without(['Deployment'], () => true) })
+    await register(replica, tenant, noFiles)
+    const { deploy } = await replica.core.request(admin, ask({ app: tenant.name, revision: '2' }))
+    await phaseOf(tenant, deploy.id, d => d.phase === 'running')
+    await replica.core.cancel(admin, deploy.id, { reason: 'wrong', onCancel: 'rollback' })
+    expect(await ended(tenant, deploy.id)).toMatchObject({ phase: 'cancelled', rollback: null })
+    expect(changed).toBe(1)
+    expect(await leftovers(tenant)).toEqual([])
+    await replica.stop()
+  })
+
   it('a create keeps what it made in the inventory, and a delete leaves nothing', async () => {
     const tenant = world.tenant()
     const replica = await tenant.replica({ cluster: without(['Deployment'], () => true) })
