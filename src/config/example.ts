@@ -156,7 +156,7 @@ artifacts: # where code comes from, for apps with a section code
 
 publish: # the Jobs that put code on volumes
   image: registry.example.com/gkube:1.4.0 # gkube's own image
-  url: http://gkube.gkube.svc:8080 # gkube as pods reach it, for uploaded artifacts
+  url: http://gkube.gkube.svc # gkube as pods reach it, for uploaded artifacts
 
 tokens:
   maxLifetime: 8760h

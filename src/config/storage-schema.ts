@@ -164,6 +164,6 @@ export const publish = z.strictObject({
     .refine(text => !/[?#@]/.test(text), 'an address without a password, a query or a fragment')
     .optional()
     .describe(
-      'gkube as pods reach it, such as http://gkube.gkube.svc:8080; left out: uploaded artifacts cannot be published',
+      'gkube as pods reach it, such as http://gkube.gkube.svc; left out: uploaded artifacts cannot be published',
     ),
 })

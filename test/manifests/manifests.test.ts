@@ -40,7 +40,9 @@ function configOf(objects: Rendered[]): Config {
 const serviceAccount = { namespace: 'gkube', name: 'gkube' }
 const rightsOf = (config: Config): string =>
   Object.values(config.environments)
-    .map(environment => rbacText(rbacFor(environment, { serviceAccount })))
+    .map(environment =>
+      rbacText(rbacFor(environment, { serviceAccount, uploads: config.publish.url !== null })),
+    )
     .join('---\n')
 
 describe.skipIf(!hasKubectl).each(['manifests/base', 'manifests/overlays/example'])('%s', folder => {
@@ -66,6 +68,8 @@ describe.skipIf(!hasKubectl).each(['manifests/base', 'manifests/overlays/example
     expect(findings.map(f => f.path).filter(path => !/serviceAccount/i.test(path))).toEqual([])
     const [container] = deployment.spec.template.spec.containers
     expect(container.securityContext.readOnlyRootFilesystem).toBe(true)
+    // A pool that is reached by SSH puts its key there.
+    expect(container.volumeMounts).toContainEqual({ name: 'tmp', mountPath: '/tmp' })
     expect(container.resources).toMatchObject({ requests: { cpu: '100m' }, limits: { memory: '512Mi' } })
   })
 
@@ -93,6 +97,23 @@ describe.skipIf(!hasKubectl).each(['manifests/base', 'manifests/overlays/example
 
 describe.skipIf(!hasKubectl)('the example overlay', () => {
   const objects = hasKubectl ? render('manifests/overlays/example') : []
+
+  it('keeps uploads where all replicas see them, and publishes them with its own image and Service', () => {
+    const { artifacts, publish } = configOf(objects)
+    const { containers, volumes } = only(objects, 'Deployment').spec.template.spec
+    const mount = containers[0].volumeMounts.find((one: Rendered) => one.name === 'artifacts')
+    expect(artifacts.directory?.startsWith(`${mount.mountPath}/`)).toBe(true)
+    const claim = only(objects, 'PersistentVolumeClaim')
+    expect(claim.spec.accessModes).toEqual(['ReadWriteMany'])
+    expect(volumes).toContainEqual({
+      name: 'artifacts',
+      persistentVolumeClaim: { claimName: claim.metadata.name },
+    })
+    expect(publish.image).toBe(containers[0].image)
+    const { metadata, spec } = only(objects, 'Service')
+    const port = spec.ports[0].port === 80 ? '' : `:${spec.ports[0].port}`
+    expect(publish.url).toBe(`http://${metadata.name}.${metadata.namespace}.svc${port}`)
+  })
 
   it('puts gkube in its namespace and leaves the rights in theirs', () => {
     expect(only(objects, 'Deployment').metadata.namespace).toBe('gkube')
