@@ -3,6 +3,7 @@
 import { z } from 'zod'
 import type { AdoptInput, AdoptionInput, AdoptionPlan } from './adoption/verbs.ts'
 import { type App, type AppSpec, appSchema } from './app.ts'
+import { type ArtifactVerbs, artifactHash } from './artifacts/verbs.ts'
 import type { AuditVerbs } from './audit/verbs.ts'
 import type { BuildVerbs } from './builds/verbs.ts'
 import type { EventFacts, KubeObject, PodFacts } from './cluster.ts'
@@ -14,6 +15,7 @@ import { environmentName, type Grant, grantSchema } from './environment.ts'
 import type { Revision } from './kv.ts'
 import type { Planned } from './messages.ts'
 import { duration, jobPath, label, objectName, revision } from './units.ts'
+import type { VolumeVerbs } from './volumes/verbs.ts'
 import type { Artifact, Workload } from './workload.ts'
 
 /** Who calls and what they may: resolved by a surface from a token or a Slack user, judged by policy.ts. */
@@ -27,7 +29,6 @@ export type Caller = {
 const appName = label(40)
 const place = { app: appName, environment: environmentName }
 const why = z.string().max(500)
-const artifactHash = z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256: 64 digits from 0 to f')
 
 /** Asks for one deploy of any kind. The app is named by itself, by its Jenkins job, or by the spec sent along. */
 export const requestInput = z.strictObject({
@@ -99,18 +100,6 @@ export const planInput = z.strictObject({
     .describe('SHA-256 of an uploaded artifact; default: that of the revision'),
 })
 export type PlanInput = z.output<typeof planInput>
-
-/** What was uploaded is this revision of the app from now on: the newest upload wins. */
-export const artifactInput = z.strictObject({ app: appName, revision, sha256: artifactHash })
-export type ArtifactInput = z.output<typeof artifactInput>
-
-/** `before`: the artifact that the revision had until now, where that was another one. */
-export type RecordedArtifact = ArtifactInput & {
-  readonly size: number
-  readonly at: number
-  readonly by: string
-  readonly before: string | null
-}
 
 /** One object of a plan: what would happen to it and, line by line, how. */
 export type PlannedObject = {
@@ -297,40 +286,6 @@ export type ClusterInfo = {
   }[]
 }
 
-/** Storage of an app in an environment: where it lies, how full it is and how it is. */
-export type StorageRow = {
-  readonly environment: string
-  readonly app: string
-  /** Its name in the app's spec. */
-  readonly storage: string
-  /** The PersistentVolumeClaim: `<name>-<pod>` for each pod of a StatefulSet is not listed one by one. */
-  readonly claim: string
-  /** The PersistentVolume; null: none is bound yet. */
-  readonly volume: string | null
-  /** A key of `pools`; null: it is of a StorageClass, and gkube knows neither its use nor its health. */
-  readonly pool: string | null
-  /** What a person types to have it deleted, such as `production/web/data`; null where there is no pool. */
-  readonly title: string | null
-  /** In bytes: what the app asks for now. */
-  readonly size: number
-  /** In bytes, as the pool counts (some seconds behind); null: not known. */
-  readonly used: number | null
-  readonly quota: number | null
-  /** One sentence, such as `3 of 3 bricks online` or why it is not known. */
-  readonly health: string
-  /** warning: above 85 % of its quota, or a copy is missing; unused: the app does not run there. */
-  readonly state: 'ok' | 'warning' | 'failed' | 'unknown' | 'unused'
-}
-export const volumesInput = z.strictObject({
-  app: appName.optional(),
-  environment: environmentName.optional(),
-})
-export const deleteVolumeInput = z.strictObject({
-  ...place,
-  storage: label(),
-  typed: z.string().max(300).describe('its title, typed by a person, such as production/web/data'),
-})
-
 /** What became of a deploy whose command was stopped: `cancelling` is as the policy says, `continues` is left alone. */
 export const abortOutcomes = ['cancelled', 'cancelling', 'continues', 'ended'] as const
 export type AbortOutcome = (typeof abortOutcomes)[number]
@@ -352,126 +307,118 @@ export type RunEvent =
 type VerbsOfParts = BuildVerbs & AuditVerbs
 
 /** Every verb checks the caller's rights itself and throws UserError where it must not be done. */
-export type Core = VerbsOfParts & {
-  applyApp(
-    caller: Caller,
-    app: App,
-    options: { dryRun: boolean },
-  ): Promise<{ app: App; outcome: 'created' | 'changed' | 'unchanged' }>
-  /** Names only: cheap, for suggestions and selects. */
-  listNames(caller: Caller): Promise<readonly string[]>
-  listApps(caller: Caller): Promise<readonly { app: App; workloads: readonly Workload[] }[]>
-  showApp(caller: Caller, app: string): Promise<App>
-  renderApp(caller: Caller, input: PlanInput): Promise<{ spec: AppSpec; objects: readonly KubeObject[] }>
-  deleteApp(caller: Caller, app: string): Promise<void>
-  /** UserError `not_found` where nothing was uploaded with that hash. Needs the right to deploy the app somewhere. */
-  recordArtifact(caller: Caller, input: ArtifactInput): Promise<RecordedArtifact>
+export type Core = ArtifactVerbs &
+  VolumeVerbs &
+  VerbsOfParts & {
+    applyApp(
+      caller: Caller,
+      app: App,
+      options: { dryRun: boolean },
+    ): Promise<{ app: App; outcome: 'created' | 'changed' | 'unchanged' }>
+    /** Names only: cheap, for suggestions and selects. */
+    listNames(caller: Caller): Promise<readonly string[]>
+    listApps(caller: Caller): Promise<readonly { app: App; workloads: readonly Workload[] }[]>
+    showApp(caller: Caller, app: string): Promise<App>
+    renderApp(caller: Caller, input: PlanInput): Promise<{ spec: AppSpec; objects: readonly KubeObject[] }>
+    deleteApp(caller: Caller, app: string): Promise<void>
 
-  /** `channel`: the Slack channel id where it was asked for; its message goes there if the bot can post there. */
-  request(
-    caller: Caller,
-    input: RequestInput,
-    origin?: { readonly channel: string | null },
-  ): Promise<{ deploy: Deploy; repeated: boolean }>
-  plan(caller: Caller, input: PlanInput): Promise<Plan>
-  planAdoption(caller: Caller, input: AdoptionInput): Promise<AdoptionPlan>
-  /** UserError `conflict` where it is not what was shown any more. */
-  adopt(caller: Caller, input: AdoptInput): Promise<{ deploy: Deploy; repeated: boolean }>
-  showDeploy(
-    caller: Caller,
-    id: string,
-  ): Promise<{
-    deploy: Deploy
-    progress: Progress | null
-    diagnosis: Diagnosis | null
-    waiting: string | null
-    planned: Planned | null
-  }>
-  /** Changes of one deploy from `after` on (exclusive; default: its state now), until it ends or the signal aborts. */
-  watchDeploy(
-    caller: Caller,
-    id: string,
-    options: { after?: Revision; signal: AbortSignal },
-  ): AsyncIterable<DeployEvent>
-  /** `ifWaiting`: refuse with `conflict` once it runs. `onCancel`: of what runs; default: as the environment says. */
-  cancel(
-    caller: Caller,
-    id: string,
-    input: { reason: string; ifWaiting?: boolean; onCancel?: 'rollback' | 'hold' | undefined },
-  ): Promise<Deploy>
-  /** The command that followed it was stopped: what waits is cancelled, what runs follows the app's `onAbort`. */
-  abort(
-    caller: Caller,
-    id: string,
-    input: { reason: string },
-  ): Promise<{ deploy: Deploy; outcome: AbortOutcome }>
-  /** `hash`: of what the voter was shown (`prepared.hash`); refused with `conflict` where that is not what would run. */
-  vote(
-    caller: Caller,
-    id: string,
-    input: { decision: 'approve' | 'deny'; reason: string; hash?: string },
-  ): Promise<Deploy>
-  /** Break-glass: a named person starts what waits for approval or is held by a freeze. Loud, audited. `hash` as for votes. */
-  override(caller: Caller, id: string, input: { reason: string; hash?: string }): Promise<Deploy>
-  /** What waits for approval where the caller may look, the oldest first. */
-  approvals(caller: Caller): Promise<readonly ApprovalRequest[]>
-  /** What the caller asked for, newest first. */
-  asked(caller: Caller, query: { limit: number }): Promise<readonly Deploy[]>
-  /** What runs or waits where the caller may look, the oldest first. */
-  openDeploys(caller: Caller): Promise<readonly Deploy[]>
-  history(
-    caller: Caller,
-    query: { app: string; environment?: string; limit: number },
-  ): Promise<readonly Deploy[]>
+    /** `channel`: the Slack channel id where it was asked for; its message goes there if the bot can post there. */
+    request(
+      caller: Caller,
+      input: RequestInput,
+      origin?: { readonly channel: string | null },
+    ): Promise<{ deploy: Deploy; repeated: boolean }>
+    plan(caller: Caller, input: PlanInput): Promise<Plan>
+    planAdoption(caller: Caller, input: AdoptionInput): Promise<AdoptionPlan>
+    /** UserError `conflict` where it is not what was shown any more. */
+    adopt(caller: Caller, input: AdoptInput): Promise<{ deploy: Deploy; repeated: boolean }>
+    showDeploy(
+      caller: Caller,
+      id: string,
+    ): Promise<{
+      deploy: Deploy
+      progress: Progress | null
+      diagnosis: Diagnosis | null
+      waiting: string | null
+      planned: Planned | null
+    }>
+    /** Changes of one deploy from `after` on (exclusive; default: its state now), until it ends or the signal aborts. */
+    watchDeploy(
+      caller: Caller,
+      id: string,
+      options: { after?: Revision; signal: AbortSignal },
+    ): AsyncIterable<DeployEvent>
+    /** `ifWaiting`: refuse with `conflict` once it runs. `onCancel`: of what runs; default: as the environment says. */
+    cancel(
+      caller: Caller,
+      id: string,
+      input: { reason: string; ifWaiting?: boolean; onCancel?: 'rollback' | 'hold' | undefined },
+    ): Promise<Deploy>
+    /** The command that followed it was stopped: what waits is cancelled, what runs follows the app's `onAbort`. */
+    abort(
+      caller: Caller,
+      id: string,
+      input: { reason: string },
+    ): Promise<{ deploy: Deploy; outcome: AbortOutcome }>
+    /** `hash`: of what the voter was shown (`prepared.hash`); refused with `conflict` where that is not what would run. */
+    vote(
+      caller: Caller,
+      id: string,
+      input: { decision: 'approve' | 'deny'; reason: string; hash?: string },
+    ): Promise<Deploy>
+    /** Break-glass: a named person starts what waits for approval or is held by a freeze. Loud, audited. `hash` as for votes. */
+    override(caller: Caller, id: string, input: { reason: string; hash?: string }): Promise<Deploy>
+    /** What waits for approval where the caller may look, the oldest first. */
+    approvals(caller: Caller): Promise<readonly ApprovalRequest[]>
+    /** What the caller asked for, newest first. */
+    asked(caller: Caller, query: { limit: number }): Promise<readonly Deploy[]>
+    /** What runs or waits where the caller may look, the oldest first. */
+    openDeploys(caller: Caller): Promise<readonly Deploy[]>
+    history(
+      caller: Caller,
+      query: { app: string; environment?: string; limit: number },
+    ): Promise<readonly Deploy[]>
 
-  status(caller: Caller, query: { app?: string; environment?: string }): Promise<readonly Status[]>
-  pods(caller: Caller, place: { app: string; environment: string }): Promise<readonly PodFacts[]>
-  events(caller: Caller, place: { app: string; environment: string }): Promise<readonly EventFacts[]>
-  logs(caller: Caller, input: LogsInput): Promise<readonly LogChunk[]>
-  followLogs(caller: Caller, input: LogsInput, signal: AbortSignal): AsyncIterable<LogChunk>
-  deletePod(caller: Caller, input: { app: string; environment: string; pod: string }): Promise<void>
-  run(caller: Caller, input: z.output<typeof runInput>, signal: AbortSignal): AsyncIterable<RunEvent>
-  exec(caller: Caller, input: z.output<typeof execInput>, signal: AbortSignal): AsyncIterable<RunEvent>
-  diff(
-    caller: Caller,
-    input: { app: string; from: string; to: string },
-  ): Promise<{ diff: string; changes: readonly string[] }>
-  clusters(caller: Caller): Promise<readonly ClusterInfo[]>
+    status(caller: Caller, query: { app?: string; environment?: string }): Promise<readonly Status[]>
+    pods(caller: Caller, place: { app: string; environment: string }): Promise<readonly PodFacts[]>
+    events(caller: Caller, place: { app: string; environment: string }): Promise<readonly EventFacts[]>
+    logs(caller: Caller, input: LogsInput): Promise<readonly LogChunk[]>
+    followLogs(caller: Caller, input: LogsInput, signal: AbortSignal): AsyncIterable<LogChunk>
+    deletePod(caller: Caller, input: { app: string; environment: string; pod: string }): Promise<void>
+    run(caller: Caller, input: z.output<typeof runInput>, signal: AbortSignal): AsyncIterable<RunEvent>
+    exec(caller: Caller, input: z.output<typeof execInput>, signal: AbortSignal): AsyncIterable<RunEvent>
+    diff(
+      caller: Caller,
+      input: { app: string; from: string; to: string },
+    ): Promise<{ diff: string; changes: readonly string[] }>
+    clusters(caller: Caller): Promise<readonly ClusterInfo[]>
 
-  /** Where the caller may look. Pools are asked now: some seconds at most. */
-  volumes(caller: Caller, query: z.output<typeof volumesInput>): Promise<readonly StorageRow[]>
-  /**
-   * Deletes storage on a pool with all it holds, its claim and its PersistentVolume. Only where the app does not run
-   * there any more. `left`: what stays on the servers and is deleted there by hand.
-   */
-  deleteVolume(
-    caller: Caller,
-    input: z.output<typeof deleteVolumeInput>,
-  ): Promise<{ deleted: string; left: readonly string[] }>
+    lock(caller: Caller, input: z.output<typeof lockInput>): Promise<Lock>
+    unlock(caller: Caller, input: z.output<typeof unlockInput>): Promise<void>
+    locks(caller: Caller): Promise<readonly Lock[]>
+    freeze(caller: Caller, input: z.output<typeof freezeInput>): Promise<Freeze>
+    unfreeze(caller: Caller, input: z.output<typeof unfreezeInput>): Promise<void>
+    /** What holds now: by a person, and recurring. */
+    freezes(caller: Caller): Promise<readonly Freeze[]>
+    /** The recurring freezes that gkube.yaml has, and when each comes. */
+    freezeWindows(caller: Caller): Promise<readonly FreezeWindowRow[]>
+    /** Frees what is stuck: raises the epoch, moves records that do not parse to quarantine. */
+    release(
+      caller: Caller,
+      input: { app: string; environment: string; reason: string },
+    ): Promise<{ released: readonly string[] }>
 
-  lock(caller: Caller, input: z.output<typeof lockInput>): Promise<Lock>
-  unlock(caller: Caller, input: z.output<typeof unlockInput>): Promise<void>
-  locks(caller: Caller): Promise<readonly Lock[]>
-  freeze(caller: Caller, input: z.output<typeof freezeInput>): Promise<Freeze>
-  unfreeze(caller: Caller, input: z.output<typeof unfreezeInput>): Promise<void>
-  /** What holds now: by a person, and recurring. */
-  freezes(caller: Caller): Promise<readonly Freeze[]>
-  /** The recurring freezes that gkube.yaml has, and when each comes. */
-  freezeWindows(caller: Caller): Promise<readonly FreezeWindowRow[]>
-  /** Frees what is stuck: raises the epoch, moves records that do not parse to quarantine. */
-  release(
-    caller: Caller,
-    input: { app: string; environment: string; reason: string },
-  ): Promise<{ released: readonly string[] }>
-
-  createToken(caller: Caller, input: z.output<typeof tokenInput>): Promise<{ token: string; info: TokenInfo }>
-  listTokens(caller: Caller): Promise<readonly TokenInfo[]>
-  revokeToken(caller: Caller, id: string): Promise<void>
-  /** The caller behind a bearer token; UserError `unauthenticated` if there is none. */
-  authenticate(token: string, via: Actor['via']): Promise<Caller>
-  whoami(caller: Caller): Promise<Whoami>
-  /** Everything this replica talks to, tried now; takes some seconds at most. */
-  doctor(caller: Caller): Promise<readonly Check[]>
-  /** etcd and clusters as seen now, for /readyz. */
-  health(): Promise<{ ok: boolean; checks: readonly { name: string; ok: boolean; message: string }[] }>
-}
+    createToken(
+      caller: Caller,
+      input: z.output<typeof tokenInput>,
+    ): Promise<{ token: string; info: TokenInfo }>
+    listTokens(caller: Caller): Promise<readonly TokenInfo[]>
+    revokeToken(caller: Caller, id: string): Promise<void>
+    /** The caller behind a bearer token; UserError `unauthenticated` if there is none. */
+    authenticate(token: string, via: Actor['via']): Promise<Caller>
+    whoami(caller: Caller): Promise<Whoami>
+    /** Everything this replica talks to, tried now; takes some seconds at most. */
+    doctor(caller: Caller): Promise<readonly Check[]>
+    /** etcd and clusters as seen now, for /readyz. */
+    health(): Promise<{ ok: boolean; checks: readonly { name: string; ok: boolean; message: string }[] }>
+  }

@@ -15,12 +15,12 @@ import type {
   RequestInput,
   RunEvent,
   Status,
-  StorageRow,
   TokenInfo,
 } from '../../src/core/core.ts'
 import { type Deploy, type Diagnosis, isTerminal, type Progress, type Step } from '../../src/core/deploy.ts'
 import { seconds } from '../../src/core/units.ts'
 import { namedBuild, revisionOf } from '../../src/core/use-cases/left-out.ts'
+import type { StorageRow } from '../../src/core/volumes/verbs.ts'
 import type { Workload } from '../../src/core/workload.ts'
 import { UserError } from '../../src/errors.ts'
 import { memoryAudit } from './memory-audit.ts'

@@ -1,7 +1,6 @@
 // All storage of apps as it is now: from the records of what runs, the claims and PersistentVolumes of the clusters, and
 // what the pools count. Reads only. What does not answer in time is said in its row; it stops no other.
 import type { Cluster, KubeObject } from '../cluster.ts'
-import type { StorageRow } from '../core.ts'
 import { mainOf } from '../inventory.ts'
 import { managedBy } from '../objects/labels.ts'
 import { fieldsOf } from '../objects/pod-templates.ts'
@@ -15,6 +14,7 @@ import { bytesOf, type Storage } from './bound.ts'
 import { boundBefore, storageLabel } from './persistent-volume.ts'
 import { titleOf } from './place.ts'
 import type { PoolHealth, PoolVolume } from './pool.ts'
+import type { StorageRow } from './verbs.ts'
 
 type SurveyDeps = Pick<
   Deps,

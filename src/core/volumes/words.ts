@@ -1,6 +1,6 @@
 // The words about storage of every surface: sizes, how full, the row of a table. Pure; it loads nothing, so that the
 // command line starts fast. What is in a row is core.ts's StorageRow.
-import type { StorageRow } from '../core.ts'
+import type { StorageRow } from './verbs.ts'
 
 const steps = ['KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const
 

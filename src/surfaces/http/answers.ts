@@ -3,6 +3,7 @@
 
 import { z } from 'zod'
 import type { AdoptionPlan } from '../../core/adoption/verbs.ts'
+import type { RecordedArtifact } from '../../core/artifacts/verbs.ts'
 import type { EventFacts, PodFacts } from '../../core/cluster.ts'
 import { freezeSchema } from '../../core/coordination.ts'
 import type {
@@ -13,9 +14,7 @@ import type {
   LogChunk,
   Plan,
   PlannedObject,
-  RecordedArtifact,
   Status,
-  StorageRow,
   TokenInfo,
   Whoami,
 } from '../../core/core.ts'
@@ -24,6 +23,7 @@ import { actorSchema, deploySchema, diagnosisSchema, progressSchema } from '../.
 import type { Drift } from '../../core/drift.ts'
 import { grantSchema } from '../../core/environment.ts'
 import { plannedSchema } from '../../core/messages.ts'
+import type { StorageRow } from '../../core/volumes/verbs.ts'
 import { artifactSchema, workloadSchema } from '../../core/workload.ts'
 
 type Same<T> = z.ZodType<T>

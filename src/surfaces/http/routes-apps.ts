@@ -1,7 +1,8 @@
 // Routes about apps: what teams register. Each is its schemas and one call of the core.
 import { z } from 'zod'
 import { appSchema, appSpecSchema } from '../../core/app.ts'
-import { artifactInput, planInput } from '../../core/core.ts'
+import { artifactInput } from '../../core/artifacts/verbs.ts'
+import { planInput } from '../../core/core.ts'
 import { label, revision } from '../../core/units.ts'
 import { workloadSchema } from '../../core/workload.ts'
 import { UserError } from '../../errors.ts'

@@ -1,8 +1,8 @@
 // Routes about storage: where it lies, how full it is, and its deletion, for which its name is typed. What lies on a
 // pool is core/volumes/.
 import { z } from 'zod'
-import { deleteVolumeInput, volumesInput } from '../../core/core.ts'
 import { label } from '../../core/units.ts'
+import { deleteVolumeInput, volumesInput } from '../../core/volumes/verbs.ts'
 import { storageRow } from './answers.ts'
 import { json, type Route, route } from './route.ts'
 

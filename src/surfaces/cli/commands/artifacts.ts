@@ -1,6 +1,6 @@
 // artifact push: uploads a file, and remembers it for a revision of an app where both are named. stdout holds the hash
 // and nothing else: SHA=$(gkube artifact push dist.tgz). `deploy --artifact` does the same on its way (requests.ts).
-import type { ArtifactInput, RecordedArtifact } from '../../../core/core.ts'
+import type { ArtifactInput, RecordedArtifact } from '../../../core/artifacts/verbs.ts'
 import { UserError } from '../../../errors.ts'
 import { hashed, keptLine, uploaded } from '../artifact-file.ts'
 import { type Cli, exitCodes } from '../cli.ts'

@@ -1,6 +1,6 @@
 // volumes: the storage of apps as a table, and volumes delete, which deletes one with its data where its app does not run
 // any more: its name is typed, on the terminal or as --type.
-import type { StorageRow } from '../../../core/core.ts'
+import type { StorageRow } from '../../../core/volumes/verbs.ts'
 import {
   deletedLines,
   placeText,

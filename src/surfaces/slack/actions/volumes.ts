@@ -1,6 +1,6 @@
 // Storage that is deleted with its data: the dialog that asks for its whole name, opened by a command or a button, and
 // submitted. What is typed goes to the core, which judges it again.
-import type { StorageRow } from '../../../core/core.ts'
+import type { StorageRow } from '../../../core/volumes/verbs.ts'
 import { deletedLines, placeText } from '../../../core/volumes/words.ts'
 import { UserError } from '../../../errors.ts'
 import { section } from '../blocks/elements.ts'

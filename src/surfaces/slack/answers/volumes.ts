@@ -1,8 +1,9 @@
 // The storage of apps, as a table: the same words and order as `gkube volumes`. What nobody uses any more has a button
 // that opens the dialog in which its name is typed.
-import type { StorageRow } from '../../../core/core.ts'
+
 import type { Rendered } from '../../../core/messages.ts'
 import { redactText } from '../../../core/redact.ts'
+import type { StorageRow } from '../../../core/volumes/verbs.ts'
 import { bytesText, placeText, storageCells, storageHead, usedPercent } from '../../../core/volumes/words.ts'
 import { section } from '../blocks/elements.ts'
 import { fitted } from '../blocks/fit.ts'

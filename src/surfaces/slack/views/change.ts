@@ -1,7 +1,7 @@
 // The dialogs of changes that need more than a click: delete (the app's name and each volume's, typed) and scale (a
 // number). Pure; actions/modals.ts opens them and hands what comes back to the core.
 import type { ModalView } from '@slack/types'
-import type { StorageRow } from '../../../core/core.ts'
+import type { StorageRow } from '../../../core/volumes/verbs.ts'
 import { placeText, storageCells } from '../../../core/volumes/words.ts'
 import type { Workload } from '../../../core/workload.ts'
 import { viewIds } from '../action-ids.ts'
