@@ -12,6 +12,7 @@ import { demand } from '../policy.ts'
 import { lasts } from '../queue.ts'
 import { decode, put, read, remove, unchanged } from '../records.ts'
 import { volumeName } from '../volumes/bound.ts'
+import { neighbourOf } from '../volumes/neighbour.ts'
 import { boundBefore } from '../volumes/persistent-volume.ts'
 import { checkTyped, ownVolumeOf, type Place, titleOf } from '../volumes/place.ts'
 import { PoolError, type PoolVolume } from '../volumes/pool.ts'
@@ -57,6 +58,8 @@ export function volumes(deps: Deps): Pick<Core, 'volumes' | 'deleteVolume'> {
         // What was typed wrong can be typed again: a dialog stays open for it.
         throw error instanceof PoolError ? new UserError('bad_input', error.message) : error
       }
+      const other = await asked(neighbourOf(target.cluster, target))
+      if (other) throw new UserError('conflict', `Nothing was deleted: ${other}`)
       const unlock = await lockFor(deps, caller, target.place)
       try {
         const left = await deleted(deps, target, typed)
@@ -76,7 +79,9 @@ type Target = {
   readonly namespace: string
   readonly side: PoolSide
   readonly volume: PoolVolume
-  /** Its PersistentVolume; null: it is gone, or was never made. */
+  /** Of its PersistentVolume. */
+  readonly name: string
+  /** Null: it is gone, or was never made. */
   readonly live: KubeObject | null
 }
 
@@ -112,7 +117,7 @@ async function targetOf(
         ? `${app} has no storage ${storage} on a pool in ${place.environment}. See: gkube volumes`
         : `The pool ${pool} is not in gkube.yaml (any more): put it back below \`pools\`, or delete the data there by hand.`,
     )
-  return { place, cluster, namespace, side, volume: { kind, place }, live }
+  return { place, cluster, namespace, side, volume: { kind, place }, name, live }
 }
 
 /** Writes a lock that nobody else has; what it gives back ends it, with the audit entry of what came of it. */

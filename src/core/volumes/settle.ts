@@ -11,6 +11,7 @@ import { amount, quantity } from '../units.ts'
 import type { Bound, Frozen, Workload } from '../workload.ts'
 import { type Storage, type StorageWork, storageOn, storageToMake, volumeName } from './bound.ts'
 import { driverOf, fitOf } from './fit.ts'
+import { neighbourOf } from './neighbour.ts'
 import { boundBefore } from './persistent-volume.ts'
 import { titleOf } from './place.ts'
 import type { PoolSide, Pools } from './pool-side.ts'
@@ -49,6 +50,7 @@ export async function settleStorage(
 ): Promise<SettledStorage> {
   const frozen = await withBound(at, unsettled)
   const { work, notes } = await planStorage(at, { frozen, plan: at.plan })
+  await demandAlone(at, { work, base: at.base })
   const snapshots = storageOn(frozen).some(({ bound }) => at.pools?.(bound.pool)?.snapshots)
   return { frozen, pool: work.length > 0, snapshots, notes }
 }
@@ -231,6 +233,19 @@ async function planStorage(
     }
   }
   return { work, notes: [...work.map(workWords), ...notes] }
+}
+
+/** What is made anew lies where nobody else's does. */
+async function demandAlone(
+  { cluster, pools }: Pick<At, 'cluster'> & { readonly pools: Pools | undefined },
+  { work, base }: { readonly work: readonly StorageWork[]; readonly base: Frozen | null },
+): Promise<void> {
+  for (const { bound, volume, from } of work) {
+    const side = pools?.(bound.pool)
+    if (from !== null || base?.bound?.[volume.place.storage] || !side) continue
+    const other = await neighbourOf(cluster, { side, volume, name: bound.volume })
+    if (other) throw refuse(`Storage ${volume.place.storage} is not made: ${other}`)
+  }
 }
 
 const workWords = ({ storage, bound, volume, from }: StorageWork): string =>

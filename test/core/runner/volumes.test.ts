@@ -746,6 +746,30 @@ describe('what people see of storage', () => {
     await replica.stop()
   })
 
+  it('another gkube with the same cluster and pool: neither shares nor deletes what is theirs', async () => {
+    const tenant = tenantOnPool()
+    const pools = pool()
+    const replica = await tenant.replica({ pools })
+    await register(replica, tenant, withStorage())
+    await ship(replica, tenant, '1')
+    const second = world.tenant({ pool: 'shared', namespace: 'elsewhere' })
+    const theirs: Tenant = {
+      ...second,
+      name: tenant.name,
+      app: over => second.app({ app: tenant.name, ...over }),
+    }
+    const other = await theirs.replica({ pools })
+    await register(other, theirs, withStorage())
+    const words = `PersistentVolume ${nameOf(tenant)} of claim ${place}/${tenant.name}-data lies at the same place (hostPath /mnt/gv0/${place}/${tenant.name}/data)`
+    expect((await ship(other, theirs, '1')).cause?.message).toContain(`Storage data is not made: ${words}`)
+    const typed = `${place}/${tenant.name}/data`
+    const at = { app: tenant.name, environment: place, storage: 'data', typed }
+    await expect(other.core.deleteVolume(admin, at)).rejects.toThrow(`Nothing was deleted: ${words}`)
+    expect(existsSync(join(folder, typed))).toBe(true)
+    await other.stop()
+    await replica.stop()
+  })
+
   it('a deletion that a crash cut off: locked meanwhile, found and finished later', async () => {
     const tenant = tenantOnPool()
     let dies: (() => Promise<void>) | null = null
