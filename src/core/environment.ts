@@ -1,7 +1,7 @@
 // An environment as the operators define it in gkube.yaml: where it runs and what policy holds there.
 // config.ts reads it; policy.ts, objects.ts and the runner use it. Apps never write any of this.
 import { z } from 'zod'
-import { freezeWindowSchema } from './freeze-windows.ts'
+import { freezeWindowSchema, neverEnds } from './freeze-windows.ts'
 import { duration, label } from './units.ts'
 
 export const roles = ['viewer', 'deployer', 'approver', 'operator', 'admin'] as const
@@ -56,6 +56,9 @@ export const environmentSchema = z.strictObject({
   freezes: z
     .array(freezeWindowSchema)
     .max(20)
+    .refine(windows => !neverEnds(windows), {
+      error: 'leave no gap between them: together they would never end',
+    })
     .default([])
     .describe('times at which nothing is deployed there, again and again; rollbacks are'),
   breakGlass: z

@@ -92,14 +92,28 @@ function recurringAt(windows: readonly FreezeWindow[], now: number): Span | null
 }
 
 /** Where one schedule's window ends, another's may hold or begin. */
-function joinedEnd(windows: readonly FreezeWindow[], end: number): number {
+function joinedEnd(
+  windows: readonly FreezeWindow[],
+  end: number,
+  { most, before = Number.POSITIVE_INFINITY }: { most: number; before?: number } = { most: 50 },
+): number {
   let last = end
-  for (let joined = 0; joined < 50; joined++) {
+  for (let joined = 0; joined < most && last < before; joined++) {
     const more = windows.map(window => spanAt(window, last)).find(one => 'window' in one)
     if (!more || !('window' in more)) return last
     last = more.endsAt
   }
   return last
+}
+
+/** Whether there is no gap between several, for a year or for as many windows as are looked at. */
+export function neverEnds(windows: readonly FreezeWindow[]): boolean {
+  const [first] = windows
+  const start = first && cronOf(first.cron, first.timeZone).nextRun(new Date(0))?.getTime()
+  if (!start || windows.length < 2) return false
+  const before = start + 366 * 86_400_000
+  const end = joinedEnd(windows, start, { most: mostJoined, before })
+  return end >= before || windows.some(window => 'window' in spanAt(window, end))
 }
 
 /** Who has frozen what recurs: nobody can end it but the operators, in their file. */

@@ -2,6 +2,7 @@
 // may not say.
 import { describe, expect, it } from 'vitest'
 import type { Freeze } from '../../src/core/coordination.ts'
+import { environmentSchema } from '../../src/core/environment.ts'
 import {
   type FreezeWindow,
   freezeAt,
@@ -110,6 +111,17 @@ it('beside a freeze by a person, the one that ends later is told', () => {
   expect(freezeAt(own('2026-12-29T00:00:00Z'), environment, now)?.reason).toBe('moving')
   expect(freezeAt(own('2026-11-27T00:00:00Z'), { ...environment, freezes: [] }, now)).toBeNull()
   expect(freezeAt(null, undefined, now)).toBeNull()
+})
+
+it('two schedules that leave no gap between them are refused, as one that never ends is', () => {
+  const nights = { cron: '0 20 * * *', for: '12h', reason: 'night' }
+  const days = { cron: '0 8 * * *', for: '12h', reason: 'day' }
+  const parse = (freezes: object[]) => environmentSchema.safeParse({ freezes }).error?.issues
+  expect(parse([nights, days])).toMatchObject([
+    { path: ['freezes'], message: expect.stringMatching(/together.*never end/) },
+  ])
+  expect(parse([nights, { ...days, for: '11h' }])).toBeUndefined()
+  expect(parse([nights, { ...days, cron: '0 8 * * 1-5' }])).toBeUndefined()
 })
 
 it.each([

@@ -5,6 +5,7 @@ import { UserError } from '../../errors.ts'
 import { auditPut } from '../audit.ts'
 import { type Freeze, freezeSchema } from '../coordination.ts'
 import type { Caller, Core } from '../core.ts'
+import { isSameActor } from '../deploy.ts'
 import type { Environment } from '../environment.ts'
 import { freezeAt, nextStart, recurringFreeze } from '../freeze-windows.ts'
 import { demand, may, type Person } from '../policy.ts'
@@ -59,7 +60,7 @@ export function freezes(deps: Deps): Pick<Core, 'freeze' | 'unfreeze' | 'freezes
       const key = keys.freeze(name)
       const entry = await kv.get(key)
       const before = entry ? decode(freezeSchema, entry) : null
-      const others = before && before.value.by.id !== caller.actor.id && holdsNow(before.value, now)
+      const others = before && !isSameActor(before.value.by, caller.actor) && holdsNow(before.value, now)
       if (others)
         throw new UserError(
           'held',
@@ -103,7 +104,7 @@ export function freezes(deps: Deps): Pick<Core, 'freeze' | 'unfreeze' | 'freezes
         )
       }
       const before = decode(freezeSchema, entry)
-      if (before.value.by.id !== caller.actor.id) demandFreeze(caller, environment)
+      if (!isSameActor(before.value.by, caller.actor)) demandFreeze(caller, environment)
       const audit = auditPut(keys, clock.now(), {
         by: caller.actor,
         action: 'unfreeze',

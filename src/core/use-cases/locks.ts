@@ -14,6 +14,7 @@ import { demand } from '../policy.ts'
 import { lasts } from '../queue.ts'
 import { decode, decodeAll, put, remove, unchanged } from '../records.ts'
 import { endOf } from '../times.ts'
+import { seconds } from '../units.ts'
 import { type Deps, environmentNamed } from './deps.ts'
 import { mayLook } from './sight.ts'
 
@@ -89,6 +90,8 @@ export function locks(deps: Deps): Pick<Core, 'lock' | 'unlock' | 'locks'> {
     async lock(caller, input) {
       const key = lockKey(keys, input)
       demandLock(caller, input)
+      if (seconds(input.expiresIn) === 0)
+        throw new UserError('bad_input', 'Say how long it is locked, for example 2h.')
       const now = clock.now()
       const expiresAt = endOf(now, input.expiresIn)
       const entry = await kv.get(key)

@@ -70,6 +70,21 @@ const words =
   /^staging is frozen until [A-Z][a-z]{2} \d\d:\d\d UTC: end-of-year freeze, by @cho\. Named people may override: @Dan, @Cho\./
 
 describe('a freeze', () => {
+  it('is its own for whoever froze, from Slack and from the command line', async () => {
+    await freeze(cho)
+    const atDesk: Caller = { ...cho, actor: { id: 'token:1', name: 'cho', via: 'cli', person: 'cho' } }
+    const inSlack: Caller = { ...cho, actor: { ...cho.actor, person: 'cho' } }
+    await freeze(inSlack, { endsIn: '25h' })
+    expect(await freeze(atDesk, { endsIn: '26h', reason: 'longer' })).toMatchObject({ reason: 'longer' })
+    await replica.core.unfreeze({ ...atDesk, grants: [] }, { environment: 'staging', reason: '' })
+  })
+
+  it('of no time at all is refused, and so is a lock: it would hold nothing', async () => {
+    const lock = { environment: 'staging', reason: 'x', expiresIn: '0s', steal: false }
+    await expect(replica.core.lock(cho, lock)).rejects.toMatchObject({ kind: 'bad_input' })
+    await expect(freeze(cho, { endsIn: '0s' })).rejects.toMatchObject({ kind: 'bad_input' })
+  })
+
   it('has an end that can be told, and so has a lock: else nobody could read or lift it', async () => {
     const long = '9999999999h'
     await expect(freeze(cho, { endsIn: long })).rejects.toMatchObject({ kind: 'bad_input' })
