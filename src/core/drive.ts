@@ -178,7 +178,7 @@ async function situation(
     workload,
     frozen,
     base: before ? await deps.specs.get(before) : null,
-    spec: deps.specs.get,
+    spec: hash => orDrop(deps.specs.get(hash), 'give a spec'),
     environment,
     cluster: fenced.cluster,
     // By the clock of the owner before, a deadline could be over at once, or come minutes too late.
@@ -190,7 +190,7 @@ async function situation(
     stopped: signals.stopped,
     takenOver,
     pools: fencedPools(deps.pools, signals),
-    code: deps.code ?? null,
+    code: droppingCode(deps.code),
     progress: progressWriter(deps, owned, deploy.id),
     hooks: hookRecords(deps, owned, deploy.id),
   }
@@ -200,16 +200,21 @@ async function situation(
 
 const never = new AbortController().signal
 
-/** What the hooks came to. Where etcd does not answer the work is dropped, and taken up again by whoever can. */
+/** Where etcd does not answer the work is dropped, and taken up again by whoever can. */
+const orDrop = <T>(work: Promise<T>, what: string): Promise<T> =>
+  work.catch(error => {
+    throw error instanceof Fenced ? error : new Fenced(`etcd did not ${what}: ${error}`)
+  })
+
+const droppingCode = (code: CodeSide | undefined): CodeSide | null =>
+  code ? { ...code, ticket: input => orDrop(code.ticket(input), 'take a token') } : null
+
+/** What the hooks came to. */
 function hookRecords(deps: DriveDeps, owned: Owned, id: string): StepContext['hooks'] {
   const key = deps.keys.hookLog(id)
-  const orDrop = <T>(work: Promise<T>): Promise<T> =>
-    work.catch(error => {
-      throw error instanceof Fenced ? error : new Fenced(`etcd did not take what a hook came to: ${error}`)
-    })
   const known = async () => (await read(deps.kv, hookLogSchema, key))?.value.hooks ?? []
   return {
-    read: () => orDrop(known()),
+    read: () => orDrop(known(), 'say what a hook came to'),
     write: (result, diagnosis) =>
       orDrop(
         known().then(async before => {
@@ -226,6 +231,7 @@ function hookRecords(deps: DriveDeps, owned: Owned, id: string): StepContext['ho
           })
           if (!committed) throw new Fenced('it is not the owner any more')
         }),
+        'take what a hook came to',
       ),
   }
 }

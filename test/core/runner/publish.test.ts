@@ -8,6 +8,7 @@ import type { CodeSide } from '../../../src/core/code/code-side.ts'
 import { diagnosisSchema, hookLogSchema } from '../../../src/core/deploy.ts'
 import { environmentSchema } from '../../../src/core/environment.ts'
 import { decode } from '../../../src/core/records.ts'
+import { UserError } from '../../../src/errors.ts'
 import { systemClock } from '../../../src/server.ts'
 import { admin, ask } from '../../support/stack.ts'
 import {
@@ -416,6 +417,27 @@ describe('a publish that fails', () => {
       await replica.stop()
     },
   )
+
+  it('not because etcd hiccups where the token is made: the same Job goes on', async () => {
+    const tenant = world.tenant()
+    const files = codeWorld()
+    const jobs = scripted()
+    let hiccups = 1
+    const code: CodeSide = {
+      ...files.side,
+      ticket: async input => {
+        if (hiccups-- > 0) throw new UserError('unavailable', 'etcd does not answer.')
+        return files.side.ticket(input)
+      },
+    }
+    const replica = await tenant.replica({ code, artifacts: files.artifacts, cluster: jobs.cluster })
+    await register(replica, tenant)
+    const deploy = await ship(replica, tenant, { revision: '1', artifact: files.upload('one') })
+    expect(deploy).toMatchObject({ phase: 'succeeded' })
+    expect(jobs.made).toHaveLength(1)
+    expect(hiccups).toBeLessThan(0)
+    await replica.stop()
+  })
 
   it('says which right is missing where the token may not be given', async () => {
     const { tenant, files, first, replica } = await running()
