@@ -12,6 +12,7 @@ import { workloadSchema } from '../workload.ts'
 import { type StorageWork, storageOn } from './bound.ts'
 import { fullnessAfter, fullnessSchema } from './fullness.ts'
 import { titleOf } from './place.ts'
+import { PoolError } from './pool.ts'
 import type { Pools } from './pool-side.ts'
 import { bytesText } from './words.ts'
 
@@ -52,9 +53,11 @@ async function lookAtAll(deps: WatchDeps, term: Term): Promise<void> {
       const { environment, app, storage } = work.volume.place
       seen.add(keys.fullnessOf(environment, app, storage))
       if (!term.held()) return
-      await lookAtOne(deps, term, work).catch(error =>
-        deps.log(`how full ${titleOf(work.volume)} is could not be seen`, error),
-      )
+      await lookAtOne(deps, term, work).catch(error => {
+        // The step that makes it is still to come, or did not get so far.
+        if (workload.state === 'creating' && error instanceof PoolError && error.code === 'not_found') return
+        deps.log(`how full ${titleOf(work.volume)} is could not be seen`, error)
+      })
     }
   }
   await forget(deps, term, seen)

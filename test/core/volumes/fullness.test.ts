@@ -45,7 +45,7 @@ beforeAll(async () => {
 afterAll(() => lease.revoke())
 
 /** A record of an app with storage on the pool, and a pool that says how much is in it. */
-async function watched(n: number) {
+async function watched(n: number, state: Workload['state'] = 'ready') {
   const keys = keysBelow(`${kv.root}${n}/`)
   const storage = [{ name: 'data', size: '1Ki', mount: '/srv/data' }]
   const frozen: Frozen = {
@@ -56,7 +56,7 @@ async function watched(n: number) {
     schema: 1,
     app: 'web',
     environment: 'staging',
-    state: 'ready',
+    state,
     cluster: 'default',
     namespace: 'shop',
     revision: '1',
@@ -76,13 +76,17 @@ async function watched(n: number) {
   const write = (writes: Parameters<Kv['commit']>[0]['writes']) =>
     kv.commit({ compares: [], writes, repeatable: true })
   await write([put(keys.spec('abc'), frozen), put(record, workload)])
-  const at = { used: 0, fails: false, looks: 0 }
+  const at: { used: number; fails: PoolError['code'] | null; looks: number } = {
+    used: 0,
+    fails: null,
+    looks: 0,
+  }
   const side: PoolSide = {
     pool: {
       ...directoryPool({ name: 'shared', folder: '/nowhere' }),
       usage: async () => {
         at.looks++
-        if (at.fails) throw new PoolError('unavailable', 'glusterd does not answer.')
+        if (at.fails) throw new PoolError(at.fails, 'glusterd does not answer.')
         return { used: at.used, quota: 1024 }
       },
     },
@@ -146,18 +150,32 @@ describe('the watch', () => {
   it('outlives a pool that does not answer, and forgets an app that went', async () => {
     const { at, log, replica, notices, told, lookedAgain, gone } = await watched(2)
     const one = replica('a')
-    at.fails = true
+    at.fails = 'unavailable'
     one.start()
     await lookedAgain()
     expect(log[0]).toContain(
       'how full staging/web/data is could not be seen: PoolError: glusterd does not answer.',
     )
-    at.fails = false
+    at.fails = null
     at.used = 1024
     await expect.poll(notices, { timeout: 10_000 }).toHaveLength(1)
     expect(await told()).toEqual([95])
     await gone()
     await expect.poll(told, { timeout: 10_000 }).toEqual([])
     await one.stop()
+  })
+
+  it.each([
+    ['is quiet about what is still to be made', 3, 'creating', 'not_found', false],
+    ['says when what serves has lost its volume', 4, 'ready', 'not_found', true],
+    ['says when the pool of a first deploy is down', 5, 'creating', 'unavailable', true],
+  ] as const)('%s', async (_name, n, state, fails, says) => {
+    const { at, log, replica, lookedAgain } = await watched(n, state)
+    at.fails = fails
+    const one = replica('a')
+    one.start()
+    await lookedAgain()
+    await one.stop()
+    expect(log.length > 0).toBe(says)
   })
 })
