@@ -5,7 +5,9 @@
 import { appendFileSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Cluster } from './core/cluster.ts'
+import type { HookLog } from './core/deploy.ts'
 import type { Commit, Kv, Write } from './core/kv.ts'
+import { componentLabel } from './core/objects/labels.ts'
 
 export type FailPoints = {
   /** `root`: where gkube's keys live. */
@@ -79,24 +81,35 @@ export function failPoints(folder: string, die: () => never = killed): FailPoint
   }
 
   const around =
-    <A extends readonly unknown[], R>(work: (...args: A) => Promise<R>, nameOf: (...args: A) => string) =>
+    <A extends readonly unknown[], R>(
+      work: (...args: A) => Promise<R>,
+      namesOf: (...args: A) => string | readonly string[],
+    ) =>
     async (...args: A): Promise<R> => {
-      const name = nameOf(...args)
-      pass(`before:${name}`)
+      const names = [namesOf(...args)].flat()
+      for (const name of names) pass(`before:${name}`)
       const result = await work(...args)
-      pass(`after:${name}`)
+      for (const name of names) pass(`after:${name}`)
       return result
     }
 
   return {
-    kv: (kv, root) => ({ ...kv, commit: around(kv.commit, commit => `etcd:${commitName(commit, root)}`) }),
+    kv: (kv, root) => ({
+      ...kv,
+      commit: around(kv.commit, commit => commitNames(commit, root).map(name => `etcd:${name}`)),
+    }),
     cluster: cluster => ({
       ...cluster,
-      create: around(cluster.create, ({ kind }, how) => `cluster:${how?.dryRun ? 'try' : 'create'}:${kind}`),
+      create: around(cluster.create, ({ kind, metadata }, how) => {
+        const name = `cluster:${how?.dryRun ? 'try' : 'create'}:${kind}`
+        const step = metadata.labels?.[componentLabel]
+        return kind === 'Job' && step ? [name, `${name}:${step}`] : name
+      }),
       apply: around(cluster.apply, ({ kind }, how) => `cluster:${how?.dryRun ? 'try' : 'apply'}:${kind}`),
       stamp: around(cluster.stamp, ({ kind }) => `cluster:stamp:${kind}`),
       patch: around(cluster.patch, ({ kind }) => `cluster:patch:${kind}`),
       remove: around(cluster.remove, ({ kind }) => `cluster:remove:${kind}`),
+      exec: around(cluster.exec, () => 'cluster:exec'),
     }),
     side<T extends object>(side: T, name: string): T {
       const wrapped = Object.entries(side).map(([method, work]) => [
@@ -117,6 +130,17 @@ function killed(): never {
 
 type Put = Extract<Write, { kind: 'put' }>
 type Json = Readonly<Record<string, unknown>>
+
+/** Its name, and a closer one where a path has several of it. */
+function commitNames(commit: Commit, root: string): string[] {
+  const name = commitName(commit, root)
+  const [first] = commit.writes
+  if (first?.kind !== 'put' || (name !== 'hook-result' && name !== 'ticket')) return [name]
+  const { hooks, firstUsedAt } = jsonOf(first)
+  const step = (hooks as HookLog['hooks'] | undefined)?.at(-1)?.step // of hooklogs/ only
+  if (step) return [name, `${name}:${step}`]
+  return firstUsedAt ? [name, `${name}-used`] : [name]
+}
 
 /** What a transaction does, in a word: by the record that it is about. */
 function commitName({ compares, writes }: Commit, root: string): string {
@@ -143,6 +167,7 @@ const putNames: Readonly<Record<string, string>> = {
   freezes: 'freeze',
   intents: 'intent',
   hooklogs: 'hook-result',
+  artifacts: 'ticket',
 }
 
 /** What people and other replicas do; the steps of the owner are known by where they lead. */

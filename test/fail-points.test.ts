@@ -4,6 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { Cluster, KubeObject } from '../src/core/cluster.ts'
 import type { Commit, Kv } from '../src/core/kv.ts'
 import { put, remove } from '../src/core/records.ts'
 import { failPointNames, failPoints } from '../src/fail-points.ts'
@@ -72,6 +73,34 @@ describe('a transaction', () => {
   it.each(named)('is called %s', async (name, commit) => {
     await storeOf().kv.commit(commit)
     expect(met()).toEqual([`before:etcd:${name}`, `after:etcd:${name}`])
+  })
+})
+
+describe('what a path does several times', () => {
+  it.each([
+    ['a hook', 'hooklogs/d1', { hooks: [{ step: 'publish' }, { step: 'init' }] }, 'hook-result:init'],
+    ['a token that is used', 'artifacts/t1', { firstUsedAt: 1 }, 'ticket-used'],
+  ])('has a name of its own: %s', async (_name, key, record, name) => {
+    await storeOf().kv.commit({ compares: [], writes: [put(root + key, record)] })
+    expect(met()).toContain(`after:etcd:${name}`)
+  })
+
+  it('is a Job of a step', async () => {
+    const made: string[] = []
+    const create = async ({ metadata }: KubeObject) => {
+      made.push(metadata.name)
+      return { object: {}, warnings: [] }
+    }
+    const cluster = failPoints(folder, die).cluster({ create } as unknown as Cluster)
+    writeFileSync(join(folder, 'after:cluster:create:Job:init'), '')
+    const jobOf = (step: string): KubeObject => ({
+      apiVersion: 'batch/v1',
+      kind: 'Job',
+      metadata: { name: `web-${step}`, labels: { 'app.kubernetes.io/component': step } },
+    })
+    await cluster.create(jobOf('publish'))
+    await expect(cluster.create(jobOf('init'))).rejects.toThrow(Died)
+    expect(made).toEqual(['web-publish', 'web-init'])
   })
 })
 
