@@ -118,7 +118,17 @@ export function createSealer(deps: SealerDeps): Sealer {
     round.survey ||= [...places.values()].some(({ backlog }) => backlog.cut && backlog.size === 0)
     if (round.retainedAt !== null && clock.now() - round.retainedAt < times.retention) return
     round.retainedAt = clock.now()
-    for (const environment of places.keys()) await retain(deps, environment, term)
+    for (const environment of places.keys()) await retained(environment, term)
+  }
+
+  /** One environment whose seals cannot be read is no reason to keep what is too old of the others. */
+  async function retained(environment: string, term: Term): Promise<void> {
+    try {
+      await retain(deps, environment, term)
+    } catch (error) {
+      if (!(error instanceof UnreadableRecord)) throw error
+      deps.log(`what is too old in the audit of ${environment} is kept`, error)
+    }
   }
 
   /** Until there is something to seal, and then so long that more of it shares the seal. */

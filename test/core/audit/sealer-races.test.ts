@@ -148,3 +148,18 @@ it('retention that runs while the chain is checked is no change of it', async ()
   expect(report.breaks).toEqual([])
   expect((await world.verify()).breaks).toEqual([])
 })
+
+it('seals of one environment that cannot be read do not keep what is too old of another one', async () => {
+  const world = await auditWorld()
+  const keepMs = 10 * 86_400_000
+  await world.write(1, { environment: '-' })
+  await world.write(3)
+  const first = await world.sealer({ keepMs })
+  await world.sealed('-')
+  await world.sealed()
+  await first.stop()
+  await world.set(world.keys.seal('-', 1), JSON.stringify({ schema: 2 }))
+  world.later(keepMs * 1.02)
+  await world.sealer({ keepMs })
+  await expect.poll(async () => (await world.verify()).gone).toMatchObject({ seals: 1, entries: 3 })
+})
