@@ -49,7 +49,7 @@ export const workloadSchema = z.object({
   overrides: overridesSchema,
   initialisedAt: z.int().nullable(),
   /** Releases of code that are surely on the volume, the newest last (code/releases.ts). Left out: an app without code. */
-  releases: z.array(z.string().max(141)).max(mostReleases).optional(),
+  releases: z.array(z.string().max(148)).max(mostReleases).optional(),
   /** The storage whose volume they are on: an app may name another one first. Left out: the one it has now. */
   releasesOn: label().optional(),
   deploy: z.string(),

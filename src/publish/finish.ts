@@ -33,7 +33,7 @@ export async function finishRelease(settings: FinishSettings, run: Run): Promise
 }
 
 async function nameRelease(settings: FinishSettings, { print, now, signal }: Run): Promise<void> {
-  const { making, releases, name, revision, sha256, deploy } = settings
+  const { making, releases, name, revision, sha256, recipe, deploy } = settings
   const final = join(releases, name)
   if (!(await isFolder(making))) {
     if (!(await isWhole(final, settings)))
@@ -44,7 +44,15 @@ async function nameRelease(settings: FinishSettings, { print, now, signal }: Run
     print(`releases/${name} is there already`)
     return
   }
-  await writeMarker(making, { schema: 1, revision, sha256, deploy, at: new Date(now()).toISOString() })
+  const made = recipe === '' ? {} : { recipe }
+  await writeMarker(making, {
+    schema: 1,
+    revision,
+    sha256,
+    ...made,
+    deploy,
+    at: new Date(now()).toISOString(),
+  })
   const synced = await syncTree(making, signal)
   print(`${synced} files and folders are on disk`)
   // Another one may do the same at this moment: the rename decides, and what is whole is never moved away for long.
@@ -115,10 +123,10 @@ async function prune(settings: FinishSettings, { print, now }: Run): Promise<voi
   }
 }
 
-async function isWhole(path: string, { revision, sha256 }: Settings): Promise<boolean> {
+async function isWhole(path: string, { revision, sha256, recipe }: Settings): Promise<boolean> {
   if (!(await isFolder(path))) return false
   const marker = await readMarker(path)
-  return marker?.revision === revision && marker.sha256 === sha256
+  return marker?.revision === revision && marker.sha256 === sha256 && (marker.recipe ?? '') === recipe
 }
 
 /** Everything below, files before the folders that name them; links are in their folder. How many there were. */

@@ -10,6 +10,8 @@ const markerSchema = z.object({
   schema: z.literal(1),
   revision: z.string(),
   sha256: z.string(),
+  /** Left out: the default way. */
+  recipe: z.string().optional(),
   deploy: z.string(),
   at: z.string(),
 })

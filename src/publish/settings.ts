@@ -15,7 +15,9 @@ export type Settings = {
   readonly revision: string
   /** Of the artifact, in hexadecimal. */
   readonly sha256: string
-  /** `<revision>-<sha12>`. */
+  /** What makes the release of it (core/code/recipe.ts); empty: the default way. */
+  readonly recipe: string
+  /** `<revision>-<sha12>`, and the recipe. */
   readonly name: string
   readonly releases: string
   /** Where the release is made: only a whole one gets its name. */
@@ -85,13 +87,18 @@ export function settingsOf(env: Env): Settings {
     shape: /^[0-9a-f]{64}$/,
     expected: 'the SHA-256 of the artifact: 64 digits from 0 to f',
   })
+  const recipe = text(env, 'GKUBE_RECIPE', {
+    shape: /^([0-9a-f]{6})?$/,
+    expected: '6 digits from 0 to f, or empty',
+  })
   const releases = join(volume, 'releases')
   return {
     volume,
     deploy,
     revision: named.data,
     sha256,
-    name: releaseName(named.data, sha256),
+    recipe,
+    name: releaseName(named.data, sha256, recipe),
     releases,
     making: join(releases, `.tmp-${deploy}`),
     shared: optional(env, 'GKUBE_SHARED') ?? join(volume, 'shared'),

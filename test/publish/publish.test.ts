@@ -116,6 +116,18 @@ describe('a publish', () => {
     })
   })
 
+  it('in another way is another release of the same artifact', async () => {
+    const path = volume()
+    const plain = await published(job(path, '1'))
+    const built = await published(job(path, '1', site('1'), { GKUBE_RECIPE: '0a1b2c' }))
+    expect(releases(path)).toEqual([plain.name, `${built.name}-0a1b2c`])
+    // Again, it is there already.
+    expect(await run('finish', built)).toContain(`releases/${built.name}-0a1b2c is there already`)
+    await expect(run('fetch', job(path, '2', site('2'), { GKUBE_RECIPE: '../x' }))).rejects.toThrow(
+      'The variable GKUBE_RECIPE must be',
+    )
+  })
+
   it('by rollout leaves no `current`', async () => {
     const path = volume()
     await published(job(path, '1'))

@@ -6,10 +6,11 @@ import { fieldsOf, listOf, podsIn } from '../objects/pod-templates.ts'
 import { releasePath } from '../objects/volumes.ts'
 import { releaseName } from '../release-name.ts'
 import { type Frozen, mostReleases, type Workload } from '../workload.ts'
+import { recipeOf } from './recipe.ts'
 
 /** The folder that a spec mounts; null: it has no code. */
-export const releaseOf = ({ revision, artifact }: Pick<Frozen, 'revision' | 'artifact'>): string | null =>
-  artifact ? releaseName(revision, artifact.sha256) : null
+export const releaseOf = (frozen: Pick<Frozen, 'revision' | 'artifact' | 'spec' | 'image'>): string | null =>
+  frozen.artifact ? releaseName(frozen.revision, frozen.artifact.sha256, recipeOf(frozen)) : null
 
 /** The storage whose volume holds the releases of a spec. */
 export const codeStorage = ({ spec }: Pick<Frozen, 'spec'>): string | undefined => spec.storage[0]?.name
@@ -24,7 +25,7 @@ export function releasesFor(
 }
 
 export function isPublished(
-  frozen: Pick<Frozen, 'revision' | 'artifact' | 'spec'>,
+  frozen: Pick<Frozen, 'revision' | 'artifact' | 'spec' | 'image'>,
   workload: Pick<Workload, 'releases' | 'releasesOn'> | null,
 ): boolean {
   const name = releaseOf(frozen)

@@ -3,7 +3,7 @@
 import type { AppSpec } from '../app.ts'
 import { releaseName } from '../release-name.ts'
 import type { Frozen, Workload } from '../workload.ts'
-import { codeStorage } from './releases.ts'
+import { codeStorage, releaseOf } from './releases.ts'
 
 export const reloads = ({ code }: Pick<AppSpec, 'code'>): boolean => code?.activate === 'reload'
 
@@ -23,15 +23,18 @@ export const markerPath = (mount: string): string => `${mount.replace(/\/+$/, ''
 /** Whether what a pod read there is this release. */
 export function isRelease(
   text: string,
-  { revision, artifact }: Pick<Frozen, 'revision' | 'artifact'>,
+  frozen: Pick<Frozen, 'revision' | 'artifact' | 'spec' | 'image'>,
 ): boolean {
-  if (!artifact) return false
+  const wanted = releaseOf(frozen)
+  if (wanted === null) return false
   try {
-    const { revision: found, sha256 } = JSON.parse(text) as { revision?: unknown; sha256?: unknown }
+    // Of a pod: anything may stand there.
+    const { revision, sha256, recipe = '' } = JSON.parse(text) as Readonly<Record<string, unknown>>
     return (
-      typeof found === 'string' &&
+      typeof revision === 'string' &&
       typeof sha256 === 'string' &&
-      releaseName(found, sha256) === releaseName(revision, artifact.sha256)
+      typeof recipe === 'string' &&
+      releaseName(revision, sha256, recipe) === wanted
     )
   } catch {
     // Half of it, or the words of a shell: not this release.

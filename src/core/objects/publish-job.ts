@@ -3,6 +3,7 @@
 import type { V1Container, V1EnvVar, V1Volume, V1VolumeMount } from '@kubernetes/client-node'
 import type { KubeObject } from '../cluster.ts'
 import type { CodeSide } from '../code/code-side.ts'
+import { recipeOf } from '../code/recipe.ts'
 import type { Artifact } from '../workload.ts'
 import { renderEnv, renderEnvFrom, renderResources, renderSecurity } from './container.ts'
 import { type JobInput, laterSeconds, onceJob, ownEnv } from './jobs.ts'
@@ -92,7 +93,11 @@ const volumeOf = ({ frozen }: PublishInput): string => frozen.spec.storage[0]?.m
 
 const common = (input: PublishInput): V1EnvVar[] => [
   ...ownEnv(input),
-  ...variables({ GKUBE_VOLUME: volumeOf(input), GKUBE_ARTIFACT_SHA256: input.artifact.sha256 }),
+  ...variables({
+    GKUBE_VOLUME: volumeOf(input),
+    GKUBE_ARTIFACT_SHA256: input.artifact.sha256,
+    GKUBE_RECIPE: recipeOf(input.frozen),
+  }),
 ]
 
 function own(input: PublishInput, verb: string, env: V1EnvVar[]): V1Container & { name: string } {

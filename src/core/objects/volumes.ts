@@ -2,6 +2,7 @@
 // Claims are rendered here, bound to what a pool has for them; making that is steps/volume.ts.
 import type { V1PersistentVolumeClaim, V1Volume, V1VolumeMount } from '@kubernetes/client-node'
 import type { AppSpec } from '../app.ts'
+import { recipeOf } from '../code/recipe.ts'
 import { sha256 } from '../hash.ts'
 import { releaseName } from '../release-name.ts'
 import type { Bound, Frozen } from '../workload.ts'
@@ -14,7 +15,7 @@ const tmpVolume = `${reservedVolumes}tmp`
 
 type Whose = { readonly app: string; readonly environment: string }
 type Storage = AppSpec['storage'][number]
-type Rendered = Pick<Frozen, 'spec' | 'app' | 'revision' | 'artifact'>
+type Rendered = Pick<Frozen, 'spec' | 'app' | 'revision' | 'artifact' | 'image'>
 
 /** The keys of the ConfigMap (`/etc/web/app.conf` → `etc_web_app.conf`) by path. */
 function fileKeys(spec: AppSpec): Map<string, string> {
@@ -95,12 +96,13 @@ export const releasePath = (name: string): string => `releases/${name}`
  * Code on the first storage: `rollout` mounts one release read-only, so that a switch is a change of the pod
  * template; `reload` mounts the whole volume, where `current` is renamed into place (never `subPath: current`).
  */
-function codeMount({ spec, revision, artifact }: Rendered): V1VolumeMount[] {
+function codeMount(rendered: Rendered): V1VolumeMount[] {
+  const { spec, revision, artifact } = rendered
   const storage = spec.storage[0]
   if (!spec.code || !storage) return []
   if (spec.code.activate === 'reload') return [{ name: storage.name, mountPath: spec.code.mount }]
   if (!artifact) return []
-  const subPath = releasePath(releaseName(revision, artifact.sha256))
+  const subPath = releasePath(releaseName(revision, artifact.sha256, recipeOf(rendered)))
   return [{ name: storage.name, mountPath: spec.code.mount, subPath, readOnly: true }]
 }
 

@@ -160,7 +160,9 @@ async function running(scripts: Scripts = {}, code: object = {}) {
     phase: 'succeeded',
   })
   Object.assign(jobs.scripts, scripts)
-  return { tenant, files, jobs, replica, first: `releases/1-${shaOf('one').slice(0, 12)}` }
+  const first = await served(tenant)
+  expect(first.startsWith(`releases/1-${shaOf('one').slice(0, 12)}`)).toBe(true)
+  return { tenant, files, jobs, replica, first }
 }
 
 describe('an app that is shipped as code', () => {
@@ -413,7 +415,9 @@ describe('a publish that fails', () => {
       await until(async () => (await left(tenant)).length === 0)
       for (const name of ['fetch', 'update', 'finish'] as const) delete jobs.scripts[name]
       expect(await ship(replica, tenant, { revision: '2' })).toMatchObject({ phase: 'succeeded' })
-      expect(await served(tenant)).toBe(`releases/2-${sha256.slice(0, 12)}`)
+      expect(await served(tenant)).toBe(
+        first.replace(`1-${shaOf('one').slice(0, 12)}`, `2-${sha256.slice(0, 12)}`),
+      )
       await replica.stop()
     },
   )
@@ -648,6 +652,24 @@ describe('what stays on the volume', () => {
     const back = await ship(replica, tenant, { kind: 'redeploy' })
     expect(back.steps.map(step => step.name)).toEqual(['publish', 'apply', 'rollout', 'record'])
     expect(await workloadOf(tenant)).toMatchObject({ releasesOn: 'code' })
+    await replica.stop()
+  })
+
+  it('is another one where it is made in another way: a script that was corrected takes effect', async () => {
+    const { tenant, jobs, replica, first } = await running()
+    await register(replica, tenant, { update: ['bin/build'] })
+    const again = await ship(replica, tenant, { kind: 'redeploy' })
+    expect(again.steps.map(step => step.name)).toEqual(['publish', 'apply', 'rollout', 'record'])
+    const built = await served(tenant)
+    expect(built).toMatch(new RegExp(`^${first}-[0-9a-f]{6}$`))
+    expect(built.endsWith(envOf(jobs.made.at(-1), 'finish').GKUBE_RECIPE ?? 'none')).toBe(true)
+    await register(replica, tenant, { update: ['bin/build', '--fast'] })
+    expect(await ship(replica, tenant, { revision: '1' })).toMatchObject({ phase: 'succeeded' })
+    expect(await served(tenant)).not.toBe(built)
+    await register(replica, tenant)
+    const back = await ship(replica, tenant, { kind: 'redeploy' })
+    expect(back.steps.map(step => step.name)).toEqual(['apply', 'rollout', 'record'])
+    expect(await served(tenant)).toBe(first)
     await replica.stop()
   })
 
