@@ -91,7 +91,7 @@ export function createLedger(deps: {
     }
   }
 
-  /** The lock that a rollback leaves behind; a person's that is there is kept. */
+  /** The lock that a rollback leaves behind. A person's that is there stays theirs, but does not end by itself any more. */
   async function lockAfter(deploy: Deploy): Promise<Required<Pick<More, 'compares' | 'writes'>>> {
     const key = keys.lockApp(deploy.environment, deploy.app)
     const now = clock.now()
@@ -99,9 +99,12 @@ export function createLedger(deps: {
     const before = known ? lockIn(known) : null
     const compares = [unchanged(key, known)]
     // One that this version cannot read holds what comes next as well.
-    if (before && (before === 'unreadable' || lasts(before, now))) return { compares, writes: [] }
-    const lock = lockOfRollback(deploy, now)
-    const { by, reason } = lock
+    if (before === 'unreadable') return { compares, writes: [] }
+    const theirs = before && lasts(before, now) ? before : null
+    if (theirs?.expiresAt === null) return { compares, writes: [] }
+    const left = lockOfRollback(deploy, now)
+    const { by, reason } = left
+    const lock = theirs ? withoutEnd(theirs, reason) : left
     const audit = auditPut(keys, now, {
       by: { ...by, via: 'gkube' },
       action: 'lock',
@@ -170,6 +173,10 @@ function lockIn(entry: Entry): Lock | 'unreadable' {
     if (error instanceof UnreadableRecord) return 'unreadable'
     throw error
   }
+}
+
+function withoutEnd({ nagAt: _, ...lock }: Lock, why: string): Lock {
+  return { ...lock, reason: `${lock.reason}; ${why}`.slice(0, 500), expiresAt: null }
 }
 
 /** Until a person unlocks it: somebody has to look first. */

@@ -413,7 +413,15 @@ describe('afterRollback: lock', () => {
     expect(deploy).toMatchObject({ phase: 'rolled_back', locked: true })
     // Once by the race alone: the end of the deploy was written again at once, by the same owner.
     expect({ raced, epoch: deploy.epoch }).toEqual({ raced: 2, epoch: 2 })
-    expect(await lockOf(tenant)).toMatchObject({ by: { name: 'ana' }, reason: 'mine' })
+    // Somebody has to look, as the message says: theirs does not end by itself any more.
+    const lock = await lockOf(tenant)
+    expect(lock).toMatchObject({
+      by: { name: 'ana' },
+      reason: expect.stringMatching(/^mine; crash failed and was rolled back: /),
+      expiresAt: null,
+    })
+    expect(lock).not.toHaveProperty('nagAt')
+    expect(lock).not.toHaveProperty('deploy')
     expect(await leftovers(tenant)).toEqual([])
     await replica.stop()
   })
