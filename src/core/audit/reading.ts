@@ -16,8 +16,10 @@ type Range = {
 
 const pageSize = 200
 
+/** The last time that an id can have: 48 bits. */
+const lastTime = 2 ** 48 - 1
 /** Where ids of that time begin. */
-const idAt = (time: number): string => encodeTime(time, 10).toLowerCase()
+const idAt = (time: number): string => encodeTime(Math.min(time, lastTime), 10).toLowerCase()
 
 /** Every environment that has entries or seals, `-` among them, also one that is not configured any more. */
 export async function auditedEnvironments({ kv, keys }: Side): Promise<string[]> {

@@ -78,6 +78,8 @@ describe('a list', () => {
     ['one action', { action: 'lock' }, '6 4 3'],
     ['from a time on', { since: began + 4 * 60_000 }, '6 5 4'],
     ['up to a time', { until: began + 60_000 }, '1 0'],
+    ['up to a time that no id can have', { until: Number.MAX_SAFE_INTEGER }, '6 5 4 3 2 1 0'],
+    ['from a time that no id can have', { since: Number.MAX_SAFE_INTEGER }, ''],
     ['between two times', { since: began + 60_000, until: began + 2 * 60_000 }, '2 1'],
   ]
   it.each(cases)('%s', async (_, query, found) => {
