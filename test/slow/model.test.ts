@@ -58,8 +58,10 @@ async function give(real: Real, core: Core, command: Command): Promise<{ outcome
   const place = { environment: 'staging' }
   try {
     switch (command.kind) {
-      case 'request': {
-        const input = ask({ ...place, app: nameOf(real, command.app), revision: command.revision })
+      case 'request':
+      case 'rollback': {
+        const kind = command.kind === 'rollback' ? 'rollback' : 'deploy'
+        const input = ask({ ...place, kind, app: nameOf(real, command.app), revision: command.revision })
         return { outcome: 'ok', id: (await core.request(by, input)).deploy.id }
       }
       case 'approve':
@@ -123,7 +125,7 @@ async function observe(real: Real): Promise<string> {
   return JSON.stringify({
     items: deploys.map(deploy => {
       const phase = phases[deploy.phase] ?? deploy.phase
-      const app = deploy.app.at(-1)
+      const app = `${deploy.app.at(-1)}${deploy.kind === 'rollback' ? '<' : ''}`
       if (phase !== 'awaiting') return `${app} ${deploy.revision} ${phase}`
       const votes = deploy.approval.votes.map((vote: { by: { name: string } }) => vote.by.name).sort()
       return `${app} ${deploy.revision} ${phase} ${votes}`.trim()
@@ -201,7 +203,7 @@ class Round implements fc.AsyncCommand<Model, Real> {
 }
 
 const who = fc.constantFrom<Who>('ana', 'ben', 'cho', 'dan', 'eve')
-const mighty = fc.constantFrom<Who>('dan', 'dan', 'dan', 'ana')
+const mighty = fc.constantFrom<Who>('dan', 'dan', 'fay', 'ana')
 const app = fc.constantFrom<App>('a', 'a', 'b')
 const scope = fc.constantFrom('a' as const, 'b' as const, 'all' as const)
 /** Mostly one of the newest: those wait. */
@@ -212,11 +214,18 @@ const deploys = fc.record({
   app,
   revision: fc.constantFrom('1', '2', '3'),
 })
+const rollbacks = fc.record({
+  kind: fc.constant('rollback' as const),
+  who: fc.constantFrom<Who>('ana', 'ben', 'dan', 'eve'),
+  app,
+  revision: fc.constantFrom('1', '2', '3'),
+})
 const decides = (kind: 'approve' | 'deny' | 'cancel', by = who) =>
   fc.record({ kind: fc.constant(kind), who: by, item })
 const voters = fc.constantFrom<Who>('ben', 'cho', 'ben', 'cho', 'ana')
 const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 6, arbitrary: deploys },
+  { weight: 2, arbitrary: rollbacks },
   { weight: 8, arbitrary: decides('approve', voters) },
   { weight: 1, arbitrary: decides('deny') },
   { weight: 2, arbitrary: decides('cancel') },

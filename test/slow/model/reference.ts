@@ -7,6 +7,7 @@ export const people = {
   ben: ['deployer', 'approver'],
   cho: ['approver'],
   dan: ['operator'],
+  fay: ['operator'],
   eve: ['viewer'],
 } as const
 export type Who = keyof typeof people
@@ -17,6 +18,8 @@ export type Scope = App | 'all'
 type Phase = 'new' | 'awaiting' | 'ready' | 'running' | 'succeeded' | 'cancelled' | 'denied' | 'superseded'
 type Item = {
   readonly app: App
+  /** A rollback by a person: it asks for no approval, goes first, passes a freeze, and nothing takes its place. */
+  readonly back: boolean
   readonly by: Who
   readonly revision: string
   readonly phase: Phase
@@ -38,7 +41,12 @@ export type State = {
 export const nothing: State = { items: [], locks: {}, frozenBy: null, live: {} }
 
 export type Command =
-  | { readonly kind: 'request'; readonly who: Who; readonly app: App; readonly revision: string }
+  | {
+      readonly kind: 'request' | 'rollback'
+      readonly who: Who
+      readonly app: App
+      readonly revision: string
+    }
   | { readonly kind: 'approve' | 'deny' | 'cancel'; readonly who: Who; readonly item: number }
   | { readonly kind: 'lock'; readonly who: Who; readonly scope: Scope; readonly steal: boolean }
   | { readonly kind: 'unlock'; readonly who: Who; readonly scope: Scope }
@@ -78,6 +86,7 @@ function plainly(policy: Policy, state: State, command: Command): Result {
   const { who } = command
   switch (command.kind) {
     case 'request':
+    case 'rollback':
       return request(state, command)
     case 'approve':
     case 'deny':
@@ -98,10 +107,19 @@ function plainly(policy: Policy, state: State, command: Command): Result {
   }
 }
 
-function request(state: State, { who, app, revision }: Extract<Command, { kind: 'request' }>): Result {
+function request(
+  state: State,
+  { kind, who, app, revision }: Extract<Command, { kind: 'request' | 'rollback' }>,
+): Result {
   if (!mayDeploy(who)) return no('forbidden', state)
+  const back = kind === 'rollback'
+  const worked = state.items.some(
+    item => item.app === app && item.revision === revision && item.phase === 'succeeded',
+  )
+  if (back && !worked) return no('not_found', state)
   const item: Item = {
     app,
+    back,
     by: who,
     revision,
     phase: 'new',
@@ -182,7 +200,7 @@ function planned(policy: Policy, state: State, item: Item): Item {
   const base = state.live[item.app] ?? null
   // Votes are for what would run: another base is another thing.
   const approvedBy = item.base === base ? item.approvedBy : []
-  const phase = approvedBy.length >= policy.required ? 'ready' : 'awaiting'
+  const phase = item.back || approvedBy.length >= policy.required ? 'ready' : 'awaiting'
   return { ...item, phase, base, approvedBy, stale: false }
 }
 
@@ -194,13 +212,17 @@ function prepared(policy: Policy, state: State, at: number): State[] {
 function fromReady(policy: Policy, state: State, at: number): State[] {
   const item = itemAt(state, at)
   const same = state.items.flatMap((other, i) => (other.app === item.app ? [{ ...other, i }] : []))
-  const newest = same.findLast(other => other.phase === 'ready')
-  if (!policy.keep && newest && newest.i > at) return [withItem(state, at, { phase: 'superseded' })]
   const ready = same.filter(other => other.phase === 'ready')
-  const othersGo = !policy.keep && ready.length > 1
-  const isFirst = !same.some(other => other.i < at && ['new', 'ready'].includes(other.phase))
+  const ordinary = ready.filter(other => !other.back)
+  if (!policy.keep && !item.back && ordinary.some(other => other.i > at))
+    return [withItem(state, at, { phase: 'superseded' })]
+  const othersGo = !policy.keep && ordinary.length > 1
+  const isFirst = item.back
+    ? !ready.some(other => other.back && other.i < at)
+    : !ready.some(other => other.back) &&
+      !same.some(other => other.i < at && ['new', 'ready'].includes(other.phase))
   const runs = runsNow(state, item.app)
-  const held = state.locks.all ?? state.locks[item.app] ?? state.frozenBy
+  const held = state.locks.all ?? state.locks[item.app] ?? (item.back ? null : state.frozenBy)
   // One that is frozen keeps its place and blocks nobody; all are frozen alike here.
   if (othersGo || !isFirst || runs || held) return []
   if (item.stale) return [withItem(state, at, { phase: 'new' })]
@@ -300,10 +322,10 @@ function meet(one: Command, other: Command): boolean {
 /** What can be seen from outside, in one text. */
 export const seenOf = (state: State): string =>
   JSON.stringify({
-    items: state.items.map(({ app, revision, phase, approvedBy }) =>
+    items: state.items.map(({ app, back, revision, phase, approvedBy }) =>
       phase === 'awaiting'
         ? `${app} ${revision} ${phase} ${[...approvedBy].sort()}`.trim()
-        : `${app} ${revision} ${phase}`,
+        : `${app}${back ? '<' : ''} ${revision} ${phase}`,
     ),
     locks: (['a', 'all', 'b'] as const).map(scope => state.locks[scope] ?? null),
     frozen: state.frozenBy,
