@@ -174,7 +174,6 @@ function changesOf(at: {
     return at.refused('is held by a claim that is being deleted. Deploy again when it is gone.')
   // Its claim is gone: without the uid it is bound to the next one of that name, which is this app's.
   if (isHeld && claim?.metadata.uid !== held.uid) {
-    operations.push({ op: 'test', path: '/spec/claimRef/uid', value: held.uid })
     operations.push({ op: 'remove', path: '/spec/claimRef/uid' })
     if (held.resourceVersion !== undefined)
       operations.push({ op: 'remove', path: '/spec/claimRef/resourceVersion' })
@@ -186,8 +185,9 @@ function changesOf(at: {
     words.push(`grown from ${capacity} to ${wanted}`)
   }
   if (operations.length === 0) return { kind: 'same' }
+  // Not a test: a server calls that invalid, and this a conflict.
   const fence = {
-    op: 'test' as const,
+    op: 'replace' as const,
     path: '/metadata/resourceVersion',
     value: live.metadata.resourceVersion,
   }

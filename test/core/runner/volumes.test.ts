@@ -413,6 +413,27 @@ describe('what stops the volume step', () => {
     await replica.stop()
   })
 
+  it('not a PersistentVolume that changed between a look and a write: it is looked at again', async () => {
+    const tenant = tenantOnPool()
+    let races = 0
+    const cluster = (inner: Cluster): Cluster => ({
+      ...inner,
+      patch: async (ref, operations, options) => {
+        if (ref.kind === 'PersistentVolume' && races++ === 0)
+          await inner.patch(ref, [{ op: 'add', path: '/metadata/annotations/raced', value: 'yes' }])
+        return inner.patch(ref, operations, options)
+      },
+    })
+    const replica = await tenant.replica({ pools: pool(), cluster })
+    await register(replica, tenant, withStorage())
+    await ship(replica, tenant, '1')
+    await register(replica, tenant, withStorage({ size: '2Gi' }))
+    expect(await ship(replica, tenant, '2')).toMatchObject({ phase: 'succeeded' })
+    expect(races).toBe(2)
+    expect((await volumeOf(tenant)).spec.capacity.storage).toBe('2Gi')
+    await replica.stop()
+  })
+
   it('a PersistentVolume of somebody else: refused while preparing, left alone', async () => {
     const tenant = tenantOnPool()
     const name = nameOf(tenant)

@@ -221,9 +221,8 @@ describe('one that is there', () => {
       spec.claimRef = held
     })
     const larger = volumeOf(hostpath, { frozen: frozenWith({ size: '3Gi' }), bytes: 3 * Gi })
-    const fence = { op: 'test', path: '/metadata/resourceVersion', value: '77' }
+    const fence = { op: 'replace', path: '/metadata/resourceVersion', value: '77' }
     const unbind = [
-      { op: 'test', path: '/spec/claimRef/uid', value: 'c-1' },
       { op: 'remove', path: '/spec/claimRef/uid' },
       { op: 'remove', path: '/spec/claimRef/resourceVersion' },
     ]
