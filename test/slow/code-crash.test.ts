@@ -19,7 +19,7 @@ import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { stringify } from 'yaml'
 import { directoryStore } from '../../src/adapters/artifacts/directory-store.ts'
 import { type Audit, auditSchema } from '../../src/core/coordination.ts'
@@ -139,6 +139,7 @@ const image = 'registry.example.com/gkube:test'
 /** `CHAOS_DIR=<folder>` keeps the logs of the processes there. */
 const kept = process.env.CHAOS_DIR
 const folder = mkdtempSync(join(kept ?? tmpdir(), 'gkube-code-crash-'))
+const compiled = join(folder, 'compiled')
 const hashes = new Map<string, string>()
 const mortals: Mortal[] = []
 let etcd: Awaited<ReturnType<typeof testEtcd>>
@@ -160,7 +161,13 @@ beforeAll(async () => {
       folder: join(folder, 'cluster'),
       own: {
         image,
-        command: [process.execPath, '--disable-warning=ExperimentalWarning', resolve('src/main.ts')],
+        command: [
+          '/usr/bin/env',
+          `NODE_COMPILE_CACHE=${compiled}`,
+          process.execPath,
+          '--disable-warning=ExperimentalWarning',
+          resolve('src/main.ts'),
+        ],
       },
       hostPaths: [pools],
     },
@@ -281,6 +288,8 @@ type Story = {
   readonly seconds: number
 }
 
+// The first test waits for all of it: a minute or two, and longer where others work as well.
+vi.setConfig({ testTimeout: 480_000 })
 const stories = new Map<string, Promise<Story>>()
 beforeAll(async () => {
   watch = await wire.watch('/apis/batch/v1/jobs?watch=true')
@@ -307,7 +316,7 @@ async function play(lane: Lane): Promise<Story> {
     points: join(folder, 'points', name),
     log: join(folder, `${name}.log`),
     // They start many times.
-    env: { NODE_COMPILE_CACHE: join(folder, 'compiled') },
+    env: { NODE_COMPILE_CACHE: compiled },
   })
   mortals.push(mortal)
   await mortal.call('PUT', '/v1/apps/site', appOf(lane))

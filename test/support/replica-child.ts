@@ -1,6 +1,7 @@
 // A replica as a process of its own, so that tests can kill it. argv: the configuration file; where it is to die, a folder
 // of fail points; a folder that stands in for every pool. Tells its parent its URL when it works.
 import { readFileSync } from 'node:fs'
+import { flushCompileCache } from 'node:module'
 import { loadConfig } from '../../src/config.ts'
 import { failPoints } from '../../src/fail-points.ts'
 import { createLog } from '../../src/log.ts'
@@ -25,6 +26,8 @@ const server = await startServer({
   leaseSeconds: 2,
 })
 await server.ready
+// Whoever is killed writes nothing at its end: with NODE_COMPILE_CACHE the next one starts in half the time.
+flushCompileCache()
 process.send?.({ url: server.url })
 await untilStopped(server, () => undefined)
 process.disconnect?.()
