@@ -26,6 +26,7 @@ import type { Log } from './log.ts'
 import { createPace } from './pace.ts'
 import { wireAudit } from './server/audit.ts'
 import { wireCode } from './server/code.ts'
+import { watchEtcdSpace } from './server/etcd-space.ts'
 import { openPools, type PoolInstead } from './server/pools.ts'
 import { artifactRoutes } from './surfaces/http/artifacts.ts'
 import { jenkinsHooks } from './surfaces/http/hooks/jenkins-hooks.ts'
@@ -237,6 +238,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   if (slack && surface) slack.measure(metrics, surface)
   jenkins?.measure(metrics)
   audit.measure(metrics)
+  const space = watchEtcdSpace({ look: () => kv.ping(), clock, log, metrics })
   const hooks = config.jenkins?.hooks.length
     ? jenkinsHooks({ hooks: config.jenkins.hooks, receive: core.receiveBuild, now: clock.now, log, metrics })
     : null
@@ -273,7 +275,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       one => one ?? [],
     )
     const work = stopElected(elected, clock).then(() => runner.stop(patience))
-    await Promise.all([http.close(), surface?.stop(), work, sweeper.stop(), left])
+    await Promise.all([http.close(), surface?.stop(), work, sweeper.stop(), space.stop(), left])
     await audit.refusals.flush()
     slack?.close()
     pools.close()
@@ -284,6 +286,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   try {
     const url = await http.listen()
     surface?.start()
+    space.start()
     // etcd may be down: /readyz says so, requests get a clear error, and work begins once it answers.
     const ready = runner.start().then(() => {
       working = true

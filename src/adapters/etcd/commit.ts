@@ -14,6 +14,7 @@ import {
 } from '../../core/kv.ts'
 import { UserError } from '../../errors.ts'
 import type { Client } from './client.ts'
+import { isNoSpace } from './errors.ts'
 import { findApplied } from './history.ts'
 import { maxOperations, rangesOf } from './reads.ts'
 
@@ -30,11 +31,22 @@ export function etcdCommit(client: Client): (commit: Commit) => Promise<CommitRe
     const before = unknown.get(commit)
     const floor = before ?? latestKnown(commit, String(newest()))
     let refused: Extract<CommitResult, { committed: false }> | undefined
+    /** Of writes that reach the quota together some are applied, and refused all the same: only the keys tell. */
+    const ifFull = async (error: Error, options: { readonly deadline: number }): Promise<CommitResult> => {
+      if (!isNoSpace(error)) throw error
+      const looked = await etcd.kv.txn({ compare: [], success: request.failure, failure: [] }, options)
+      const revision = heard(looked.header)
+      const at = { commit, floor, seen: rangesOf(looked.responses), revision, options }
+      const applied = await findApplied(client, at)
+      if (applied === null) throw error
+      return { committed: true, revision: applied }
+    }
     const result = await call<CommitResult>(
       'transactions',
       async ({ options, uncertain }) => {
         if (!refused) {
-          const answer = await etcd.kv.txn(request, options)
+          const answer = await etcd.kv.txn(request, options).catch(error => ifFull(error, options))
+          if ('committed' in answer) return answer
           const revision = heard(answer.header)
           if (answer.succeeded) return { committed: true, revision }
           refused = { committed: false, revision, seen: rangesOf(answer.responses) }

@@ -3,6 +3,7 @@
 import { UserError } from '../../errors.ts'
 import type { Cluster } from '../cluster.ts'
 import type { Check, Core } from '../core.ts'
+import { spaceMend, spaceOf } from '../etcd-space.ts'
 import { demand } from '../policy.ts'
 import { redactText } from '../redact.ts'
 import type { Deps } from './deps.ts'
@@ -13,8 +14,6 @@ const checkMs = 4_000
 const slowMs = 100
 /** Clocks may differ by this much before it matters. */
 const skewMs = 5_000
-/** From this share of its quota on etcd should be looked after: at all of it it takes no writes. */
-const fullShare = 0.7
 
 export function doctor(deps: Deps): Core['doctor'] {
   return async caller => {
@@ -87,20 +86,12 @@ async function latencyChecks({ kv, keys, clock }: Deps): Promise<Check[]> {
 
 async function spaceChecks({ etcd }: Deps): Promise<Check[]> {
   if (!etcd) return []
-  const { version, dbSize, dbQuota, alarms } = await etcd()
+  const status = await etcd()
+  const { state, message } = spaceOf(status)
   const name = 'etcd space'
-  const mend =
-    'Compact and defragment etcd, or raise --quota-backend-bytes; then `etcdctl alarm disarm`. gkube does not compact an etcd that others share.'
-  if (alarms.length > 0)
-    return [{ name, state: 'failed', message: `etcd raised ${alarms.join(', ')}: it takes no writes`, mend }]
-  const size = `${megabytes(dbSize)} MB`
-  if (!dbQuota) return [ok(name, `etcd ${version} holds ${size}; its quota is not told`)]
-  const share = dbSize / dbQuota
-  const message = `etcd ${version} holds ${size} of ${megabytes(dbQuota)} MB (${Math.round(share * 100)} %)`
-  return share < fullShare ? [ok(name, message)] : [{ name, state: 'warning', message, mend }]
+  const versioned = message.replace(/^etcd holds/, `etcd ${status.version} holds`)
+  return [state === 'ok' ? ok(name, versioned) : { name, state, message: versioned, mend: spaceMend }]
 }
-
-const megabytes = (bytes: number): number => Math.round(bytes / 1_000_000)
 
 /** Expiries and freezes go by the clocks of the replicas: what another one wrote must not lie in the future. */
 function clockCheck({ view, clock }: Deps): Check {
