@@ -86,6 +86,15 @@ export function locks(deps: Deps): Pick<Core, 'lock' | 'unlock' | 'locks'> {
     for (const environment of named)
       demand(caller, 'lock', { app: input.app ?? '*', environment }, deps.people)
   }
+  /** Of an environment that is not configured any more: who may everywhere. Nobody could end it otherwise. */
+  const demandUnlock = (
+    caller: Caller,
+    { app = '*', environment }: { app?: string; environment?: string },
+  ) => {
+    if (environment === undefined || deps.environments.has(environment))
+      demandLock(caller, { app, ...(environment === undefined ? {} : { environment }) })
+    else demand(caller, 'lock', { app, environment: 'all' }, deps.people)
+  }
   return {
     async lock(caller, input) {
       const key = lockKey(keys, input)
@@ -129,7 +138,7 @@ export function locks(deps: Deps): Pick<Core, 'lock' | 'unlock' | 'locks'> {
       const entry = await kv.get(key)
       if (!entry) throw new UserError('not_found', 'There is no such lock. See: gkube locks')
       const before = decode(lockSchema, entry)
-      if (!isSameActor(before.value.by, caller.actor)) demandLock(caller, input)
+      if (!isSameActor(before.value.by, caller.actor)) demandUnlock(caller, input)
       const now = clock.now()
       const audit = auditPut(keys, now, {
         by: caller.actor,

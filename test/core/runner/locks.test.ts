@@ -237,6 +237,20 @@ describe('somebody else’s lock', () => {
     await replica.stop()
   })
 
+  it('of an environment that is gone is unlocked by who may everywhere: nothing stays locked for ever', async () => {
+    const tenant = world.tenant()
+    const replica = await tenant.replica()
+    await replica.core.lock(ben, input(tenant))
+    tenant.environments.delete(place)
+    const later = await tenant.replica({ environments: new Map() })
+    const where = { environment: place, app: tenant.name, reason: '' }
+    const here = { ...cho, grants: [{ role: 'operator' as const, apps: ['*'], environments: [place] }] }
+    await expect(later.core.unlock(here, where)).rejects.toMatchObject({ kind: 'forbidden' })
+    await later.core.unlock(admin, where)
+    expect(await lockOf(tenant)).toBeNull()
+    await Promise.all([replica.stop(), later.stop()])
+  })
+
   it('one and the same person by Slack and by a token takes nothing over', async () => {
     const tenant = world.tenant()
     const replica = await tenant.replica()
