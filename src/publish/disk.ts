@@ -1,11 +1,12 @@
 // What a volume answers when it cannot take more, in words. What was serving goes on: only temporary names were written.
+// Keeping fewer (code.keep) is no way out of a full volume: old releases go at the end of a publish that worked.
 import { UserError } from '../errors.ts'
 
 const words: Readonly<Record<string, string>> = {
   ENOSPC:
-    'The volume is full: no space left. Give the app more storage (storage[].size) or keep fewer releases (code.keep).',
+    'The volume is full: no space left. Give the app more storage (storage[].size), or delete old releases by hand.',
   EDQUOT:
-    "The volume is full: the app's quota is used up. Give it more storage (storage[].size) or keep fewer releases (code.keep).",
+    "The volume is full: the app's quota is used up. Give it more storage (storage[].size), or delete old releases by hand.",
   EROFS: 'The volume is mounted read-only in this Job.',
   EACCES:
     'The volume may not be written by the user of this Job: its files belong to someone else (security.runAsUser).',

@@ -73,7 +73,7 @@ function tries(exit: Exit | undefined, own: boolean, at: string): string[] {
       ]
     case 75:
       return [
-        `this may pass: deploy again, \`gkube deploy ${at}\`; a full volume needs more storage (storage[].size) or fewer releases (code.keep)`,
+        `this may pass: deploy again, \`gkube deploy ${at}\`; a full volume needs more storage (storage[].size)`,
         serves,
       ]
     case 137:
