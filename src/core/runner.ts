@@ -40,6 +40,11 @@ export type Runner = {
 const unknownMs = 10 * 60_000
 /** Prepared at once by one replica, the oldest first: more would only make each slower, and the people who ask too. */
 const mostPreparing = 16
+/**
+ * Claimed and taken over at once: when a lease is lost with a thousand in flight all of them are due at that moment, and
+ * an etcd that is asked for all at once answers none in time, again and again.
+ */
+const mostTaken = 32
 /** A look goes over all that is live: of so many a millisecond passes between two looks, so that bursts share one. */
 const liveAMillisecond = 20
 
@@ -61,18 +66,21 @@ export function createRunner(deps: RunnerDeps): Runner {
   const stopping = new AbortController()
   const strangers = new Set<string>()
   const preparing = new Set<string>()
+  const taking = new Set<string>()
   let scheduled = false
   const bases = basisWatch({ kv: deps.kv, keys, view })
   const claimDeps = { keys, ledger: deps.ledger, view, clock, replica: replica.name }
 
   const turn = async (): Promise<void> => deps.turn?.(stopping.signal)
 
-  function changed(key: string, revision: Revision | null): void {
+  function changed(key: string, revision: Revision): void {
     // After a reset any intent may be new.
     if (key.startsWith(keys.intents) || key === keys.root)
       for (const [id, { cancel }] of inHand) if (view.live.intents.has(`${id}/cancel`)) cancel.abort()
     bases.changed(key)
-    if (key.startsWith(keys.owners) && revision) ownerChanged(key.slice(keys.owners.length), revision)
+    if (key.startsWith(keys.owners)) ownerChanged(key.slice(keys.owners.length), revision)
+    // That it was taken away may be what the feed missed.
+    if (key === keys.root) for (const id of inHand.keys()) ownerChanged(id, revision)
     wake()
   }
 
@@ -107,7 +115,7 @@ export function createRunner(deps: RunnerDeps): Runner {
       preparing.add(id)
       take(id, lease, signals => prepareOne(id, lease, signals).finally(() => preparing.delete(id)))
     }
-    if (phase === 'running' || phase === 'rolling_back')
+    if ((phase === 'running' || phase === 'rolling_back') && taking.size < mostTaken)
       take(id, lease, signals => resume(stored, lease, signals))
   }
 
@@ -158,7 +166,7 @@ export function createRunner(deps: RunnerDeps): Runner {
     // Not before they are gone: once the newer one is claimed it supersedes no more, and they would run after it.
     if (superseded.length > 0) return
     const chosen = next && storedOf(next)
-    if (!chosen || whatHolds(claimDeps, chosen.value, environment)) return
+    if (!chosen || taking.size >= mostTaken || whatHolds(claimDeps, chosen.value, environment)) return
     take(chosen.value.id, lease, signals => claimOne(chosen, lease, signals))
   }
 
@@ -241,15 +249,29 @@ export function createRunner(deps: RunnerDeps): Runner {
   async function claimOne(stored: Stored<Deploy>, lease: Lease, cancelled: AbortSignal): Promise<void> {
     const environment = deps.environment(stored.value.environment)
     if (!environment) return
-    const same = await isAsApproved(deps, stored.value, environment)
-    const claimed = same ? await claim(claimDeps, stored, environment, lease) : 'replan'
+    const claimed = await oneOfFew(stored, async () => {
+      const same = await isAsApproved(deps, stored.value, environment)
+      return same ? claim(claimDeps, stored, environment, lease) : 'replan'
+    })
     if (claimed === 'held') return
     if (claimed === 'replan') return learned(await deps.ledger.advance(stored, { kind: 'replan' }))
     await driveOwned(claimed, lease, cancelled)
   }
 
   async function resume(stored: Stored<Deploy>, lease: Lease, cancelled: AbortSignal): Promise<void> {
-    await driveOwned(await takeOver(claimDeps, stored, lease), lease, cancelled)
+    const owned = await oneOfFew(stored, () => takeOver(claimDeps, stored, lease))
+    await driveOwned(owned, lease, cancelled)
+  }
+
+  /** Counts among those that are claimed or taken over now; the next look goes on with the others. */
+  async function oneOfFew<T>({ value }: Stored<Deploy>, work: () => Promise<T>): Promise<T> {
+    taking.add(value.id)
+    try {
+      return await work()
+    } finally {
+      taking.delete(value.id)
+      wake()
+    }
   }
 
   async function driveOwned(owned: Owned, lease: Lease, cancelled: AbortSignal): Promise<void> {
