@@ -29,8 +29,8 @@ type Live = {
   readonly freezes: Map<string, Stored<Freeze>>
 }
 
-/** Called after each change, with its revision; with the root and null after everything was read again. */
-type Changed = (key: string, revision: Revision | null) => void
+/** Called after each change, with its revision; with the root after everything was read again, as of that revision or later. */
+type Changed = (key: string, revision: Revision) => void
 
 export type View = {
   readonly live: Live
@@ -156,7 +156,7 @@ export function createView(deps: {
       else changed(change.key, change.modRevision)
     }
     unsubscribe = kv.subscribe(keys.root, { change: apply, reset: () => void restart(changed) }, { from })
-    changed(keys.root, null)
+    changed(keys.root, from)
   }
 
   /** etcd may not answer just now: try until it does or the view stops. */

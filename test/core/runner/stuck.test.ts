@@ -184,6 +184,35 @@ describe('a feed that missed something', () => {
     await replica.stop()
   })
 
+  it('hears after a gap that an operator released what it drives, and writes nothing more', async () => {
+    const tenant = world.tenant()
+    const operator = await tenant.replica({ environments: new Map(tenant.environments) })
+    await operator.stop()
+    const listeners: FeedListener[] = []
+    const deaf = (kv: Kv): Kv => ({
+      ...kv,
+      subscribe: (prefix, listener, options) => {
+        listeners.push(listener)
+        const change: FeedListener['change'] = one => {
+          const key = one.kind === 'put' ? one.entry.key : one.key
+          const isDelete = one.kind === 'delete' && key.startsWith(tenant.keys.owners)
+          if (!isDelete) listener.change(one)
+        }
+        return kv.subscribe(prefix, { ...listener, change }, options)
+      },
+    })
+    const replica = await tenant.replica({ kv: deaf })
+    await replica.core.applyApp(admin, tenant.app(), { dryRun: false })
+    const { deploy } = await replica.core.request(admin, ask({ app: tenant.name, revision: 'unready' }))
+    await phaseOf(tenant, deploy.id, d => d.steps.some(s => s.name === 'rollout' && s.state === 'running'))
+    await operator.core.release(admin, { app: tenant.name, environment: place, reason: 'it hangs' })
+    expect(replica.runner.busy()).toBe(1)
+    listeners[0]?.reset?.('0')
+    await until(() => replica.runner.busy() === 0)
+    expect(await leftovers(tenant)).toEqual([])
+    await replica.stop()
+  })
+
   it('never shows a deploy without its owner while it reads again', async () => {
     const tenant = world.tenant()
     const listeners: FeedListener[] = []
