@@ -1,6 +1,6 @@
 // All storage of apps as it is now: from the records of what runs, the claims and PersistentVolumes of the clusters, and
 // what the pools count. Reads only. What does not answer in time is said in its row; it stops no other.
-import type { Cluster, KubeObject } from '../cluster.ts'
+import { type Cluster, ClusterError, type KubeObject } from '../cluster.ts'
 import { mainOf } from '../inventory.ts'
 import { managedBy } from '../objects/labels.ts'
 import { fieldsOf } from '../objects/pod-templates.ts'
@@ -81,10 +81,9 @@ async function unused(
   deps: SurveyDeps,
   of: { wanted: Wanted; known: ReadonlySet<string> },
 ): Promise<Found[]> {
-  const onPools = [...deps.environments.values()].filter(({ pool }) => pool)
-  const clusters = [...new Set(onPools.map(({ cluster }) => cluster))].flatMap(
-    name => deps.clusters.get(name) ?? [],
-  )
+  // Also where no environment names a pool any more: what was made there is not forgotten.
+  const names = new Set([...deps.environments.values()].map(({ cluster }) => cluster))
+  const clusters = [...names].flatMap(name => deps.clusters.get(name) ?? [])
   const found = await Promise.all(clusters.map(cluster => volumesOn(deps, cluster)))
   return found.flat().flatMap(object => {
     const place = placeOf(object)
@@ -112,7 +111,10 @@ const volumesOn = (deps: SurveyDeps, cluster: Cluster): Promise<KubeObject[]> =>
   cluster
     .list({ apiVersion: 'v1', kind: 'PersistentVolume', labels: { [managedBy]: 'gkube' } })
     .catch(error => {
-      deps.log(`PersistentVolumes of ${cluster.name} could not be listed`, error)
+      // Without a pool it needs no right to look, and there are none.
+      const onPool = [...deps.environments.values()].some(one => one.pool && one.cluster === cluster.name)
+      const usual = !onPool && error instanceof ClusterError && error.kind === 'forbidden'
+      if (!usual) deps.log(`PersistentVolumes of ${cluster.name} could not be listed`, error)
       return []
     })
 

@@ -583,6 +583,10 @@ describe('what stops the volume step', () => {
     const { pool: _, ...rest } = tenant.environments.get(place) ?? ({} as Environment)
     const environments = new Map([[place, rest]])
     const second = await tenant.replica({ pools: pool(), environments })
+    // It is still shown, so that it is not forgotten.
+    expect(await second.core.volumes(admin, { app: tenant.name })).toMatchObject([
+      { state: 'unused', title: `${place}/${tenant.name}/data` },
+    ])
     expect((await ship(second, tenant, '2')).phase).toBe('succeeded')
     expect((await claimOf(tenant)).spec.volumeName).toBe(nameOf(tenant))
     await drop(second, tenant)
