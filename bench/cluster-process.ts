@@ -35,6 +35,7 @@ const cluster = await startCluster({
   etcd: { endpoints: [process.env.BENCH_ETCD ?? ''] },
   prefix: '/bench/cluster',
   speed: Number(process.env.BENCH_SPEED ?? 1),
+  ...(process.env.BENCH_NODES ? { nodes: JSON.parse(process.env.BENCH_NODES) } : {}),
 })
 
 /** The cluster's own view of done: what `kubectl rollout status` waits for. */

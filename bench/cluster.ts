@@ -27,10 +27,21 @@ export type BenchCluster = {
   stop(): Promise<void>
 }
 
+type Node = { readonly name: string; readonly cpu: string; readonly memory: string; readonly pods: string }
+
 /** Starts a stand-in cluster whose pods are `speed` times quicker than written. */
-export async function benchCluster(etcd: string, speed: number): Promise<BenchCluster> {
+export async function benchCluster(
+  etcd: string,
+  speed: number,
+  nodes?: readonly Node[],
+): Promise<BenchCluster> {
   const child: ChildProcess = fork(fileURLToPath(new URL('cluster-process.ts', import.meta.url)), [], {
-    env: { ...process.env, BENCH_ETCD: etcd, BENCH_SPEED: String(speed) },
+    env: {
+      ...process.env,
+      BENCH_ETCD: etcd,
+      BENCH_SPEED: String(speed),
+      ...(nodes ? { BENCH_NODES: JSON.stringify(nodes) } : {}),
+    },
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
   const ended = once(child, 'exit')

@@ -4,6 +4,7 @@ import { availableParallelism, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { auditCost } from './audit-cost.ts'
 import { cliCost } from './cli-cost.ts'
+import { economy } from './economy.ts'
 import { failover } from './failover.ts'
 import { type Figure, judge, table } from './figures.ts'
 import { firstWrite } from './first-write.ts'
@@ -19,8 +20,9 @@ const help = `npm run bench [-- options]
   --json           print the figures as JSON
   --updates N      updates of each way for the time to the first write (default 100)
   --rounds N       rounds of everything else (default 15)
-  --only PART      deploy, serve, cli, slack, hooks, audit or failover (may be given several times); failover takes some
-                   minutes and is left out unless it is named
+  --only PART      deploy, serve, cli, slack, hooks, audit, failover or economy (may be given several times); the last two
+                   take some minutes and are left out unless they are named
+  --deploys N      economy: deploys in flight at once (default 1000)
   --core N         slack, hooks: gkube has this core (needs taskset); give the rest another one:
                    taskset -c 1 npm run bench -- --only slack --core 0
 `
@@ -31,6 +33,7 @@ const { values } = parseArgs({
     updates: { type: 'string', default: '100' },
     rounds: { type: 'string', default: '15' },
     only: { type: 'string', multiple: true, default: ['deploy', 'serve', 'cli', 'slack', 'hooks', 'audit'] },
+    deploys: { type: 'string', default: '1000' },
     core: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
@@ -67,8 +70,13 @@ async function measure(updates: number, rounds: number): Promise<Figure[]> {
   if (wants('failover')) {
     say(`failover: 2 × ${rounds} rounds …`)
     figures.push(...(await failover(rounds)))
-    if (values.only.length === 1) return figures
   }
+  if (wants('economy')) {
+    const deploys = number(values.deploys)
+    say(`economy: ${deploys} deploys at once …`)
+    figures.push(...(await economy({ deploys, unreadySeconds: 90, say })))
+  }
+  if (values.only.every(part => ['failover', 'economy'].includes(part))) return figures
   say('starting etcd and the stand-in cluster …')
   const rig = await startRig({ speed: 10 })
   try {
