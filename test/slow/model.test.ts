@@ -4,8 +4,9 @@
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { parseApp } from '../../src/core/app-environment.ts'
-import type { Caller, Core } from '../../src/core/core.ts'
+import type { Caller, Core, Lock } from '../../src/core/core.ts'
 import { environmentSchema } from '../../src/core/environment.ts'
+import { put } from '../../src/core/records.ts'
 import { UserError } from '../../src/errors.ts'
 import { startWorld, type Tenant, type World } from '../core/runner/world.ts'
 import { ask } from '../support/stack.ts'
@@ -81,6 +82,8 @@ async function give(real: Real, core: Core, command: Command): Promise<{ outcome
         await core.unlock(by, { ...place, app, reason: '' })
         break
       }
+      case 'leave':
+        return { outcome: await leaveLock(real, command.scope) }
       case 'freeze':
         await core.freeze(by, { ...place, reason: 'why', endsIn: '1h' })
         break
@@ -93,6 +96,25 @@ async function give(real: Real, core: Core, command: Command): Promise<{ outcome
     if (error instanceof UserError) return { outcome: error.kind }
     throw error
   }
+}
+
+/** As the end of a deploy that was rolled back writes it (ledger.ts). */
+async function leaveLock(real: Real, app: App): Promise<Outcome> {
+  const { kv, keys } = real.tenant
+  const key = keys.lockApp(place, nameOf(real, app))
+  const lock: Lock = {
+    schema: 1,
+    scope: 'app',
+    environment: place,
+    app: nameOf(real, app),
+    by: { id: 'gkube', name: 'gkube' },
+    reason: 'it was rolled back',
+    at: Date.now(),
+    expiresAt: null,
+    deploy: '0',
+  }
+  const { committed } = await kv.commit({ compares: [{ kind: 'absent', key }], writes: [put(key, lock)] })
+  return committed ? 'ok' : 'conflict'
 }
 
 function idAt({ ids }: Real, item: number): string {
@@ -226,6 +248,14 @@ const voters = fc.constantFrom<Who>('ben', 'cho', 'ben', 'cho', 'ana')
 const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 6, arbitrary: deploys },
   { weight: 2, arbitrary: rollbacks },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('leave' as const),
+      who: fc.constant('gkube' as const),
+      scope: app,
+    }),
+  },
   { weight: 8, arbitrary: decides('approve', voters) },
   { weight: 1, arbitrary: decides('deny') },
   { weight: 2, arbitrary: decides('cancel') },

@@ -9,6 +9,7 @@ export const people = {
   dan: ['operator'],
   fay: ['operator'],
   eve: ['viewer'],
+  gkube: [],
 } as const
 export type Who = keyof typeof people
 export type App = 'a' | 'b'
@@ -33,6 +34,7 @@ type Item = {
 export type Policy = { readonly required: number; readonly own: boolean; readonly keep: boolean }
 export type State = {
   readonly items: readonly Item[]
+  /** `gkube`: left behind by a rollback; whoever goes back passes it. */
   readonly locks: Readonly<Partial<Record<Scope, Who>>>
   readonly frozenBy: Who | null
   /** The revision that the record of each app names. */
@@ -51,6 +53,8 @@ export type Command =
   | { readonly kind: 'lock'; readonly who: Who; readonly scope: Scope; readonly steal: boolean }
   | { readonly kind: 'unlock'; readonly who: Who; readonly scope: Scope }
   | { readonly kind: 'freeze' | 'unfreeze'; readonly who: Who }
+  /** What an automatic rollback leaves where no lock is. */
+  | { readonly kind: 'leave'; readonly who: 'gkube'; readonly scope: App }
 /** `ok`, or the kind of the UserError. */
 export type Outcome = string
 
@@ -96,6 +100,9 @@ function plainly(policy: Policy, state: State, command: Command): Result {
     case 'lock':
     case 'unlock':
       return lock(state, command)
+    case 'leave':
+      if (state.locks[command.scope]) return no('conflict', state)
+      return ok({ ...state, locks: { ...state.locks, [command.scope]: 'gkube' } })
     case 'freeze':
       if (!mayLock(who)) return no('forbidden', state)
       if (state.frozenBy && state.frozenBy !== who) return no('held', state)
@@ -222,7 +229,9 @@ function fromReady(policy: Policy, state: State, at: number): State[] {
     : !ready.some(other => other.back) &&
       !same.some(other => other.i < at && ['new', 'ready'].includes(other.phase))
   const runs = runsNow(state, item.app)
-  const held = state.locks.all ?? state.locks[item.app] ?? (item.back ? null : state.frozenBy)
+  const mine = state.locks[item.app]
+  const locked = state.locks.all ?? (item.back && mine === 'gkube' ? null : mine)
+  const held = locked ?? (item.back ? null : state.frozenBy)
   // One that is frozen keeps its place and blocks nobody; all are frozen alike here.
   if (othersGo || !isFirst || runs || held) return []
   if (item.stale) return [withItem(state, at, { phase: 'new' })]
@@ -313,7 +322,7 @@ export function explained(
 /** Locks and freezes do not read again for a person whose key somebody else has just written. */
 function meet(one: Command, other: Command): boolean {
   const keyOfLock = (command: Command) => {
-    if (command.kind === 'lock' || command.kind === 'unlock') return command.scope
+    if (command.kind === 'lock' || command.kind === 'unlock' || command.kind === 'leave') return command.scope
     return command.kind === 'freeze' || command.kind === 'unfreeze' ? 'freeze' : null
   }
   return keyOfLock(one) !== null && keyOfLock(one) === keyOfLock(other)
