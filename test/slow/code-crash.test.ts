@@ -15,7 +15,6 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
-import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -31,108 +30,10 @@ import { type Cluster, startCluster } from '../../src/sandbox/cluster/cluster.ts
 import { freePort } from '../../src/sandbox/free-port.ts'
 import { siteArtifact } from '../../src/sandbox/site-artifacts.ts'
 import { type Json, type Wire, wireTo } from '../sandbox/cluster/wire.ts'
+import { allPlaces, appOf, type Lane, lanes } from '../support/code-crash-lanes.ts'
 import { testEtcd } from '../support/etcd.ts'
 import { type Mortal, startMortal } from '../support/mortal.ts'
-
-/** A step that is a Job: it was made and is not known to be; it ended and nobody knows; its result is written, it is there. */
-const ofJob = (step: string): string[] => [
-  `after:cluster:create:Job:${step}`,
-  `before:etcd:hook-result:${step}`,
-  `after:etcd:hook-result:${step}`,
-]
-/** What was there is done, and nobody knows; it is known, and nothing of the next has begun. */
-const to = (name: string): string[] => [`before:etcd:${name}`, `after:etcd:${name}`]
-
-/** In the order they come. */
-const create: readonly string[] = [
-  'after:etcd:claim',
-  'after:pool:ensure',
-  'after:cluster:create:PersistentVolume',
-  ...to('step:environment'),
-  'after:cluster:create:Namespace',
-  ...to('step:publish'),
-  'after:cluster:create:PersistentVolumeClaim',
-  'after:cluster:create:Job:publish',
-  'after:etcd:ticket',
-  'after:cluster:create:Secret',
-  'after:etcd:ticket-used',
-  'before:etcd:hook-result:publish',
-  'after:etcd:hook-result:publish',
-  ...to('step:init'),
-  ...ofJob('init'),
-  ...to('step:before'),
-  ...ofJob('before'),
-  ...to('step:apply'),
-  'after:cluster:create:Deployment',
-  ...to('step:rollout'),
-  ...to('step:after'),
-  ...ofJob('after'),
-  ...to('step:record'),
-  ...to('ended:succeeded'),
-]
-const update: readonly string[] = [
-  'after:etcd:claim',
-  ...ofJob('publish'),
-  ...to('step:before'),
-  ...ofJob('before'),
-  ...to('step:apply'),
-  'after:cluster:apply:Deployment',
-  ...to('step:rollout'),
-  ...to('step:after'),
-  ...ofJob('after'),
-  ...to('step:record'),
-  ...to('ended:succeeded'),
-]
-/** From the smoke test that fails on. */
-const back: readonly string[] = [
-  'after:etcd:hook-result:after',
-  ...to('rollback'),
-  'after:cluster:apply:Deployment',
-  ...to('step:recover'),
-  ...to('ended:rolled_back'),
-]
-/** Reloading: what differs from the above. */
-const createLive: readonly string[] = ['after:cluster:create:Job:publish', ...to('step:init')]
-const updateLive: readonly string[] = [
-  ...to('step:rollout'),
-  ...to('step:activate'),
-  ...ofJob('activate'),
-  'after:cluster:exec',
-  ...to('step:after'),
-]
-const backLive: readonly string[] = [
-  ...to('rollback'),
-  'after:cluster:apply:Deployment',
-  ...to('step:reactivate'),
-  ...ofJob('reactivate'),
-  'after:cluster:exec',
-  ...to('step:recover'),
-  ...to('ended:rolled_back'),
-]
-
-type Lane = {
-  readonly name: string
-  readonly activate: 'rollout' | 'reload'
-  readonly create: readonly string[]
-  readonly update: readonly string[]
-  readonly back: readonly string[]
-}
-
-/** Dealt in turn, so that two kills of one deploy are some steps apart; the first gets fewer, for it goes the way back. */
-const deal = (places: readonly string[], lane: number): string[] =>
-  places.filter((_place, index) => [1, 2, 3, 0, 1, 2, 3][index % 7] === lane)
-
-const roll = { activate: 'rollout', back: [] as readonly string[] } as const
-const live = { activate: 'reload' } as const
-/** Only when they are armed one after the other is a write of the way back told from one of the way forth. */
-const lanes: readonly Lane[] = [
-  { ...roll, name: 'roll-1', create: deal(create, 0), update: deal(update, 0), back },
-  { ...roll, name: 'roll-2', create: deal(create, 1), update: deal(update, 1) },
-  { ...roll, name: 'roll-3', create: deal(create, 2), update: deal(update, 2) },
-  { ...roll, name: 'roll-4', create: deal(create, 3), update: deal(update, 3) },
-  { ...live, name: 'live-1', create: createLive, update: updateLive, back: [] },
-  { ...live, name: 'live-2', create: [], update: [], back: backLive },
-]
+import { type Answer, ask, load } from '../support/web-load.ts'
 
 const revisions = ['1', '2', '3'] as const
 const image = 'registry.example.com/gkube:test'
@@ -194,76 +95,6 @@ afterAll(async () => {
   await cluster?.stop()
   if (!kept) rmSync(folder, { recursive: true, force: true })
 }, 60_000)
-
-/** Each of its scripts writes down that it ran, on the volume; the smoke test of revision 3 fails. */
-const appOf = ({ name, activate }: Lane) => {
-  const note = (what: string) => `echo ${what} $GKUBE_REVISION $GKUBE_DEPLOY_ID >>/srv/site/ran`
-  const reloads = activate === 'reload'
-  return {
-    app: 'site',
-    image: 'registry.example.com/nginx:1',
-    ports: [{ name: 'http', port: 8080, service: 80 }],
-    replicas: 2,
-    storage: [{ name: 'code', size: '1Gi', mount: '/srv/site', access: 'RWX' }],
-    code: {
-      mount: '/srv/www',
-      update: ['sh', '-ec', `${note('publish')}; exec sh -eu "$GKUBE_UPDATE_SCRIPT"`],
-      ...(reloads ? { activate, reload: ['nginx', '-s', 'reload'] } : {}),
-    },
-    security: { runAsUser: 101, runAsGroup: 101 },
-    hooks: {
-      init: { command: ['sh', '-ec', note('init')] },
-      before: { command: ['sh', '-ec', note('before')] },
-      after: { command: ['sh', '-ec', `${note('after')}; test "$GKUBE_REVISION" != 3`] },
-    },
-    probes: { readiness: { http: { path: '/index.html' }, period: '1s' } },
-    rollout: { progress: '1m', stable: '0s', drain: '2s' },
-    environments: { [name]: {} },
-  }
-}
-
-type Answer = { readonly status: number; readonly version: string; readonly pod: string }
-const ask = (namespace: string): Promise<Answer> =>
-  new Promise((done, failed) => {
-    const headers = { host: `site.${namespace}.localhost` }
-    request({ host: '127.0.0.1', port: door, headers, agent: false }, response => {
-      let text = ''
-      response.setEncoding('utf8').on('data', part => {
-        text += part
-      })
-      response.on('error', failed)
-      response.on('end', () =>
-        done({
-          status: response.statusCode ?? 0,
-          version: /version (\w+)<\/h1>/.exec(text)?.[1] ?? text,
-          pod: String(response.headers['x-gkube-pod']),
-        }),
-      )
-    })
-      .on('error', failed)
-      .end()
-  })
-
-/** Requests until `stop`: what was answered, and what was not. */
-function load(namespace: string) {
-  const answers: Answer[] = []
-  const failures: string[] = []
-  let going = true
-  const done = (async () => {
-    for (; going; await wait(50))
-      await ask(namespace).then(
-        answer => (answer.status === 200 ? answers.push(answer) : failures.push(JSON.stringify(answer))),
-        error => failures.push(String(error)),
-      )
-  })()
-  return {
-    async stop() {
-      going = false
-      await done
-      return { answers, failures }
-    },
-  }
-}
 
 type Stage = {
   readonly deploy: Deploy
@@ -328,7 +159,7 @@ async function play(lane: Lane): Promise<Story> {
     ['3', lane.back],
   ] as const) {
     mortal.dieAt(places)
-    const requests = revision === '1' ? null : load(name)
+    const requests = revision === '1' ? null : load(door, name)
     const asked = { app: 'site', environment: name, revision, artifact: hashes.get(revision) }
     const { deploy } = await mortal.call<{ deploy: Deploy }>('POST', '/v1/deploys', {
       ...asked,
@@ -343,7 +174,7 @@ async function play(lane: Lane): Promise<Story> {
       ran: linesOf(join(pools, name, 'site/code/ran')),
       ...volumeOf(join(pools, name, 'site/code')),
       load: requests && (await requests.stop()),
-      answers: await Promise.all([1, 2, 3, 4].map(() => ask(name))),
+      answers: await Promise.all([1, 2, 3, 4].map(() => ask(door, name))),
       remains: await remainsOf(name, () =>
         kv.list(root).then(({ entries }) => entries.map(({ key }) => key.slice(root.length))),
       ),
@@ -401,8 +232,8 @@ function volumeOf(volume: string): Pick<Stage, 'releases' | 'current'> {
   const marked = names.map(name => {
     const marker = join(all, name, '.gkube-release')
     if (!existsSync(marker)) return [name, 'no marker']
-    const { revision, sha256 } = JSON.parse(readFileSync(marker, 'utf8')) as Record<string, string>
-    return [name, releaseName(revision ?? '', sha256 ?? '')]
+    const { revision, sha256, recipe } = JSON.parse(readFileSync(marker, 'utf8')) as Record<string, string>
+    return [name, releaseName(revision ?? '', sha256 ?? '', recipe)]
   })
   const link = join(volume, 'current')
   return { releases: Object.fromEntries(marked), current: existsSync(link) ? readlinkSync(link) : null }
@@ -440,9 +271,9 @@ function jobsMade(): Promise<readonly Made[]> {
   })
   return jobs
 }
+/** A release by its revision and artifact: how it was made has a part of its own in the name. */
 const nameOf = (revision: string): string => releaseName(revision, hashes.get(revision) ?? '')
-const releasesOf = (...names: readonly string[]) =>
-  Object.fromEntries(names.map(nameOf).map(name => [name, name]))
+const shortOf = (release: string): string => release.replace(/-[0-9a-f]{6}$/, '')
 
 /** What the scripts have written by the end of each deploy: each once, in its order. */
 const ranBy: readonly (readonly string[])[] = [
@@ -504,12 +335,13 @@ describe.each(lanes)('$name: gkube is killed at each place', lane => {
 
   it('the volume holds each release whole, and serves the right one', async () => {
     const { stages } = await storyOf(lane)
-    expect(stages.map(({ releases }) => releases)).toEqual([
-      releasesOf('1'),
-      releasesOf('1', '2'),
-      releasesOf('1', '2', '3'),
-    ])
-    expect(stages.map(({ current }) => current)).toEqual(
+    const found = stages.map(({ releases }) =>
+      Object.entries(releases)
+        .map(([name, marked]) => (name === marked ? shortOf(name) : `${name}: ${marked}`))
+        .toSorted(),
+    )
+    expect(found).toEqual([['1'], ['1', '2'], ['1', '2', '3']].map(all => all.map(nameOf)))
+    expect(stages.map(({ current }) => current && shortOf(current))).toEqual(
       ['1', '2', '2'].map(revision => (reloads ? `releases/${nameOf(revision)}` : null)),
     )
     expect(
@@ -553,7 +385,6 @@ describe.each(lanes)('$name: gkube is killed at each place', lane => {
 
 it('leaves no place out', () => {
   const killed = lanes.flatMap(lane => [...lane.create, ...lane.update, ...lane.back])
-  const all = [create, update, back, createLive, updateLive, backLive].flat()
-  expect(killed.toSorted()).toEqual(all.toSorted())
+  expect(killed.toSorted()).toEqual(allPlaces.toSorted())
   process.stdout.write(`${killed.length} places\n`)
 })
