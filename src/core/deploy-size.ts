@@ -23,11 +23,23 @@ function shortened(deploy: Deploy, most: number): Deploy {
     ...deploy,
     steps: deploy.steps.map(step => ({ ...step, message: cut(step.message) })),
     cause: cause && { ...cause, message: cut(cause.message) },
-    source: { ...source, note: cut(source.note) },
+    source: {
+      ...source,
+      note: cut(source.note),
+      branch: source.branch && cut(source.branch),
+      user: source.user && cut(source.user),
+      // Half an address leads nowhere.
+      url: source.url && source.url.length > Math.max(most, 150) ? null : source.url,
+    },
     overridden: overridden && { ...overridden, reason: cut(overridden.reason) },
     approval: approval && {
       ...approval,
-      votes: approval.votes.map(vote => ({ ...vote, reason: cut(vote.reason) })),
+      votes: approval.votes.map(vote => ({
+        ...vote,
+        // Who it is, is the id.
+        by: { ...vote.by, name: cut(vote.by.name) },
+        reason: cut(vote.reason),
+      })),
     },
   }
 }

@@ -318,8 +318,8 @@ const hookResultSchema = z.object({
 })
 export type HookResult = z.output<typeof hookResultSchema>
 
-/** The lines of one Job: five of them and the rest fit 12 KiB. */
-export const mostHookBytes = 2_000
+/** The lines of one Job: six of them and the rest fit 12 KiB. */
+export const mostHookBytes = 1_600
 
 /** `hooklogs/<deploy>`, 12 KiB at most. */
 export const hookLogSchema = z.object({

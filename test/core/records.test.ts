@@ -126,6 +126,20 @@ describe('a deploy that says too much', () => {
     expect(cut.approval?.votes).toHaveLength(10)
     expect(cut.steps.map(step => step.state)).toEqual(deploy.steps.map(step => step.state))
   })
+  it('is cut with ten voters of long names, a long branch and address, too', () => {
+    const name = 'x'.repeat(200)
+    const by = { ...ben, name }
+    const votes = deploy.approval?.votes.map(vote => ({ ...vote, by })) ?? []
+    const source = { ...talkative.source, branch: long, user: name, url: `https://ci/${'x'.repeat(900)}` }
+    const cut = withinSize({
+      ...talkative,
+      source,
+      approval: talkative.approval && { ...talkative.approval, votes },
+    })
+    expect(Buffer.byteLength(JSON.stringify(cut))).toBeLessThanOrEqual(mostDeployBytes)
+    expect(cut.source.url).toBeNull()
+    expect(cut.approval?.votes.map(vote => vote.by.id)).toEqual(votes.map(vote => vote.by.id))
+  })
   it('is left alone when it fits', () => {
     const short = deployOf()
     expect(withinSize(short)).toBe(short)
