@@ -9,7 +9,6 @@ export const fullnessSchema = z.object({
   told: z.int(),
   at: z.int(),
 })
-export type Fullness = z.output<typeof fullnessSchema>
 
 const thresholds = [95, 85] as const
 const calm = 80

@@ -14,8 +14,8 @@ import type { PoolSide } from './pool-side.ts'
 
 export const storageLabel = `${ownAnnotations}storage`
 /** What it lies on: read again when the app comes back after a delete. */
-export const poolAnnotation = `${ownAnnotations}pool`
-export const kindAnnotation = `${ownAnnotations}pool-volume`
+const poolAnnotation = `${ownAnnotations}pool`
+const kindAnnotation = `${ownAnnotations}pool-volume`
 
 /** Sources of a PersistentVolume that gkube writes; one that has another is not gkube's doing. */
 const sources = ['glusterfs', 'csi', 'hostPath'] as const
