@@ -2,11 +2,12 @@
 // The bytes were taken before, by their hash (surfaces/http/artifacts.ts); a deploy that names its artifact records it in
 // its own transaction (request.ts).
 import { UserError } from '../../errors.ts'
-import { releasedOf, releasedPut } from '../artifacts/released.ts'
+import { type Released, releasedOf, releasedPut } from '../artifacts/released.ts'
+import type { ArtifactInput } from '../artifacts/verbs.ts'
 import { auditPut } from '../audit.ts'
-import type { Core } from '../core.ts'
-import { demand } from '../policy.ts'
-import { unchanged } from '../records.ts'
+import type { Caller, Core } from '../core.ts'
+import { demand, may } from '../policy.ts'
+import { type Stored, unchanged } from '../records.ts'
 import { appNamed } from './apps.ts'
 import type { Deps } from './deps.ts'
 
@@ -25,14 +26,38 @@ export async function uploaded(deps: Pick<Deps, 'artifacts'>, sha256: string): P
   )
 }
 
+/**
+ * What the revision is until now. Other bytes under its name reach every environment of the app, so whoever replaces them
+ * may deploy to all of these: `forbidden` says where not.
+ */
+export async function replaceable(
+  deps: Pick<Deps, 'kv' | 'keys' | 'environments' | 'people'>,
+  caller: Caller,
+  { app, revision, sha256 }: ArtifactInput,
+  environments: readonly string[],
+): Promise<Stored<Released> | null> {
+  const before = await releasedOf(deps, { app, revision })
+  if (!before || before.value.sha256 === sha256) return before
+  for (const name of environments) {
+    const environment = deps.environments.get(name)
+    if (!environment || may(caller, 'deploy', { app, environment })) continue
+    throw new UserError(
+      'forbidden',
+      `${app} ${revision} is another artifact already (${before.value.sha256.slice(0, 12)}…, uploaded by ${before.value.by}). To replace it one must be allowed to deploy it everywhere, and ${caller.actor.name} may not deploy it to ${name}. Upload it as a new revision.`,
+    )
+  }
+  return before
+}
+
 export function artifacts(deps: Deps): Pick<Core, 'recordArtifact'> {
   const { kv, keys, clock } = deps
   return {
     async recordArtifact(caller, { app, revision, sha256 }) {
       demand(caller, 'deploy', { app }, deps.people)
-      await appNamed(deps, app)
+      const { value } = await appNamed(deps, app)
       const size = await uploaded(deps, sha256)
-      const before = await releasedOf(deps, { app, revision })
+      const all = Object.keys(value.environments)
+      const before = await replaceable(deps, caller, { app, revision, sha256 }, all)
       const at = clock.now()
       const by = caller.actor.name
       const was = before && before.value.sha256 !== sha256 ? before.value.sha256 : null

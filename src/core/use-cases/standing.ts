@@ -12,7 +12,7 @@ import { decode, type Stored } from '../records.ts'
 import { unknownName } from '../suggest.ts'
 import { type Artifact, workloadSchema } from '../workload.ts'
 import { appNames, demandJobs, demandRegister, registration } from './apps.ts'
-import { uploaded } from './artifacts.ts'
+import { replaceable, uploaded } from './artifacts.ts'
 import type { Deps } from './deps.ts'
 import { snapshotOf } from './history.ts'
 import { basis, promoted } from './promote.ts'
@@ -44,7 +44,9 @@ export async function standing(
     from === undefined ? null : await promoted(deps, caller, { ...input, from }, { app, environment })
   const revision = source?.revision ?? input.revision
   const checked = await check(deps, caller, { ...at, input: { ...input, revision } })
-  const upload = await namedUpload(deps, caller, input, { app, revision: checked.revision })
+  const appEntry = found.get(deps.keys.app(app))
+  const registered = appEntry ? Object.keys(decode(appSchema, appEntry).value.environments) : []
+  const upload = await namedUpload(deps, caller, input, { app, revision: checked.revision, registered })
   const facts = {
     ...checked,
     image: source?.image ?? null,
@@ -62,7 +64,7 @@ async function namedUpload(
   deps: Deps,
   caller: Caller,
   { artifact, kind, from }: Asked,
-  { app, revision }: { app: string; revision: string },
+  { app, revision, registered }: { app: string; revision: string; registered: readonly string[] },
 ): Promise<{ readonly artifact: Artifact; readonly write: Write } | null> {
   if (artifact === undefined) return null
   if (kind !== 'deploy' || from !== undefined)
@@ -71,6 +73,7 @@ async function namedUpload(
       `Only a deploy of a revision takes an artifact: gkube deploy ${app} 1.4.2 --artifact <file>`,
     )
   const size = await uploaded(deps, artifact)
+  await replaceable(deps, caller, { app, revision, sha256: artifact }, registered)
   const upload = { sha256: artifact, size, at: deps.clock.now(), by: caller.actor }
   return {
     artifact: { sha256: artifact, url: null },

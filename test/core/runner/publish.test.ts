@@ -10,7 +10,7 @@ import { environmentSchema } from '../../../src/core/environment.ts'
 import { decode } from '../../../src/core/records.ts'
 import { UserError } from '../../../src/errors.ts'
 import { systemClock } from '../../../src/server.ts'
-import { admin, ask } from '../../support/stack.ts'
+import { admin, ask, callerWith } from '../../support/stack.ts'
 import {
   ended,
   leftovers,
@@ -341,6 +341,31 @@ describe('what is refused before anything runs', () => {
     expect(deploy.phase).toBe('failed')
     expect(deploy.cause?.message).toMatch(words)
     expect(deploy.steps).toEqual([])
+    await replica.stop()
+  })
+
+  it('other bytes under a known revision, by somebody who may not deploy them everywhere', async () => {
+    const tenant = world.tenant()
+    const files = codeWorld()
+    const [[, staging] = []] = tenant.environments
+    const environments = new Map(tenant.environments)
+    if (staging) environments.set('production', { ...staging, name: 'production' })
+    const replica = await tenant.replica({ code: files.side, artifacts: files.artifacts, environments })
+    await register(replica, tenant, {}, { environments: { staging: {}, production: {} } })
+    const record = { app: tenant.name, revision: '2' }
+    const dev = callerWith('dev', 'deployer', ['staging'])
+    const first = files.upload('two')
+    await replica.core.recordArtifact(dev, { ...record, sha256: first })
+    await replica.core.recordArtifact(dev, { ...record, sha256: first })
+    const other = files.upload('another two')
+    const words =
+      /is another artifact already .*may not deploy it to production\. Upload it as a new revision/
+    await expect(replica.core.recordArtifact(dev, { ...record, sha256: other })).rejects.toThrow(words)
+    const asked = ask({ app: tenant.name, revision: '2', artifact: other })
+    await expect(replica.core.request(dev, asked)).rejects.toThrow(words)
+    expect(await replica.core.recordArtifact(admin, { ...record, sha256: other })).toMatchObject({
+      before: first,
+    })
     await replica.stop()
   })
 
