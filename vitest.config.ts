@@ -5,7 +5,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/cluster/**', 'test/chaos/**', 'test/browser/**', 'test/slow/**'],
+    exclude: ['test/cluster/**', 'test/chaos/**', 'test/browser/**', 'test/slow/**', '**/*.slow.test.ts'],
     // Processes: tests send signals to children and to themselves, and a crash stays in its own file.
     pool: 'forks',
     // Most of a test here waits for something real; one worker (the default on two cores) would only wait.

@@ -1,5 +1,5 @@
 // Hooks on a real control plane with no more rights than `gkube rbac` prints: its Job controller decides how they end,
-// its garbage collector takes their pods. The same stories, and many more, on the stand-in: test/core/runner/hooks.test.ts.
+// its garbage collector takes their pods. The same stories, and many more, on the stand-in: test/core/runner/hooks.slow.test.ts.
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { Json } from '../sandbox/cluster/wire.ts'
 import { admin, ship, webApp } from '../support/stack.ts'

@@ -1,6 +1,6 @@
 // Storage on a pool on a real control plane with no more rights than `gkube rbac` prints: its binder decides what is bound,
 // released and bound again, its API server what of a PersistentVolume may change. The pool is a folder; the same stories,
-// and many more, on the stand-in: test/core/runner/volumes.test.ts.
+// and many more, on the stand-in: test/core/runner/volumes.slow.test.ts.
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

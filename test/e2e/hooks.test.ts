@@ -1,5 +1,5 @@
 // Hooks as people meet them: asked for in Slack, told in the message and its thread, run once whatever replica is there,
-// and by the command line again. What each kind of end and crash comes to: test/core/runner/hooks.test.ts.
+// and by the command line again. What each kind of end and crash comes to: test/core/runner/hooks.slow.test.ts.
 import { beforeAll, expect, it } from 'vitest'
 import { admin, type Stack, ship, startStack, webApp } from '../support/stack.ts'
 

@@ -4,7 +4,8 @@ import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
   test: {
-    include: ['test/slow/**/*.test.ts'],
+    // A long one that mirrors a file of src stands beside the short ones, as *.slow.test.ts.
+    include: ['test/slow/**/*.test.ts', 'test/**/*.slow.test.ts'],
     pool: 'forks',
     testTimeout: 180_000,
     hookTimeout: 180_000,

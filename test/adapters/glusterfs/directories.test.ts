@@ -1,4 +1,4 @@
-// Deleting a directory where an earlier deletion still goes on. The rest of a directory's life is in pool.test.ts, on a
+// Deleting a directory where an earlier deletion still goes on. The rest of a directory's life is in pool.slow.test.ts, on a
 // scripted gluster.
 import { expect, it } from 'vitest'
 import { removeDirectory } from '../../../src/adapters/glusterfs/directories.ts'
