@@ -1,17 +1,21 @@
 // A pool on a real glusterd of this machine's loopback, mounted by FUSE: the contract of pools, then what only a real one
 // can show. Prints the time of each call. Needs root and glusterfs-server; says so where they are missing.
 import { execFile, execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { directoryStore } from '../../src/adapters/artifacts/directory-store.ts'
 import { glusterfsPool } from '../../src/adapters/glusterfs/glusterfs.ts'
 import type { PoolOptions, Reach } from '../../src/adapters/glusterfs/options.ts'
 import { volumeName } from '../../src/core/volumes/bound.ts'
 import { ownVolumeOf, titleOf } from '../../src/core/volumes/place.ts'
 import type { Pool, PoolVolume } from '../../src/core/volumes/pool.ts'
+import { freePort } from '../../src/sandbox/free-port.ts'
 import { type Glusterd, startGlusterd, whyNoGlusterd } from '../../src/sandbox/glusterfs/glusterd.ts'
+import { siteArtifact } from '../../src/sandbox/site-artifacts.ts'
 import { poolContract } from '../sandbox/glusterfs/pool-contract.ts'
 import { until } from '../support/child.ts'
 import { type Sshd, startSshd, whyNoSshd } from '../support/sshd.ts'
@@ -203,6 +207,88 @@ describe.skipIf(why !== null)('a pool on a real GlusterFS', () => {
       ),
     ).toBe(false)
     expect(await core.volumes(admin, {})).toEqual([])
+  })
+
+  it('holds code: published, mounted on another machine, updated, rolled back, grown and deleted', async () => {
+    const port = await freePort()
+    const image = 'registry.example.com/gkube:1'
+    const artifacts = join(folder, 'artifacts')
+    const store = directoryStore({ directory: artifacts, maxBytes: 1e9, keepMs: 3_600_000 })
+    const program = [process.execPath, '--disable-warning=ExperimentalWarning', resolve('src/main.ts')]
+    const { core, cluster } = await startStack({
+      speed: 20,
+      runs: { folder: join(folder, 'cluster'), own: { image, command: program }, hostPaths: [second] },
+      environments: { staging: { createNamespace: true, pool: 'shared' } },
+      config: {
+        listen: { host: '127.0.0.1', port },
+        pools: {
+          shared: {
+            volume: 'gv0',
+            servers: [glusterd.host],
+            reach: { kind: 'local' },
+            mount,
+            strategy: 'hostpath',
+            hostPath: second,
+          },
+        },
+        artifacts: { directory: artifacts },
+        publish: { image, url: `http://127.0.0.1:${port}` },
+      },
+    })
+    const web = (await cluster.openFrontDoor(0)).port
+    const site = async () =>
+      (await run('curl', ['-sS', '--max-time', '10', `http://site.staging.localhost:${web}/`])).stdout
+    const app = (size: string) =>
+      webApp({
+        app: 'site',
+        jobs: [],
+        image: 'docker.io/nginxinc/nginx-unprivileged:1.29',
+        environments: { staging: {} },
+        // As root: the stand-in's Jobs run as whoever runs the tests.
+        security: { runAsUser: 0, runAsGroup: 0, profile: 'baseline' },
+        storage: [{ name: 'code', size, mount: '/srv/site' }],
+        code: { mount: '/usr/share/nginx/html' },
+        rollout: { stable: '0s' },
+      })
+    for (const revision of ['1', '2']) {
+      const bytes = await siteArtifact(revision)
+      const sha256 = createHash('sha256').update(bytes).digest('hex')
+      await store.put(
+        sha256,
+        (async function* () {
+          yield bytes
+        })(),
+      )
+      if (revision === '1') await core.applyApp(admin, app('16Mi'), { dryRun: false })
+      await core.recordArtifact(admin, { app: 'site', revision, sha256 })
+    }
+    const times: string[] = []
+    const deploy = async (input: Parameters<typeof ship>[1]) => {
+      const from = performance.now()
+      const deployed = await ship(core, { app: 'site', ...input })
+      times.push(`${deployed.kind} ${deployed.revision} ${Math.round(performance.now() - from)} ms`)
+      expect(deployed, deployed.cause?.message).toMatchObject({ phase: 'succeeded' })
+      return deployed.steps.map(step => step.name)
+    }
+    expect(await deploy({ revision: '1' })).toContain('publish')
+    expect(await site()).toContain('version 1')
+    const releases = join(second, 'staging/site/code/releases')
+    expect(readdirSync(releases)).toHaveLength(1)
+    expect(await deploy({ revision: '2' })).toContain('publish')
+    expect(await site()).toContain('version 2')
+    expect(readdirSync(releases)).toHaveLength(2)
+    expect(await deploy({ kind: 'rollback' })).not.toContain('publish')
+    expect(await site()).toContain('version 1')
+    await core.applyApp(admin, app('32Mi'), { dryRun: false })
+    expect(await deploy({ kind: 'redeploy' })).toContain('volume')
+    await deploy({ kind: 'delete' })
+    const at = { app: 'site', environment: 'staging', storage: 'code' }
+    await core.deleteVolume(admin, { ...at, typed: 'staging/site/code' })
+    await until(
+      async () => existsSync(releases),
+      there => !there,
+    )
+    say(`code on a real GlusterFS: ${times.join(', ')}`)
   })
 
   it('lets an app of that group write, and nobody else', async () => {
