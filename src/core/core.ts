@@ -1,6 +1,7 @@
 // The verbs that every surface calls, with the schemas of their inputs (the wire format of the API).
 // Types only: each verb lives in use-cases/, main.ts wires them into one `Core`.
 import { z } from 'zod'
+import type { AccessVerbs } from './access/verbs.ts'
 import type { AdoptInput, AdoptionInput, AdoptionPlan } from './adoption/verbs.ts'
 import { type App, type AppSpec, appSchema } from './app.ts'
 import { type ArtifactVerbs, artifactHash } from './artifacts/verbs.ts'
@@ -11,7 +12,7 @@ import type { Freeze } from './coordination.ts'
 import type { Actor, Deploy, Diagnosis, Progress } from './deploy.ts'
 import { kinds } from './deploy.ts'
 import type { Drift } from './drift.ts'
-import { environmentName, type Grant, grantSchema } from './environment.ts'
+import { environmentName, type Grant } from './environment.ts'
 import type { Revision } from './kv.ts'
 import type { Planned } from './messages.ts'
 import { duration, jobPath, label, objectName, revision } from './units.ts'
@@ -201,22 +202,6 @@ export type ApprovalRequest = {
   readonly refusal: string | null
 }
 
-/** What a caller may do and why. */
-export type Whoami = {
-  readonly actor: Actor
-  readonly environments: readonly {
-    readonly environment: string
-    readonly protected: boolean
-    /** Per app or `*`: what may be done, and the grants that say so. */
-    readonly may: readonly {
-      readonly app: string
-      readonly actions: readonly string[]
-      readonly by: readonly Grant[]
-    }[]
-    readonly breakGlass: boolean
-  }[]
-}
-
 /** One thing that was checked; `mend` says how to put it right, empty where it is fine. */
 export type Check = {
   readonly name: string
@@ -246,28 +231,6 @@ export const execInput = z.strictObject({
   container: z.string().optional(),
   command: z.array(z.string()).min(1).max(100),
 })
-
-export const tokenInput = z.strictObject({
-  name: z.string().min(1).max(80),
-  grants: z.array(grantSchema).min(1).max(20),
-  expiresIn: duration.default('2160h'),
-  person: z
-    .string()
-    .max(60)
-    .optional()
-    .describe('the key in `people` of who uses it: with it, nobody approves what they asked for by a token'),
-})
-/** A token as listed: never its secret, never its hash. */
-export type TokenInfo = {
-  readonly id: string
-  readonly name: string
-  readonly grants: readonly Grant[]
-  readonly createdAt: number
-  readonly createdBy: string
-  readonly expiresAt: number
-  readonly lastUsedAt: number | null
-  readonly person: string | null
-}
 
 export type ClusterInfo = {
   readonly name: string
@@ -304,7 +267,7 @@ export type RunEvent =
   | { readonly kind: 'output'; readonly text: string; readonly stream: 'stdout' | 'stderr' }
   | { readonly kind: 'ended'; readonly exitCode: number; readonly message: string }
 
-type VerbsOfParts = BuildVerbs & AuditVerbs
+type VerbsOfParts = AccessVerbs & BuildVerbs & AuditVerbs
 
 /** Every verb checks the caller's rights itself and throws UserError where it must not be done. */
 export type Core = ArtifactVerbs &
@@ -408,15 +371,6 @@ export type Core = ArtifactVerbs &
       input: { app: string; environment: string; reason: string },
     ): Promise<{ released: readonly string[] }>
 
-    createToken(
-      caller: Caller,
-      input: z.output<typeof tokenInput>,
-    ): Promise<{ token: string; info: TokenInfo }>
-    listTokens(caller: Caller): Promise<readonly TokenInfo[]>
-    revokeToken(caller: Caller, id: string): Promise<void>
-    /** The caller behind a bearer token; UserError `unauthenticated` if there is none. */
-    authenticate(token: string, via: Actor['via']): Promise<Caller>
-    whoami(caller: Caller): Promise<Whoami>
     /** Everything this replica talks to, tried now; takes some seconds at most. */
     doctor(caller: Caller): Promise<readonly Check[]>
     /** etcd and clusters as seen now, for /readyz. */

@@ -1,6 +1,8 @@
 // A small Core in memory that behaves: states move, streams resume, errors are the real ones. The surfaces' tests
 // drive it over real HTTP. What a deploy does is in its revision: `crash` fails and rolls back, `hang` runs until
 // it is told, `approve` waits for a vote; anything else succeeds. The real core has its own tests.
+
+import type { TokenInfo } from '../../src/core/access/verbs.ts'
 import type { AdoptionPlan } from '../../src/core/adoption/verbs.ts'
 import { type App, appSchema, appSpecSchema } from '../../src/core/app.ts'
 import type { Build } from '../../src/core/builds/build.ts'
@@ -15,7 +17,6 @@ import type {
   RequestInput,
   RunEvent,
   Status,
-  TokenInfo,
 } from '../../src/core/core.ts'
 import { type Deploy, type Diagnosis, isTerminal, type Progress, type Step } from '../../src/core/deploy.ts'
 import { seconds } from '../../src/core/units.ts'

@@ -1,5 +1,7 @@
 // What the caller may do and by which of their grants: the same rule that refuses (policy.ts), asked for everything.
-import type { Caller, Core, Whoami } from '../core.ts'
+
+import type { Whoami } from '../access/verbs.ts'
+import type { Caller, Core } from '../core.ts'
 import type { Environment } from '../environment.ts'
 import { type Action, actions, covers, everywhere, type Place } from '../policy.ts'
 import type { Deps } from './deps.ts'

@@ -2,6 +2,7 @@
 // compiler refuse a schema that drifts from its type. Answers are not parsed at run time; the tests do it.
 
 import { z } from 'zod'
+import type { TokenInfo, Whoami } from '../../core/access/verbs.ts'
 import type { AdoptionPlan } from '../../core/adoption/verbs.ts'
 import type { RecordedArtifact } from '../../core/artifacts/verbs.ts'
 import type { EventFacts, PodFacts } from '../../core/cluster.ts'
@@ -15,8 +16,6 @@ import type {
   Plan,
   PlannedObject,
   Status,
-  TokenInfo,
-  Whoami,
 } from '../../core/core.ts'
 import { lockSchema } from '../../core/core.ts'
 import { actorSchema, deploySchema, diagnosisSchema, progressSchema } from '../../core/deploy.ts'

@@ -1,12 +1,12 @@
 // Routes about who may do what and when: locks, tokens, and who the caller is.
 import { z } from 'zod'
+import { tokenInput } from '../../core/access/verbs.ts'
 import { freezeSchema } from '../../core/coordination.ts'
 import {
   freezeInput,
   freezeWindowRow,
   lockInput,
   lockSchema,
-  tokenInput,
   unfreezeInput,
   unlockInput,
 } from '../../core/core.ts'

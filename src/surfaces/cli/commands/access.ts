@@ -1,6 +1,8 @@
 // lock, unlock, freeze, locks, token create/list/revoke, whoami, doctor: who may do what, and when nobody may.
+
+import type { TokenInfo, Whoami } from '../../../core/access/verbs.ts'
 import type { Freeze } from '../../../core/coordination.ts'
-import type { Caller, Check, FreezeWindowRow, Lock, TokenInfo, Whoami } from '../../../core/core.ts'
+import type { Caller, Check, FreezeWindowRow, Lock } from '../../../core/core.ts'
 import type { Grant } from '../../../core/environment.ts'
 import { ago, until } from '../../../core/words.ts'
 import { UserError } from '../../../errors.ts'

@@ -1,5 +1,5 @@
 // What somebody may do and why, place by place.
-import type { Whoami } from '../../../core/core.ts'
+import type { Whoami } from '../../../core/access/verbs.ts'
 import type { Rendered } from '../../../core/messages.ts'
 import { type Block, context, section } from '../blocks/elements.ts'
 import { fitted } from '../blocks/fit.ts'

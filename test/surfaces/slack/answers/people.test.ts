@@ -1,7 +1,8 @@
 // Answers to people: refusals, faults, what was taken, who they are, what waits for them, what is held, what is wrong.
 import { describe, expect, it } from 'vitest'
+import type { Whoami } from '../../../../src/core/access/verbs.ts'
 import { helpOf, helpOfAll } from '../../../../src/core/command/help.ts'
-import type { ApprovalRequest, Check, Lock, Whoami } from '../../../../src/core/core.ts'
+import type { ApprovalRequest, Check, Lock } from '../../../../src/core/core.ts'
 import type { Rendered } from '../../../../src/core/messages.ts'
 import { UserError } from '../../../../src/errors.ts'
 import { problemsOf } from '../../../../src/sandbox/slack/validate.ts'
