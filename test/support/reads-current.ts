@@ -1,7 +1,8 @@
 // node reads-current.ts FOLDER: reads both files of `current` in a loop until FOLDER/done is there, as a server does that
 // resolves the link once a request; prints what it saw as JSON. A release is mixed when its two files are of two. A link
 // that was renamed over between two looks is stale and read again, at once and then every 5 ms, ten times at most: a
-// replicated volume says ESTALE, or ENOTCONN where its copies were looked at one after the other.
+// replicated volume says ESTALE, and ENOTCONN or EIO where its copies were looked at one after the other and answered
+// differently. A split brain stays EIO, and so is told.
 import { existsSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -9,7 +10,9 @@ const [folder = '.'] = process.argv.slice(2)
 const wrong: Record<string, number> = {}
 const seen = new Set<string>()
 let [reads, stale, last, lastAt, doneAt, began] = [0, 0, '', 0, 0, false]
+/** ESTALE, which Node has no name for. */
 const estale = -116
+const moments = new Set(['ENOTCONN', 'EIO'])
 /** To wait on without an event loop: nobody ever wakes it. */
 const still = new Int32Array(new SharedArrayBuffer(4))
 
@@ -27,7 +30,7 @@ function lookAgain(): string {
       return look()
     } catch (error) {
       const { errno, code } = error as NodeJS.ErrnoException
-      if (!(errno === estale || code === 'ENOTCONN') || attempt === 10) throw error
+      if (!(errno === estale || moments.has(code ?? '')) || attempt === 10) throw error
       stale++
       if (attempt > 1) Atomics.wait(still, 0, 0, 5)
     }

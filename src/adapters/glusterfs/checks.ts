@@ -28,7 +28,7 @@ async function healthCheck(name: string, health: Deps['health']): Promise<Check>
       name,
       state: state === 'down' ? 'failed' : 'warning',
       message: words,
-      mend: 'Start what is down (gluster volume start <volume> force starts its bricks); GlusterFS heals by itself. A split brain needs a person: gluster volume heal <volume> info split-brain.',
+      mend: 'Start what is down (gluster volume start <volume> force starts its bricks). GlusterFS heals by itself within ten minutes, at once by gluster volume heal <volume>. A split brain needs a person: gluster volume heal <volume> info split-brain.',
     }
   } catch (error) {
     return failed(name, error)
