@@ -111,8 +111,9 @@ export type PodFacts = {
   /** pod-template-hash or controller-revision-hash. */
   readonly templateHash: string
   readonly owner: { readonly kind: string; readonly name: string; readonly uid: string } | null
-  readonly labels: Readonly<Record<string, string>>
+  /** What fails is always among them; healthy ones of a pod with very many are only counted, in `more`. */
   readonly containers: readonly ContainerFacts[]
+  readonly more: { readonly containers: number; readonly ready: number }
 }
 
 export type ConditionFacts = {
@@ -148,7 +149,6 @@ export type WorkloadFacts = {
   readonly createdAt: number
   /** When gkube last applied it, by the API server's clock (which also stamps `createdAt` of pods): older pods are not of this rollout. */
   readonly appliedAt: number | null
-  readonly annotations: Readonly<Record<string, string>>
   readonly conditions: readonly ConditionFacts[]
 }
 

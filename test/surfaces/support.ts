@@ -135,7 +135,7 @@ export const podOf = (name: string, more: Partial<PodFacts> = {}): PodFacts => (
   unscheduled: null,
   templateHash: '7c9d',
   owner: { kind: 'ReplicaSet', name: 'web-7c9d', uid: 'u' },
-  labels: {},
+  more: { containers: 0, ready: 0 },
   containers: [
     {
       name: 'web',

@@ -1,5 +1,6 @@
-// Objects as they arrive from a watch, cut to the facts of core/cluster.ts (2 KB at most): what is not needed
-// for a verdict or a `peek` is never kept. Pure; times become epoch milliseconds of the server's clocks.
+// Objects as they arrive from a watch, cut to the facts of core/cluster.ts: what is not needed for a verdict or a
+// `peek` is never kept, and `kept` holds metadata and facts together below 2 KB, whatever a server sends: long messages
+// go first, then what is healthy; what fails is told to the end. Pure; times become epoch milliseconds of the server's.
 import type {
   ConditionFacts,
   ContainerFacts,
@@ -8,6 +9,7 @@ import type {
   PodFacts,
   WorkloadFacts,
 } from '../../core/cluster.ts'
+import { appLabel, managedBy } from '../../core/objects/labels.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: objects arrive as untyped JSON; every field is read with a default
 type Json = any
@@ -15,18 +17,42 @@ type Json = any
 const time = (text: unknown): number => (typeof text === 'string' ? Date.parse(text) || 0 : 0)
 const cut = (text: unknown, most: number): string => String(text ?? '').slice(0, most)
 
-const droppedAnnotation = 'kubectl.kubernetes.io/last-applied-configuration'
-const longestAnnotation = 256
+/** Bytes of JSON that are kept of one object at most. */
+export const mostKept = 2_048
+const bytes = (value: unknown): number => Buffer.byteLength(JSON.stringify(value))
 
-/** Labels and annotations that fit: long values are somebody's data, not state. */
-function short(map: Json, most: number): Record<string, string> {
-  const entries = Object.entries<Json>(map ?? {}).filter(
-    ([key, value]) => key !== droppedAnnotation && String(value).length <= longestAnnotation,
-  )
-  return Object.fromEntries(entries.slice(0, most))
+/** The first of ever shorter versions that fits; the shortest where none does. */
+function fitting<T>(versions: Iterable<T>, room: number): T {
+  let shortest: T | undefined
+  for (const version of versions) {
+    shortest = version
+    if (bytes(version) <= room) break
+  }
+  return shortest as T
 }
 
-/** What `peek` returns: identity, version and labels of an object, without spec and status. */
+/** An object's metadata, and its facts in the room that this leaves. */
+export function kept<Facts>(
+  object: Json,
+  type: { apiVersion: string; kind: string },
+  facts: (object: Json, kind: string, room: number) => Facts,
+): { meta: KubeObject; facts: Facts } {
+  const meta = metadataOf(object, type)
+  // What its braces and its name take.
+  return { meta, facts: facts(object, type.kind, mostKept - bytes(meta) - 40) }
+}
+
+/** Ours say whose an object is and who wrote it; others are somebody's data. */
+const read = new RegExp(`^(gkube\\.|${managedBy.replaceAll('.', '\\.')}$)`)
+
+const own = (map: Json): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries<Json>(map ?? {})
+      .filter(([key]) => read.test(key))
+      .map(([key, value]) => [key, cut(value, 128)]),
+  )
+
+/** What `peek` returns: identity, version and gkube's own labels and annotations, without spec and status. */
 export function metadataOf(object: Json, type: { apiVersion: string; kind: string }): KubeObject {
   const { metadata } = object
   return {
@@ -38,8 +64,8 @@ export function metadataOf(object: Json, type: { apiVersion: string; kind: strin
       uid: metadata.uid,
       resourceVersion: metadata.resourceVersion,
       generation: metadata.generation,
-      labels: short(metadata.labels, 24),
-      annotations: short(metadata.annotations, 24),
+      labels: own(metadata.labels),
+      annotations: own(metadata.annotations),
       ...(metadata.deletionTimestamp ? { deletionTimestamp: metadata.deletionTimestamp } : {}),
     },
   }
@@ -48,10 +74,8 @@ export function metadataOf(object: Json, type: { apiVersion: string; kind: strin
 const ownerOf = (metadata: Json): Json =>
   metadata.ownerReferences?.find((owner: Json) => owner.controller) ?? null
 
-const shownLabels =
-  /^(app\.kubernetes\.io\/|gkube\.|pod-template-hash$|controller-revision-hash$|pod-template-generation$)/
-
-export function podFacts(pod: Json): PodFacts {
+/** Within `room` bytes of JSON. */
+export function podFacts(pod: Json, room = mostKept): PodFacts {
   const { metadata, status = {}, spec = {} } = pod
   const owner = ownerOf(metadata)
   const labels: Record<string, string> = metadata.labels ?? {}
@@ -62,7 +86,11 @@ export function podFacts(pod: Json): PodFacts {
     [...(spec.initContainers ?? []), ...(spec.containers ?? [])].map((c: Json) => [c.name, c.image]),
   )
   const facts = (init: boolean) => (container: Json) => containerFacts(container, init, images)
-  return {
+  const containers = [
+    ...(status.initContainerStatuses ?? []).map(facts(true)),
+    ...(status.containerStatuses ?? []).map(facts(false)),
+  ]
+  const whole = {
     name: metadata.name,
     uid: metadata.uid,
     createdAt: time(metadata.creationTimestamp),
@@ -83,12 +111,47 @@ export function podFacts(pod: Json): PodFacts {
         : null,
     templateHash: labels['pod-template-hash'] ?? labels['controller-revision-hash'] ?? '',
     owner: owner ? { kind: owner.kind, name: owner.name, uid: owner.uid } : null,
-    labels: Object.fromEntries(Object.entries(labels).filter(([key]) => shownLabels.test(key))),
-    containers: [
-      ...(status.initContainerStatuses ?? []).map(facts(true)),
-      ...(status.containerStatuses ?? []).map(facts(false)),
-    ].slice(0, 10),
+    containers,
+    more: { containers: 0, ready: 0 },
   }
+  return fitting(shorterPods(whole, labels[appLabel] ?? ''), room)
+}
+
+/** The same pod, ever shorter. `main` is the container that bears the app's name, if there is one. */
+function* shorterPods(pod: PodFacts, main: string): Generator<PodFacts> {
+  yield pod
+  const brief = (length: number): PodFacts => ({
+    ...pod,
+    message: cut(pod.message, length),
+    unscheduled: pod.unscheduled && { ...pod.unscheduled, message: cut(pod.unscheduled.message, length) },
+    containers: pod.containers.map(one => ({
+      ...one,
+      // An image that cannot be had is named in the diagnosis; others are in the spec.
+      image: one.state === 'waiting' ? one.image : '',
+      message: cut(one.message, length),
+    })),
+  })
+  yield brief(300)
+  yield brief(120)
+  const least = brief(120)
+  const byWorth = least.containers.toSorted((a, b) => worth(b, main) - worth(a, main))
+  for (let count = byWorth.length - 1; count > 0; count--) {
+    const listed = new Set(byWorth.slice(0, count))
+    const left = least.containers.filter(one => !listed.has(one) && !one.init)
+    yield {
+      ...least,
+      containers: least.containers.filter(one => listed.has(one)),
+      more: { containers: left.length, ready: left.filter(one => one.ready).length },
+    }
+  }
+}
+
+/** What fails is told first, then what the app is named after, then what still runs or waits. */
+function worth(container: ContainerFacts, main: string): number {
+  const { exit, init, name, ready, restarts, state } = container
+  const failed = (exit !== null && exit.code !== 0) || restarts > 0 || (state === 'waiting' && !init)
+  const over = init && state === 'terminated'
+  return (failed ? 8 : 0) + (ready || over ? 0 : 4) + (name === main ? 2 : 0) + (init ? 0 : 1)
 }
 
 function containerFacts(container: Json, init: boolean, images: ReadonlyMap<string, string>): ContainerFacts {
@@ -117,13 +180,24 @@ function containerFacts(container: Json, init: boolean, images: ReadonlyMap<stri
   }
 }
 
-/** Deployment, StatefulSet, DaemonSet, ReplicaSet, ReplicationController, CronJob, Job. */
-export function workloadFacts(object: Json, kind: string): WorkloadFacts {
+/** Those that somebody asks for; controllers of others may add theirs. */
+const readConditions = [
+  'Progressing',
+  'Available',
+  'ReplicaFailure',
+  'Complete',
+  'SuccessCriteriaMet',
+  'Failed',
+]
+
+/** Deployment, StatefulSet, DaemonSet, ReplicaSet, ReplicationController, CronJob, Job; within `room` bytes of JSON. */
+export function workloadFacts(object: Json, kind: string, room = mostKept): WorkloadFacts {
   const { metadata, spec = {}, status = {} } = object
   const labels: Record<string, string> = metadata.labels ?? {}
   const annotations: Record<string, string> = metadata.annotations ?? {}
   const generation: number = metadata.generation ?? 1
-  return {
+  const conditions = (status.conditions ?? []).filter((one: Json) => readConditions.includes(one.type))
+  const whole = {
     kind,
     name: metadata.name,
     uid: metadata.uid,
@@ -142,9 +216,13 @@ export function workloadFacts(object: Json, kind: string): WorkloadFacts {
     owner: ownerOf(metadata)?.name ?? '',
     createdAt: time(metadata.creationTimestamp),
     appliedAt: appliedAt(metadata),
-    annotations: short(annotations, 16),
-    conditions: (status.conditions ?? []).slice(0, 8).map(conditionFacts),
+    conditions: conditions.map(conditionFacts) as ConditionFacts[],
   }
+  const brief = (length: number): WorkloadFacts => ({
+    ...whole,
+    conditions: whole.conditions.map(one => ({ ...one, message: cut(one.message, length) })),
+  })
+  return fitting([whole, brief(150), brief(60)], room)
 }
 
 function counts(kind: string, spec: Json, status: Json) {

@@ -5,7 +5,7 @@ import { managedBy } from '../../core/objects/labels.ts'
 import {
   type ClaimFacts,
   claimFacts,
-  metadataOf,
+  kept,
   podFacts,
   type SliceFacts,
   sliceFacts,
@@ -25,9 +25,9 @@ export type Facts = {
 
 // biome-ignore lint/suspicious/noExplicitAny: objects arrive as untyped JSON
 type Json = any
-type Projector = (object: Json, kind: string) => Facts
+type Projector = (object: Json, kind: string, room: number) => Facts
 
-const workload: Projector = (object, kind) => ({ workload: workloadFacts(object, kind) })
+const workload: Projector = (object, kind, room) => ({ workload: workloadFacts(object, kind, room) })
 const nothing: Projector = () => ({})
 
 const watched: Readonly<Record<string, { versions: readonly string[]; facts: Projector }>> = {
@@ -38,7 +38,7 @@ const watched: Readonly<Record<string, { versions: readonly string[]; facts: Pro
   Job: { versions: ['batch/v1'], facts: workload },
   CronJob: { versions: ['batch/v1'], facts: workload },
   ReplicationController: { versions: ['v1'], facts: workload },
-  Pod: { versions: ['v1'], facts: object => ({ pod: podFacts(object) }) },
+  Pod: { versions: ['v1'], facts: (object, _, room) => ({ pod: podFacts(object, room) }) },
   // v1beta1 is for servers before 1.21.
   EndpointSlice: {
     versions: ['discovery.k8s.io/v1', 'discovery.k8s.io/v1beta1'],
@@ -117,10 +117,7 @@ export function kubernetesWatches(options: Options): Watches {
       namespace: isEverywhere(selector) ? '' : namespace,
       selector,
       metadataOnly: row.facts === nothing,
-      project: (object: Json): Kept<Facts> => ({
-        meta: metadataOf(object, first),
-        facts: row.facts(object, kind),
-      }),
+      project: (object: Json): Kept<Facts> => kept(object, first, row.facts),
       signal: AbortSignal.any([options.signal, stop.signal]),
       tuning: options.tuning,
       log: problem => options.log(options.everywhere ? problem : `${namespace}: ${problem}`),

@@ -346,7 +346,7 @@ async function logTargets(deps: Deps, caller: Caller, input: LogsInput) {
       pod.containers.find(c => !c.init && c.name === input.app)?.name ??
       pod.containers.find(c => !c.init)?.name ??
       ''
-    if (!names.includes(container))
+    if (!names.includes(container) && pod.more.containers === 0)
       throw new UserError(
         'not_found',
         `${pod.name} has no container ${container}. It has: ${names.join(', ')}.`,

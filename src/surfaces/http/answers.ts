@@ -126,8 +126,8 @@ export const pod = z.object({
   unscheduled: z.object({ reason: z.string(), message: z.string(), since: time }).nullable(),
   templateHash: z.string(),
   owner: z.object({ kind: z.string(), name: z.string(), uid: z.string() }).nullable(),
-  labels: z.record(z.string(), z.string()),
   containers: z.array(container),
+  more: z.object({ containers: z.int(), ready: z.int() }),
 }) satisfies Same<PodFacts>
 
 export const event = z.object({

@@ -36,8 +36,8 @@ describe('a pod', () => {
       unscheduled: null,
       templateHash: '',
       owner: null,
-      labels: {},
       containers: [],
+      more: { containers: 0, ready: 0 },
     })
   })
 
@@ -88,7 +88,6 @@ describe('a pod', () => {
       node: 'n1',
       templateHash: 'abc',
       owner: { kind: 'ReplicaSet', name: 'web-abc', uid: 'r' },
-      labels: { 'pod-template-hash': 'abc', 'gkube.dev/app': 'web' },
       containers: [
         {
           name: 'setup',
@@ -108,7 +107,7 @@ describe('a pod', () => {
         },
       ],
     })
-    expect(facts.labels.team).toBeUndefined()
+    expect(JSON.stringify(facts)).not.toContain('shop')
   })
 
   it('without a node, and an evicted one', () => {

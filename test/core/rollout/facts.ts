@@ -53,7 +53,7 @@ export function pod(name: string, { set = 'new', ...change }: PodChange = {}): P
     unscheduled: null,
     templateHash: set,
     owner: { kind: 'ReplicaSet', name: `web-${set}`, uid: `rs-${set}` },
-    labels: {},
+    more: { containers: 0, ready: 0 },
     containers: [container()],
     ...change,
     ready,
@@ -82,7 +82,6 @@ export const workload = (change: Partial<WorkloadFacts> = {}): WorkloadFacts => 
   owner: '',
   createdAt: appliedAt - 864_000_000,
   appliedAt,
-  annotations: {},
   conditions: [],
   ...change,
 })

@@ -102,7 +102,7 @@ function podRow(pod: PodFacts, now: number): Cell[] {
   return [
     pod.name,
     { text: state, format: pod.ready && !pod.terminating ? 'green' : pod.terminating ? 'dim' : 'red' },
-    `${own.filter(container => container.ready).length}/${own.length}`,
+    `${own.filter(container => container.ready).length + pod.more.ready}/${own.length + pod.more.containers}`,
     restarts === 1 ? '1 restart' : `${restarts} restarts`,
     ago(pod.createdAt, now),
     pod.node,

@@ -46,7 +46,7 @@ function podRow(pod: PodFacts, now: number): string[] {
   return [
     pod.name,
     pod.terminating ? 'terminating' : state,
-    `${own.filter(container => container.ready).length}/${own.length}`,
+    `${own.filter(container => container.ready).length + pod.more.ready}/${own.length + pod.more.containers}`,
     restarts === 1 ? '1 restart' : `${restarts} restarts`,
     ago(pod.createdAt, now),
     pod.node,

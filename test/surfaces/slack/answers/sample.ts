@@ -55,7 +55,7 @@ export const pod = (over: Partial<PodFacts> = {}): PodFacts => ({
   unscheduled: null,
   templateHash: '7c9d',
   owner: null,
-  labels: {},
+  more: { containers: 0, ready: 0 },
   containers: [
     {
       name: 'web',
