@@ -1,5 +1,6 @@
 // Does what is due: requests for approval that expired, locks and freezes whose time is over, owners who should hear that
 // their lock ends, history beyond its limit. Every replica sweeps from persisted times; compare-and-swap makes a second sweep of the same thing harmless.
+import { UserError } from '../errors.ts'
 import { auditPut } from './audit.ts'
 import { buildDeploySchema } from './builds/build.ts'
 import { buildKeyOf } from './builds/build-key.ts'
@@ -67,16 +68,24 @@ export function createSweeper(deps: {
     for (const stored of view.live.deploys.values()) {
       const { phase, dueAt } = stored.value
       if (phase !== 'awaiting_approval' || dueAt === null || dueAt > now) continue
-      await unlessRaced(() => deps.ledger.advance(stored, { kind: 'expire' }))
+      await attempt(() => deps.ledger.advance(stored, { kind: 'expire' }))
     }
     for (const lock of view.live.locks.values()) {
-      if (!lasts(lock.value, now)) await expired(lock, 'unlock', now)
-      else if (lock.value.nagAt !== undefined && lock.value.nagAt <= now) await nag(lock, now)
+      if (!lasts(lock.value, now)) await attempt(() => expired(lock, 'unlock', now))
+      else if (lock.value.nagAt !== undefined && lock.value.nagAt <= now) await attempt(() => nag(lock, now))
     }
     for (const freeze of view.live.freezes.values()) {
       if (holdsNow(freeze.value, now)) continue
-      await expired(freeze, 'unfreeze', now)
+      await attempt(() => expired(freeze, 'unfreeze', now))
     }
+  }
+
+  /** One that cannot be swept keeps no other from it; an etcd that is down does. The next sweep tries again. */
+  async function attempt(work: () => Promise<unknown>): Promise<void> {
+    await unlessRaced(work).catch(error => {
+      if (error instanceof UserError && error.kind === 'unavailable') throw error
+      deps.failed(error)
+    })
   }
 
   /** It goes with its entry in the audit: of several replicas one does it. */

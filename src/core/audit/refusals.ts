@@ -12,6 +12,8 @@ const windowMs = 60_000
 const mostKinds = 20
 /** Of all, in memory. */
 const mostOpen = 5_000
+/** So long whoever was refused waits for their entry: an etcd that is down answers late. */
+const patienceMs = 1_000
 
 export type Refused = {
   readonly by: Actor
@@ -25,7 +27,10 @@ export type Refused = {
 }
 
 export type Refusals = {
-  /** Never fails: that somebody was refused is told to them in any case. */
+  /**
+   * Never fails, and never takes long: that somebody was refused is told to them in any case. What etcd does not take
+   * is kept, and written when the minute is over.
+   */
   refused(one: Refused): Promise<void>
   /** Writes the numbers of the minutes that are over; called every few seconds. */
   due(): Promise<void>
@@ -38,16 +43,18 @@ export type Refusals = {
 export function createRefusals(deps: {
   readonly kv: Pick<Kv, 'commit'>
   readonly keys: Keys
-  readonly clock: Pick<Clock, 'now'>
+  readonly clock: Clock
   readonly log: (message: string, error: unknown) => void
 }): Refusals {
   const { kv, keys, clock } = deps
-  type Window = { readonly until: number; readonly one: Refused; more: number }
+  /** `told`: its first entry stands; `more`: what was not written yet. */
+  type Window = { until: number; readonly one: Refused; told: boolean; more: number }
   const open = new Map<string, Window>()
   const kinds = new Map<string, { until: number; count: number }>()
   let total = 0
 
-  async function write(one: Refused, detail: string): Promise<void> {
+  /** Whether it is written now. */
+  async function write(one: Refused, detail: string): Promise<boolean> {
     const { app, environment, deploy, ...rest } = one
     const entry = auditPut(keys, clock.now(), {
       ...rest,
@@ -56,22 +63,39 @@ export function createRefusals(deps: {
       ...(deploy === undefined ? {} : { deploy }),
       detail,
     })
-    await kv
-      .commit({ compares: [{ kind: 'absent', key: entry.key }], writes: [entry] })
-      .catch(error => deps.log('a refusal could not be written to the audit', error))
+    try {
+      await kv.commit({ compares: [{ kind: 'absent', key: entry.key }], writes: [entry] })
+      return true
+    } catch (error) {
+      deps.log('a refusal could not be written to the audit yet', error)
+      return false
+    }
+  }
+
+  async function writeNumber(window: Window): Promise<boolean> {
+    const { one, told, more } = window
+    const number = told ? `${more} more like it: ` : more > 1 ? `${more} like it: ` : ''
+    return write(one, `${number}${one.detail}`)
   }
 
   /** Ends windows whose time is over; `all`: every one. */
   async function close(all: boolean): Promise<void> {
     const now = clock.now()
-    const writes: Promise<void>[] = []
-    for (const [key, { until, one, more }] of open) {
-      if (!all && until > now) continue
+    const writes: Promise<unknown>[] = []
+    for (const [key, window] of open) {
+      if (!all && window.until > now) continue
       open.delete(key)
-      if (more > 0) writes.push(write(one, `${more} more like it: ${one.detail}`))
+      if (window.more > 0) writes.push(writeNumber(window).then(done => done || putBack(key, window)))
     }
     for (const [actor, { until }] of kinds) if (until <= now) kinds.delete(actor)
     await Promise.all(writes)
+  }
+
+  /** The next minute tries again, with what came meanwhile. */
+  function putBack(key: string, window: Window): undefined {
+    const newer = open.get(key)
+    if (newer) newer.more += window.more
+    else if (open.size < 2 * mostOpen) open.set(key, { ...window, until: clock.now() + windowMs })
   }
 
   /** Whether this kind is told apart, or counted with whatever else this actor is refused. */
@@ -100,11 +124,19 @@ export function createRefusals(deps: {
         if (open.size >= 2 * mostOpen) return
         const { by, outcome } = one
         const others = { by, outcome, action: 'refused', detail: 'many kinds in one minute' }
-        open.set(rest, { until: now + windowMs, one: others, more: 1 })
+        open.set(rest, { until: now + windowMs, one: others, told: true, more: 1 })
         return
       }
-      open.set(key, { until: now + windowMs, one, more: 0 })
-      await write(one, one.detail)
+      const window: Window = { until: now + windowMs, one, told: true, more: 0 }
+      open.set(key, window)
+      const writing = write(one, one.detail).then(done => {
+        if (done) return
+        window.told = false
+        window.more++
+      })
+      const waited = new AbortController()
+      await Promise.race([writing, clock.sleep(patienceMs, waited.signal)])
+      waited.abort()
     },
   }
 }

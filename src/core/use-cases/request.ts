@@ -237,9 +237,10 @@ async function deployBehind(
     deploy.kind === input.kind &&
     deploy.app === app &&
     deploy.environment === input.environment &&
-    // What runs elsewhere may be another by now: the first answer holds.
-    (input.kind !== 'deploy' || input.from !== undefined || deploy.revision === input.revision) &&
+    // What runs elsewhere, and what was the last good one, may be another by now: the first answer holds.
+    (input.from !== undefined || input.revision === undefined || deploy.revision === input.revision) &&
     deploy.params.replicas === (input.replicas ?? null) &&
+    deploy.params.claims.toSorted().join() === input.claims.toSorted().join() &&
     (deploy.params.init ?? false) === (input.init ?? false) &&
     (input.from !== undefined || deploy.params.artifact?.sha256 === input.artifact)
   if (!same)

@@ -111,7 +111,13 @@ async function check(deps: Deps, caller: Caller, at: At): Promise<Facts> {
       return { revision: workload.value.revision, snapshot: null, compares: present, writes: [] }
     case 'rollback': {
       const to = await snapshotOf(deps, workload.value, input.revision)
-      return { revision: to.revision, snapshot: to.spec, compares: present, writes: [] }
+      const kept = await keptSnapshot(deps, to)
+      return {
+        revision: to.revision,
+        snapshot: to.spec,
+        compares: [...present, { kind: 'present', key: kept.key }],
+        writes: [kept],
+      }
     }
     case 'redeploy':
       if (appEntry && input.init) demandInit(decode(appSchema, appEntry).value, environment.name)
@@ -125,6 +131,19 @@ async function check(deps: Deps, caller: Caller, at: At): Promise<Facts> {
     case 'delete':
       return { revision: workload.value.revision, snapshot: null, compares: present, writes: [] }
   }
+}
+
+/** Written once more, as it is: history that is being pruned spares what was written since it was read. */
+async function keptSnapshot(
+  { kv, keys }: Pick<Deps, 'kv' | 'keys'>,
+  { spec, revision }: { spec: string; revision: string },
+): Promise<Write> {
+  const entry = await kv.get(keys.spec(spec))
+  if (entry) return { kind: 'put', key: entry.key, value: entry.value }
+  throw new UserError(
+    'conflict',
+    `What ran as ${revision} is not kept any more: its history was pruned. Deploy ${revision} instead of going back to it.`,
+  )
 }
 
 function demandInit(app: App, environment: string): void {

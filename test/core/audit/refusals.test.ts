@@ -3,6 +3,8 @@
 import { beforeEach, expect, it } from 'vitest'
 import { createRefusals, type Refusals, type Refused } from '../../../src/core/audit/refusals.ts'
 import { type Keys, keysBelow } from '../../../src/core/keys.ts'
+import type { Commit } from '../../../src/core/kv.ts'
+import { systemClock } from '../../../src/server.ts'
 import { type TestKv, testKv } from '../../support/etcd.ts'
 
 let kv: TestKv
@@ -10,7 +12,7 @@ let keys: Keys
 let refusals: Refusals
 let now = 0
 let log: string[] = []
-const clock = { now: () => now }
+const clock = { ...systemClock, now: () => now }
 
 beforeEach(async () => {
   kv = await testKv()
@@ -77,9 +79,39 @@ it('secrets in what was refused are not kept', async () => {
   expect((await written()).join()).not.toContain('abcdef0123456789')
 })
 
-it('an etcd that does not answer is no other refusal', async () => {
-  const down = { commit: () => Promise.reject(new Error('down')) }
-  const own = createRefusals({ kv: down, keys, clock, log: message => void log.push(message) })
+it('what an etcd that was down could not take is written when it is back', async () => {
+  let up = false
+  const flaky = { commit: (commit: Commit) => (up ? kv.commit(commit) : Promise.reject(new Error('down'))) }
+  const own = createRefusals({ kv: flaky, keys, clock, log: message => void log.push(message) })
+  const one = { by: eve, action: 'lock', outcome: 'forbidden', detail: 'eve may not lock.' }
+  await own.refused(one)
+  await own.refused({ ...one, action: 'unlock', detail: 'eve may not unlock.' })
+  await own.refused({ ...one, action: 'unlock', detail: 'eve may not unlock.' })
+  expect(log).toEqual(Array(2).fill('a refusal could not be written to the audit yet'))
+  now += 61_000
+  await own.due()
+  expect(await written()).toEqual([])
+  up = true
+  now += 61_000
+  await own.due()
+  await own.due()
+  expect((await written()).toSorted()).toEqual([
+    'eve lock: eve may not lock.',
+    'eve unlock: 2 like it: eve may not unlock.',
+  ])
+})
+
+it('an etcd that does not answer keeps nobody waiting', async () => {
+  const impatient = { ...clock, sleep: async () => undefined }
+  let answer: (committed: { committed: true; revision: string }) => void = () => undefined
+  const commit = () => new Promise<never>(resolve => (answer = resolve as never))
+  const own = createRefusals({
+    kv: { commit },
+    keys,
+    clock: impatient,
+    log: message => void log.push(message),
+  })
   await own.refused({ by: eve, action: 'lock', outcome: 'forbidden', detail: 'no' })
-  expect(log).toEqual(['a refusal could not be written to the audit'])
+  answer({ committed: true, revision: '1' })
+  expect(log).toEqual([])
 })

@@ -194,7 +194,23 @@ describe('history beyond its limit', () => {
     await replica.sweeper.prune(last)
     expect(await specs()).toBe(8)
 
-    // So does a rollback that waits: what it goes to stays.
+    // So does a rollback that is asked for at that moment: what it goes to stays.
+    const wait = { environment: place, app: tenant.name, reason: 'wait', expiresIn: '1h', steal: false }
+    await replica.core.lock(admin, wait)
+    let asked = ''
+    before = async () => {
+      before = async () => undefined
+      const back = ask({ kind: 'rollback', app: tenant.name, revision: '2' })
+      asked = (await replica.core.request(admin, back)).deploy.id
+    }
+    await replica.sweeper.prune(last)
+    const rollback = await phaseOf(tenant, asked, d => d.phase === 'ready')
+    expect(await tenant.kv.get(tenant.keys.spec(rollback.params.spec ?? ''))).not.toBeNull()
+    await replica.core.cancel(admin, asked, { reason: 'enough' })
+    await ended(tenant, asked)
+    await replica.core.unlock(admin, { environment: place, app: tenant.name, reason: '' })
+
+    // And one that waits.
     before = async () => undefined
     const lock = { environment: place, app: tenant.name, reason: 'wait', expiresIn: '1h', steal: false }
     await replica.core.lock(admin, lock)

@@ -194,6 +194,29 @@ describe('a click on an old message', () => {
     const again = await replica.core.request(admin, input(back))
     expect(again).toMatchObject({ repeated: true, deploy: { id: done.id } })
   })
+  it('is another request where it asks for something else', async () => {
+    for (const revision of ['a1', 'a2', 'a3']) await ship({ revision })
+    const asks: [object, object][] = [
+      [
+        { kind: 'rollback', revision: 'a1' },
+        { kind: 'rollback', revision: 'a2' },
+      ],
+      [
+        { kind: 'delete', claims: [] },
+        { kind: 'delete', claims: ['data'] },
+      ],
+    ]
+    for (const [first, other] of asks) {
+      const idempotencyKey = `other-${JSON.stringify(first)}`
+      const done = await ship({ ...first, idempotencyKey })
+      await expect(
+        replica.core.request(admin, input({ ...other, idempotencyKey })),
+        JSON.stringify(other),
+      ).rejects.toThrow(/That idempotency key was used before/)
+      expect((await replica.core.request(admin, input({ ...first, idempotencyKey }))).deploy.id).toBe(done.id)
+    }
+    await ship({ revision: '1' })
+  })
   it('is refused once a later deploy changed the workload', async () => {
     const shown = await ship({ revision: '3' })
     await ship({ revision: '4' })
