@@ -49,7 +49,8 @@ it('one record that cannot be written keeps no other from being swept', async ()
   const replica = await tenant.replica({ kv: refusing })
   for (const environment of ['a', 'b']) {
     const [at, expiresAt] = [Date.now() - 120_000, Date.now() - 60_000]
-    const lock = { schema: 1, app: tenant.name, environment, by: admin.actor, reason: 'x', at, expiresAt }
+    const whose = { scope: 'app', app: tenant.name, environment, by: admin.actor }
+    const lock = { schema: 1, ...whose, reason: 'x', at, expiresAt }
     const writes = [put(tenant.keys.lockApp(environment, tenant.name), lock)]
     await tenant.kv.commit({ compares: [], writes, repeatable: true })
   }
