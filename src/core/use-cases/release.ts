@@ -130,8 +130,7 @@ function raised(deps: Deps, asked: Asked, entry: Entry | undefined) {
   const key = deps.keys.active(asked.environment, asked.app)
   const active = entry ? parse(activeSchema, entry) : null
   const [copy] = entry && !active ? quarantined(deps, asked, entry).writes : []
-  // An epoch that cannot be read is replaced by one that is surely higher: no team deploys once a millisecond.
-  const epoch = active ? active.value.epoch + 1 : asked.now
+  const epoch = (active ? active.value.epoch : entry ? epochIn(entry.value, asked.now) : 0) + 1
   const raise: Part = {
     key,
     compares: [unchanged(key, entry ?? null)],
@@ -140,6 +139,10 @@ function raised(deps: Deps, asked: Asked, entry: Entry | undefined) {
   const part: Part | null = copy ? { key, compares: [], writes: [copy] } : null
   return { raise, part, holds: Boolean(copy) || Boolean(active?.value.deploy) }
 }
+
+/** A newer schema still names it; else one that is surely higher: no team deploys once a millisecond. */
+const epochIn = (unreadable: string, now: number): number =>
+  Number(/"epoch":\s*(\d{1,15})\b/.exec(unreadable)?.[1] ?? now)
 
 async function write({ kv }: Deps, parts: readonly Part[], more: readonly Write[] = []): Promise<void> {
   const { committed } = await kv.commit({

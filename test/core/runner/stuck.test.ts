@@ -51,7 +51,7 @@ describe('a deploy that lost its owner', () => {
   it('does not spin a replica that cannot read who is active, and an operator frees it', async () => {
     const tenant = world.tenant()
     const id = await abandoned(tenant)
-    await overwrite(tenant, tenant.keys.active(place, tenant.name), '{"schema":99}')
+    await overwrite(tenant, tenant.keys.active(place, tenant.name), '{"schema":99,"epoch":7}')
     const started = performance.now()
     const second = await tenant.replica()
     // It lives: timers run and requests are answered, long before its lease could run out.
@@ -64,6 +64,8 @@ describe('a deploy that lost its owner', () => {
       reason: 'a broken record',
     })
     expect(released).toEqual([tenant.keys.deploy(id), tenant.keys.active(place, tenant.name)])
+    const freed = await tenant.kv.get(tenant.keys.active(place, tenant.name))
+    expect(JSON.parse(freed?.value ?? '')).toMatchObject({ epoch: 8, deploy: null })
     expect(await ended(tenant, id)).toMatchObject({ phase: 'failed', reason: 'released' })
     const asked = ask({ app: tenant.name, revision: '2' })
     const next = await second.core.request(admin, asked)
