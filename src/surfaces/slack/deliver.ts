@@ -27,6 +27,9 @@ export type Delivery = {
 export const ackWithinMs = 2_300
 const rememberMs = 10 * 60_000
 const rememberMost = 5_000
+/** What an ack said is kept for shorter than that it was sent: whoever repeats at once gets the same answer again. */
+const answersMs = 60_000
+const answersMost = 300
 
 type Kind = 'command' | 'options' | 'action' | 'view' | 'event' | 'shortcut' | 'unknown'
 
@@ -45,7 +48,9 @@ export function createDelivery(options: {
   readonly log: Log
 }) {
   const { process, unhandled, late, log } = options
-  const seen = new Map<string, { readonly at: number; readonly acked: Promise<unknown> }>()
+  const seen = new Map<string, { readonly at: number; acked: Promise<unknown> }>()
+  /** Those whose ack said something, by when. */
+  const answers = new Map<string, number>()
   const waiting = new Set<Promise<unknown>>()
 
   function remember(id: string, acked: Promise<unknown>): void {
@@ -54,6 +59,17 @@ export function createDelivery(options: {
     for (const [old, { at }] of seen) {
       if (seen.size <= rememberMost && now - at < rememberMs) break
       seen.delete(old)
+    }
+  }
+
+  function rememberAnswer(id: string): void {
+    const now = performance.now()
+    answers.set(id, now)
+    for (const [old, at] of answers) {
+      if (answers.size <= answersMost && now - at < answersMs) break
+      answers.delete(old)
+      const known = seen.get(old)
+      if (known) known.acked = Promise.resolve()
     }
   }
 
@@ -77,6 +93,7 @@ export function createDelivery(options: {
       acked = true
       clearTimeout(timer)
       settled(payload)
+      if (payload && kind !== 'options') rememberAnswer(id)
       waiting.delete(ackedWith)
       try {
         await envelope.ack(payload)

@@ -282,12 +282,12 @@ const refusedCases: readonly Case[] = [
   {
     verb: 'vote',
     does: id => core.vote(ana, id, { decision: 'approve', reason }),
-    leaves: ['ana vote forbidden - - deploy'],
+    leaves: ['ana vote forbidden web production deploy'],
   },
   {
     verb: 'override',
     does: id => core.override(eve, id, { reason }),
-    leaves: ['eve override forbidden - production deploy'],
+    leaves: ['eve override forbidden web production deploy'],
   },
   {
     verb: 'deletePod',

@@ -98,6 +98,17 @@ describe('repeats', () => {
     ])
     expect(await send(command({ trigger_id: '1.3' }))).toEqual(['run 2'])
   })
+  it('are not run again either when the answer is not kept any more: it was sent long before', async () => {
+    let runs = 0
+    const { send } = deliveryWith(async ({ ack }) => {
+      runs++
+      await ack('one')
+    })
+    for (let n = 0; n < 1_000; n++) await send(command({ trigger_id: `1.${n}` }))
+    expect(await send(command({ trigger_id: '1.999' }))).toEqual(['one'])
+    expect(await send(command({ trigger_id: '1.0' }))).toEqual([undefined])
+    expect(runs).toBe(1_000)
+  })
   it('a search in a select may ask the same again', async () => {
     let runs = 0
     const { send } = deliveryWith(async ({ ack }) => ack({ options: [++runs] }))
