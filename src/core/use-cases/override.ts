@@ -14,7 +14,7 @@ export function override(deps: Deps): Core['override'] {
   return async (caller, id, { reason, hash }) => {
     const { value: first } = await deployNamed(deps, id)
     const environment = environmentNamed(deps, first.environment)
-    demandNamed(deps, caller, environment)
+    demandNamed(deps, caller, { app: first.app, environment })
     const why = reason.trim()
     if (!why)
       throw new UserError(
@@ -45,7 +45,11 @@ export const isNamed = (
 ): boolean => person !== undefined && (environments.get(environment)?.breakGlass.includes(person) ?? false)
 
 /** Being an admin is not enough: the operators name those who may. */
-function demandNamed(deps: Deps, caller: Caller, environment: Environment): void {
+function demandNamed(
+  deps: Deps,
+  caller: Caller,
+  { app, environment }: { readonly app: string; readonly environment: Environment },
+): void {
   const { people } = deps
   if (isNamed(deps, caller, { environment: environment.name })) return
   const able = namesOf(environment, people)
@@ -54,6 +58,6 @@ function demandNamed(deps: Deps, caller: Caller, environment: Environment): void
       ? `Who may: ${able.join(', ')}.`
       : `Nobody may: environments.${environment.name}.breakGlass in gkube.yaml names no one.`
   throw new UserError('forbidden', `${caller.actor.name} may not override in ${environment.name}. ${who}`, {
-    details: { action: 'override', environment: environment.name },
+    details: { action: 'override', app, environment: environment.name },
   })
 }

@@ -57,7 +57,7 @@ const conflict = (message: string, details: Record<string, unknown> = {}) =>
 
 /** While it asks. */
 function openRefusal({ deploy, by, decision, hash, now, others }: Asked): UserError | null {
-  const { approval, prepared, requestedBy, environment } = deploy
+  const { approval, prepared, requestedBy, app, environment } = deploy
   if (!approval || !prepared) return conflict('It asks for no approval.')
   if (now >= approval.expiresAt)
     return conflict(`The request expired ${ago(approval.expiresAt, now)}. ${askAgain(deploy)}`)
@@ -75,6 +75,7 @@ function openRefusal({ deploy, by, decision, hash, now, others }: Asked): UserEr
     return new UserError(
       'forbidden',
       `You asked for it yourself: who asks may not approve it in ${environment}.${who}`,
+      { details: { action: 'approve', app, environment } },
     )
   }
   return null
