@@ -90,7 +90,14 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   )
   const pools = await openPools(config.pools, options.pool ?? (() => undefined))
   const environments = new Map(Object.entries(config.environments))
-  const ledger = createLedger({ kv, keys, clock })
+  const metrics = metricsRegistry()
+  const ends = metrics.counter('gkube_deploys_ended_total', 'Deploys whose end this replica wrote.')
+  const ledger = createLedger({
+    kv,
+    keys,
+    clock,
+    ended: ({ environment, kind, phase }) => ends.add({ environment, kind, phase }),
+  })
   const specs = frozenSpecs({ kv, keys })
   const registry = options.registry ?? registryClient({ credentials: config.registries, cacheSeconds: 0 })
   const report = (message: string, error: unknown) => log.error({ err: error }, message)
@@ -233,7 +240,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     const message = working ? '' : 'it still reads what is live'
     return { ok: ok && working, checks: [...checks, { name: 'replica', ok: working, message }] }
   }
-  const metrics = metricsRegistry()
+  metrics.gauge('gkube_deploys_open', 'Deploys that have not ended.', () => view.live.deploys.size)
   const surface = slack?.surface()
   if (slack && surface) slack.measure(metrics, surface)
   jenkins?.measure(metrics)

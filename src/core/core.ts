@@ -329,6 +329,8 @@ export type Core = ArtifactVerbs &
       id: string,
       input: { decision: 'approve' | 'deny'; reason: string; hash?: string },
     ): Promise<Deploy>
+    /** Refuses as `vote` would, with the same entry in the audit, before anything is typed. Decides nothing. */
+    mayVote(caller: Caller, id: string, input: { decision: 'approve' | 'deny' }): Promise<void>
     /** Break-glass: a named person starts what waits for approval or is held by a freeze. Loud, audited. `hash` as for votes. */
     override(caller: Caller, id: string, input: { reason: string; hash?: string }): Promise<Deploy>
     /** What waits for approval where the caller may look, the oldest first. */

@@ -4,7 +4,7 @@ import { auditPut } from './audit.ts'
 import type { Clock } from './clock.ts'
 import type { Active } from './coordination.ts'
 import { type Lock, lockSchema } from './core.ts'
-import type { Actor, Deploy } from './deploy.ts'
+import { type Actor, type Deploy, isTerminal } from './deploy.ts'
 import { withinSize } from './deploy-size.ts'
 import type { Keys } from './keys.ts'
 import type { Compare, Entry, Kv, Write } from './kv.ts'
@@ -46,6 +46,8 @@ export function createLedger(deps: {
   kv: Pick<Kv, 'commit' | 'get'>
   keys: Keys
   clock: Pick<Clock, 'now'>
+  /** Told of each deploy whose end was written here. */
+  ended?: (deploy: Deploy) => void
 }) {
   const { kv, keys, clock } = deps
 
@@ -150,6 +152,7 @@ export function createLedger(deps: {
       const moved = commit.compares.filter(compare => !holds(compare, outcome.seen.get(compare.key)))
       throw new LostRace(moved.map(compare => compare.key))
     }
+    if (isTerminal(after.phase) && !isTerminal(before.phase)) deps.ended?.(after)
     return {
       key: stored.key,
       value: after,

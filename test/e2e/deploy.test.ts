@@ -75,6 +75,20 @@ describe('the life of an app', () => {
     expect(deploy.cause?.message).toMatch(words)
   })
 
+  it('counts how they ended, each once', async () => {
+    const read = async () => (await fetch(`${stack.server.url}/metrics`)).text()
+    await expect.poll(read).toMatch(/^gkube_deploys_open 0$/m)
+    const text = await read()
+    const counted = [...text.matchAll(/^gkube_deploys_ended_total\{(.*)\} (\d+)$/gm)].map(([, labels, n]) => [
+      labels,
+      n,
+    ])
+    expect(counted).toEqual([
+      ['environment="staging",kind="deploy",phase="succeeded"', '2'],
+      ['environment="staging",kind="deploy",phase="rolled_back"', '3'],
+    ])
+  })
+
   it('scales, keeps the scale over a deploy, and gives it up when the app asks for another', async () => {
     expect(await ship(stack.core, { kind: 'scale', replicas: 4 })).toMatchObject({
       phase: 'succeeded',

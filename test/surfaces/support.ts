@@ -650,6 +650,7 @@ export function memoryCore(options: { stepMs?: number } = {}): MemoryCore {
       change(id, { phase: 'ready', overridden: { by: caller.actor, reason, at: Date.now() } })
       return held(id).deploy
     },
+    mayVote: async () => undefined,
     approvals: async caller =>
       [...deploys.values()]
         .filter(({ deploy }) => deploy.phase === 'awaiting_approval')

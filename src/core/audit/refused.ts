@@ -70,6 +70,7 @@ const verbs: Verbs = {
   cancel: (_, deploy) => ({ action: 'cancel', deploy }),
   abort: (_, deploy) => ({ action: 'cancel', deploy }),
   vote: (_, deploy) => ({ action: 'vote', deploy }),
+  mayVote: (_, deploy) => ({ action: 'vote', deploy }),
   override: (_, deploy) => ({ action: 'override', deploy }),
   deletePod: (_, { app, environment }) => ({ action: 'delete_pod', app, environment }),
   run: (_, { app, environment }) => ({ action: 'run', app, environment }),

@@ -24,7 +24,7 @@ export async function deployNamed(deps: Pick<Deps, 'kv' | 'keys'>, id: string): 
   return decode(deploySchema, entry)
 }
 
-export function decisions(deps: Deps): Pick<Core, 'cancel' | 'abort' | 'vote'> {
+export function decisions(deps: Deps): Pick<Core, 'cancel' | 'abort' | 'vote' | 'mayVote'> {
   return {
     async cancel(caller, id, { reason, ifWaiting = false, onCancel }) {
       await demandCancel(deps, caller, id)
@@ -65,6 +65,11 @@ export function decisions(deps: Deps): Pick<Core, 'cancel' | 'abort' | 'vote'> {
         return advance(deps, stored, { event: { kind: 'vote', vote }, by, detail: reason })
       }
       return racing(deps, id, attempt, first)
+    },
+    async mayVote(caller, id, vote) {
+      const { value: deploy } = await deployNamed(deps, id)
+      const refusal = voteRefusalFor(deps, caller, deploy, vote)
+      if (refusal) throw refusal
     },
   }
 }

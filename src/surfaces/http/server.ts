@@ -113,6 +113,11 @@ export function httpServer({
   const ready = readiness(core, shutdown)
   const cli = { file: cliFile(version), limits: callerLimits({ ...limits, now: Date.now }) }
   let document: object | undefined
+  for (const path of ['/healthz', '/readyz', '/metrics', '/openapi.json', '/cli'])
+    app.use(path, async (ask, next) => {
+      ask.env.facts.route = path
+      await next()
+    })
   app.get('/healthz', ask => ask.json({ ok: true, version }))
   app.get('/readyz', async ask => {
     const health = await ready()
@@ -125,8 +130,7 @@ export function httpServer({
   })
   // Open: it is the same for everybody and holds no secret.
   app.get('/cli', async ask => {
-    const { incoming, facts } = ask.env
-    facts.route = '/cli'
+    const { incoming } = ask.env
     cli.limits.request(incoming.socket.remoteAddress ?? '', 'This address')
     const { body, etag } = await cli.file()
     const headers = { etag, 'cache-control': 'no-cache' }

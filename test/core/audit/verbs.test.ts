@@ -285,6 +285,11 @@ const refusedCases: readonly Case[] = [
     leaves: ['ana vote forbidden web production deploy'],
   },
   {
+    verb: 'mayVote',
+    does: id => core.mayVote(eve, id, { decision: 'deny' }),
+    leaves: ['eve vote forbidden web production deploy'],
+  },
+  {
     verb: 'override',
     does: id => core.override(eve, id, { reason }),
     leaves: ['eve override forbidden web production deploy'],
@@ -475,6 +480,8 @@ it('the table has every verb that changes something', () => {
   const elsewhere = [
     'adopt',
     'deleteVolume',
+    // Writes nothing but that somebody was refused.
+    'mayVote',
     'stopBuild',
     'answerInput',
     'receiveBuild',

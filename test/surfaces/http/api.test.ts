@@ -442,6 +442,7 @@ describe('the server', () => {
       /^gkube_http_requests_total\{method="PUT",route="\/v1\/apps\/\{app\}",status="200"\} \d+$/m,
     )
     expect(text).toMatch(/^gkube_http_request_seconds_bucket\{route="\/v1\/status",le="\+Inf"\} \d+$/m)
+    expect(text).toMatch(/^gkube_http_requests_total\{method="GET",route="\/readyz",status="200"\} 1$/m)
     expect(text).not.toContain('undefined')
   })
 

@@ -1,14 +1,9 @@
 // Clicks of people who decide about a deploy: approve, deny, override, cancel. The core judges each; a dialog is
 // opened where words are needed. The message itself is changed by the notifier alone; who clicked is answered here.
 import type { ModalView } from '@slack/types'
-import { type Deploy, isSameActor } from '../../../core/deploy.ts'
+import type { Deploy } from '../../../core/deploy.ts'
 import type { Rendered } from '../../../core/messages.ts'
-import {
-  cancelRefusal,
-  changedSinceShown,
-  overrideRefusal,
-  voteRefusal,
-} from '../../../core/use-cases/why-not.ts'
+import { cancelRefusal, changedSinceShown, overrideRefusal } from '../../../core/use-cases/why-not.ts'
 import { phaseText, titleOf } from '../../../core/words.ts'
 import { UserError } from '../../../errors.ts'
 import { section } from '../blocks/elements.ts'
@@ -46,7 +41,8 @@ export async function approve(at: Clicked): Promise<void> {
 
 export const approveWith = (at: Clicked): Promise<void> =>
   dialog(at, 'Approve', async (caller, deploy) => {
-    await mayDecide(at, caller, { deploy, decision: 'approve' })
+    // Whoever may not should hear it before they type anything.
+    await at.deps.core.mayVote(caller, deploy.id, { decision: 'approve' })
     // The dialog binds what is prepared when it opens, so that must be what stood beside the button.
     demandShown(at, deploy)
     const reasonNeeded = at.deps.environments.get(deploy.environment)?.approvals.reason ?? false
@@ -55,7 +51,7 @@ export const approveWith = (at: Clicked): Promise<void> =>
 
 export const deny = (at: Clicked): Promise<void> =>
   dialog(at, 'Deny', async (caller, deploy) => {
-    await mayDecide(at, caller, { deploy, decision: 'deny' })
+    await at.deps.core.mayVote(caller, deploy.id, { decision: 'deny' })
     return denyDialog(deploy)
   })
 
@@ -107,20 +103,6 @@ async function dialog(
     const { deploy } = await deps.core.showDeploy(caller, click.value)
     return make(caller, deploy)
   })
-}
-
-/** Refuses with the core's own words who may not decide it now, before they type anything. */
-async function mayDecide(
-  { deps }: Clicked,
-  caller: SlackCaller,
-  { deploy, decision }: { readonly deploy: Deploy; readonly decision: 'approve' | 'deny' },
-): Promise<void> {
-  const late = voteRefusal({ deploy, by: caller.actor, decision, now: deps.clock.now(), others: [] })
-  const found = (await deps.core.approvals(caller)).find(one => one.deploy.id === deploy.id)
-  // The core's words are about an approval: who asked for it may deny what they may not approve.
-  const ownDenial = decision === 'deny' && isSameActor(deploy.requestedBy, caller.actor)
-  if (found?.refusal && !ownDenial) throw new UserError('forbidden', found.refusal)
-  if (late) throw late
 }
 
 /** What the voter was shown, where the button says it. */
