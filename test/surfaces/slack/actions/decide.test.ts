@@ -20,7 +20,7 @@ const shown = 'aaaaaaaaaaaaaaaa'
 const other = 'bbbbbbbbbbbbbbbb'
 
 /** A surface whose core has this deploy, and a click on a button beside which `shown` stood. */
-async function clicked(action: string, now: Deploy) {
+async function clicked(action: string, now: Deploy, mayVote: Core['mayVote'] = async () => undefined) {
   const votes: unknown[] = []
   const overrides: unknown[] = []
   const vote: Core['vote'] = async (caller, _id, input) => {
@@ -45,7 +45,7 @@ async function clicked(action: string, now: Deploy) {
         waiting: null,
         planned: null,
       }),
-      approvals: async () => [{ deploy: now, planned: null, refusal: null }],
+      mayVote,
       whoami: async () => ({
         actor: cho,
         environments: [{ environment: 'production', protected: true, may: [], breakGlass: true }],
@@ -125,6 +125,23 @@ describe.each([
     expect(views).toEqual([])
   })
 })
+
+it.each([
+  ['Approve with a comment', actionIds.approveWith, 'approve'],
+  ['Deny', actionIds.deny, 'deny'],
+])(
+  '%s: who may not is refused by the core, so that the audit has it, before a word is typed',
+  async (_, action, decision) => {
+    const asked: unknown[] = []
+    const { views, told } = await clicked(action, asks(shown), async (_caller, which, input) => {
+      asked.push([which, input])
+      throw new UserError('forbidden', 'cho may not approve web in production.')
+    })
+    await expect.poll(told).toMatch(/cho may not approve/)
+    expect(asked).toEqual([[id, { decision }]])
+    expect(views).toEqual([])
+  },
+)
 
 it('asks for no reason to override what is over', async () => {
   const over = { ...asks(shown), phase: 'denied' as const, endedAt: 1 }
