@@ -2,7 +2,7 @@
 // the read; being immutable they never go stale.
 import type { Keys } from './keys.ts'
 import type { Kv } from './kv.ts'
-import { read } from './records.ts'
+import { read, UnreadableRecord } from './records.ts'
 import { type Frozen, frozenSchema } from './workload.ts'
 
 const mostCached = 200
@@ -30,5 +30,20 @@ export function frozenSpecs(deps: { kv: Pick<Kv, 'get'>; keys: Keys }): FrozenSp
       if (stored) learn(hash, stored.value)
       return stored?.value ?? null
     },
+  }
+}
+
+/** For who only looks at many: one that a newer gkube wrote is as one that was pruned, and keeps nobody from the others. */
+export async function specIfReadable(
+  specs: Pick<FrozenSpecs, 'get'>,
+  hash: string,
+  log: (message: string, error: unknown) => void,
+): Promise<Frozen | null> {
+  try {
+    return await specs.get(hash)
+  } catch (error) {
+    if (!(error instanceof UnreadableRecord)) throw error
+    log('a snapshot was left out of what is shown', error)
+    return null
   }
 }

@@ -11,7 +11,7 @@ import { seenOf } from '../steps/written.ts'
 import type { InventoryItem, Workload } from '../workload.ts'
 
 export type DriftDeps = {
-  readonly specs: FrozenSpecs
+  readonly specs: Pick<FrozenSpecs, 'get'>
   readonly environment: (name: string) => Environment | undefined
 }
 

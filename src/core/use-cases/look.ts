@@ -5,6 +5,7 @@ import { auditPut } from '../audit.ts'
 import { type Cluster, ClusterError, type KubeObject, type Observed, type PodFacts } from '../cluster.ts'
 import type { Caller, ClusterInfo, Core, LogsInput, Status } from '../core.ts'
 import type { Deploy } from '../deploy.ts'
+import { specIfReadable } from '../frozen.ts'
 import { watchedOf } from '../inventory.ts'
 import type { Entry } from '../kv.ts'
 import { demand } from '../policy.ts'
@@ -45,11 +46,11 @@ export async function workloadNamed(
 
 /** One look through the shared watch; null if the cluster does not answer in time. */
 export async function lookAt(
-  deps: Pick<Deps, 'clock' | 'specs'>,
+  deps: Pick<Deps, 'clock' | 'specs' | 'log'>,
   cluster: Cluster,
   workload: Workload,
 ): Promise<{ observed: Observed | null; problem: string | null }> {
-  const scope = watchedOf(workload, await deps.specs.get(workload.spec))
+  const scope = watchedOf(workload, await specIfReadable(deps.specs, workload.spec, deps.log))
   if (!scope) return { observed: null, problem: null }
   const wake = new AbortController()
   const observer = cluster.observe(scope, () => {
@@ -67,7 +68,8 @@ export function look(
   deps: Deps,
 ): Pick<Core, 'status' | 'pods' | 'events' | 'deletePod' | 'clusters' | 'health'> {
   const { kv, keys, clock } = deps
-  const driftsOf = drifts({ specs: deps.specs, environment: name => deps.environments.get(name) })
+  const get = (hash: string) => specIfReadable(deps.specs, hash, deps.log)
+  const driftsOf = drifts({ specs: { get }, environment: name => deps.environments.get(name) })
   return {
     async status(caller, { app, environment }) {
       if (environment) environmentNamed(deps, environment)

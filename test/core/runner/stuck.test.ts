@@ -113,6 +113,31 @@ describe('a record that cannot be read', () => {
   })
 })
 
+describe('a snapshot that cannot be read', () => {
+  it('keeps nobody from looking at what else runs', async () => {
+    const tenant = world.tenant()
+    const first = await tenant.replica()
+    const other = `${tenant.name}-2`
+    await first.core.applyApp(admin, tenant.app(), { dryRun: false })
+    await first.core.applyApp(admin, tenant.app({ app: other, jobs: [] }), { dryRun: false })
+    for (const app of [tenant.name, other]) {
+      const { deploy } = await first.core.request(admin, ask({ app, revision: '1' }))
+      await ended(tenant, deploy.id)
+    }
+    await first.stop()
+    const workload = await workloadOf(tenant)
+    await overwrite(tenant, tenant.keys.spec(workload?.spec ?? ''), '{"schema":99}')
+    // Another one: who wrote it still has it in mind.
+    const replica = await tenant.replica()
+    const status = await replica.core.status(admin, {})
+    expect(status.map(({ workload, health }) => [workload.app, health])).toEqual([
+      [tenant.name, 'ready'],
+      [other, 'ready'],
+    ])
+    await replica.stop()
+  })
+})
+
 describe('a lock that cannot be read', () => {
   it('holds what waits, and an operator frees it: it is put aside, and the epoch is higher', async () => {
     const tenant = world.tenant()
