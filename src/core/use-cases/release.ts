@@ -4,11 +4,12 @@
 import type { z } from 'zod'
 import { UserError } from '../../errors.ts'
 import { auditPut } from '../audit.ts'
-import { type Active, activeSchema } from '../coordination.ts'
-import { type Core, lockSchema } from '../core.ts'
+import { type Active, activeSchema, freezeSchema } from '../coordination.ts'
+import { type Caller, type Core, lockSchema } from '../core.ts'
 import { type Actor, deploySchema, isTerminal } from '../deploy.ts'
+import type { Environment } from '../environment.ts'
 import type { Compare, Entry, Write } from '../kv.ts'
-import { demand } from '../policy.ts'
+import { demand, may } from '../policy.ts'
 import { decode, newId, put, remove, type Stored, UnreadableRecord, unchanged } from '../records.ts'
 import { transition } from '../transition.ts'
 import { workloadSchema } from '../workload.ts'
@@ -27,6 +28,9 @@ type Part = {
   readonly writes: readonly Write[]
 }
 
+/** A record that holds what waits, and what it must be. */
+type Holding = readonly [key: string, schema: z.ZodType]
+
 export function release(deps: Deps): Core['release'] {
   const { keys } = deps
   return async (caller, { app, environment, reason }) => {
@@ -34,7 +38,7 @@ export function release(deps: Deps): Core['release'] {
     demand(caller, 'release', { app, environment: env }, deps.people)
     if (!reason.trim()) throw new UserError('bad_input', 'Say why: --reason "…"')
     const asked: Asked = { app, environment, by: caller.actor, reason, now: deps.clock.now() }
-    const found = await survey(deps, asked)
+    const found = await survey(deps, asked, heldWidely(deps, caller, env))
     const { active, slots } = found
     if (found.parts.length === 0 && slots.length === 0 && !active.holds)
       throw new UserError(
@@ -58,23 +62,37 @@ export function release(deps: Deps): Core['release'] {
   }
 }
 
+/** Locks and freezes of more than the app: nobody could end one that cannot be read. By who may release all that it holds. */
+function heldWidely({ keys, environments }: Deps, caller: Caller, at: Environment): Holding[] {
+  const mayAll = (environment: Environment) => may(caller, 'release', { app: '*', environment })
+  const here: Holding[] = [
+    [keys.lockEnv(at.name), lockSchema],
+    [keys.freeze(at.name), freezeSchema],
+  ]
+  return [
+    ...(mayAll(at) ? here : []),
+    ...([...environments.values()].every(mayAll) ? [[keys.lockAll, lockSchema] as const] : []),
+  ]
+}
+
 /** All that is stuck, as what would be done to it. */
-async function survey(deps: Deps, asked: Asked) {
+async function survey(deps: Deps, asked: Asked, widely: readonly Holding[]) {
   const { kv, keys } = deps
   const { app, environment } = asked
   const prefix = keys.history(environment, app)
   const history = await kv.list(prefix, { keysOnly: true })
   const ids = history.entries.map(entry => entry.key.slice(prefix.length))
-  const workloadKey = keys.workload(environment, app)
   const activeKey = keys.active(environment, app)
-  const lockKey = keys.lockApp(environment, app)
-  const entries = await readAll(deps, [activeKey, workloadKey, lockKey, ...ids.map(keys.deploy)])
-  const [workload, lock] = [entries.get(workloadKey), entries.get(lockKey)]
-  const broken = [
-    ...(workload && !parse(workloadSchema, workload) ? [quarantined(deps, asked, workload)] : []),
-    // Nobody could unlock it.
-    ...(lock && !parse(lockSchema, lock) ? [quarantined(deps, asked, lock)] : []),
+  const holding: readonly Holding[] = [
+    [keys.workload(environment, app), workloadSchema],
+    [keys.lockApp(environment, app), lockSchema],
+    ...widely,
   ]
+  const entries = await readAll(deps, [activeKey, ...holding.map(([key]) => key), ...ids.map(keys.deploy)])
+  const broken = holding.flatMap(([key, schema]) => {
+    const entry = entries.get(key)
+    return entry && !parse(schema, entry) ? [quarantined(deps, asked, entry)] : []
+  })
   const deploys = ids.flatMap(id => {
     const entry = entries.get(keys.deploy(id))
     return (entry && freed(deps, asked, { id, entry })) ?? []

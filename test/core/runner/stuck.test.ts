@@ -5,7 +5,7 @@ import type { Clock } from '../../../src/core/clock.ts'
 import type { Environment } from '../../../src/core/environment.ts'
 import type { FeedListener, Kv } from '../../../src/core/kv.ts'
 import { systemClock } from '../../../src/server.ts'
-import { admin, ask } from '../../support/stack.ts'
+import { admin, ask, callerWith } from '../../support/stack.ts'
 import {
   ended,
   leftovers,
@@ -167,6 +167,39 @@ describe('a lock that cannot be read', () => {
     const next = await replica.core.request(admin, ask({ app: tenant.name, revision: '2' }))
     expect(await ended(tenant, next.deploy.id)).toMatchObject({ phase: 'succeeded' })
     expect(await leftovers(tenant)).toEqual([])
+    await replica.stop()
+  })
+})
+
+describe('a lock or a freeze of more than an app that cannot be read', () => {
+  const cases = [
+    ['a lock of the environment', ({ keys }: Tenant) => keys.lockEnv(place)],
+    ['a freeze', ({ keys }: Tenant) => keys.freeze(place)],
+    ['a lock of everything', ({ keys }: Tenant) => keys.lockAll],
+  ] as const
+  it.each(cases)('%s: freed by an operator of all that it holds, and by nobody else', async (_, keyOf) => {
+    const tenant = world.tenant()
+    const replica = await tenant.replica()
+    await replica.core.applyApp(admin, tenant.app(), { dryRun: false })
+    const key = keyOf(tenant)
+    await tenant.kv.commit({
+      compares: [{ kind: 'absent', key }],
+      writes: [{ kind: 'put', key, value: '{"schema":99}' }],
+    })
+    const { deploy } = await replica.core.request(admin, ask({ app: tenant.name, revision: '1' }))
+    await phaseOf(tenant, deploy.id, one => one.phase === 'ready')
+    const at = { app: tenant.name, environment: place, reason: 'a newer gkube was tried' }
+    const ofApp = {
+      ...callerWith('eve', 'operator'),
+      grants: [{ role: 'operator' as const, apps: [tenant.name], environments: ['*'] }],
+    }
+    await replica.core.release(ofApp, at)
+    expect(await tenant.kv.get(key)).toMatchObject({ value: '{"schema":99}' })
+    expect((await replica.core.release(admin, at)).released).toEqual([key])
+    const quarantine = await tenant.kv.list(tenant.keys.quarantine(place, tenant.name, ''))
+    expect(quarantine.entries.map(({ value }) => JSON.parse(value).key)).toEqual([key])
+    const next = await replica.core.request(admin, ask({ app: tenant.name, revision: '2' }))
+    expect(await ended(tenant, next.deploy.id)).toMatchObject({ phase: 'succeeded' })
     await replica.stop()
   })
 })
