@@ -31,6 +31,7 @@ import { hookJob } from './objects/jobs.ts'
 import { publishJob } from './objects/publish-job.ts'
 import { render } from './objects.ts'
 import { hookTitles, planKind, planOverrides, planSteps } from './plan.ts'
+import { voidedBy } from './planned.ts'
 import { decode, put, type Stored } from './records.ts'
 import type { DeployEvent } from './transition.ts'
 import { seconds } from './units.ts'
@@ -274,7 +275,9 @@ export async function prepare(
       throw new Refusal('plan_refused', changedSinceShown)
     const approval = approvalFor(worked.environment, deploy, deps.clock.now())
     const settled = settle(deps, deploy, worked, approval)
-    if (!approval) return settled
+    // What a break-glass let through a freeze is held again: whoever did it is told, as voters are.
+    const isVoid = voidedBy(deploy, settled.event.prepared.hash).length > 0
+    if (!approval && !isVoid) return settled
     return {
       ...settled,
       writes: [...settled.writes, ...(await shown(deps, deploy, worked, settled.event.prepared))],

@@ -93,6 +93,31 @@ describe('a freeze', () => {
     expect(await replica.core.locks(cho)).toEqual([])
     expect(await replica.core.freezes(cho)).toEqual([])
   })
+  it('holds what was overridden again once something else would run: it is in the audit, and is told', async () => {
+    await freeze()
+    await replica.core.lock(cho, { environment: 'staging', reason: 'x', expiresIn: '1h', steal: false })
+    const { id } = await ship({ revision: '1' })
+    await phaseOf(tenant, id, one => one.phase === 'ready')
+    await replica.core.override(dan, id, { reason: 'fire' })
+    await replica.core.applyApp(
+      admin,
+      tenant.app({ env: { LOG_LEVEL: 'debug' }, environments: { staging: {}, production: {} } }),
+      { dryRun: false },
+    )
+    await replica.core.unlock(cho, { environment: 'staging', reason: '' })
+    const again = await phaseOf(tenant, id, one => one.phase === 'ready' && one.overridden === null)
+    expect(again.approval).toBeNull()
+    const { entries } = await tenant.kv.list(tenant.keys.auditIn('staging'))
+    expect(entries.map(({ value }) => JSON.parse(value))).toContainEqual(
+      expect.objectContaining({
+        action: 'void_votes',
+        outcome: 'void',
+        deploy: id,
+        detail: expect.stringMatching(/^dan: .*LOG_LEVEL/),
+      }),
+    )
+    expect((await replica.core.showDeploy(ana, id)).planned).toMatchObject({ voided: ['dan'] })
+  })
   it('holds what waits, in words, until it is lifted', async () => {
     await freeze()
     const { id } = await ship({ revision: '1' })
