@@ -40,7 +40,9 @@ export function threadEntries(facts: MessageFacts, options: ThreadOptions): read
 
 function voided({ deploy, planned }: MessageFacts, who: Mrkdwn): ThreadEntry[] {
   if (!planned || planned.voided.length === 0) return []
-  if (deploy.phase !== 'preparing' && deploy.phase !== 'awaiting_approval') return []
+  // Where nothing asks for approval it was a break-glass: a freeze holds it again.
+  const heldAgain = deploy.phase === 'ready' && deploy.approval === null && deploy.overridden === null
+  if (deploy.phase !== 'preparing' && deploy.phase !== 'awaiting_approval' && !heldAgain) return []
   const names = planned.voided.slice(0, 5).join(', ')
   const since = joined(
     planned.since.slice(0, 10).map(one => md`• ${prose(one, 200)}`),
@@ -50,10 +52,12 @@ function voided({ deploy, planned }: MessageFacts, who: Mrkdwn): ThreadEntry[] {
     entry(
       `voided-${planned.at}`,
       line(
-        `What would run changed: the votes of ${names} are void`,
+        `What would run changed: ${heldAgain ? `what ${names} decided is` : `the votes of ${names} are`} void`,
         joined(
           [
-            md`${who}: what would run changed, so the votes of ${names} are void. It asks for approval again.`,
+            heldAgain
+              ? md`${who}: what would run changed, so what ${names} decided is void. What held it holds it again.`
+              : md`${who}: what would run changed, so the votes of ${names} are void. It asks for approval again.`,
             since,
           ],
           '\n',
@@ -95,7 +99,9 @@ function override({ deploy }: MessageFacts): ThreadEntry[] {
     '\n',
   )
   // Asked for in a quiet corner, it is heard where the others are all the same.
-  return [{ ...entry('override', line(text, words), { broadcast: true }), loud: true }]
+  // What was overridden for something else is void: the next one is told as loudly.
+  const key = `override-${overridden.at}`
+  return [{ ...entry(key, line(text, words), { broadcast: true }), loud: true }]
 }
 
 /** A person holds it: somebody can do something about that. */

@@ -276,9 +276,25 @@ describe('a failure', () => {
 describe('other ends', () => {
   it('an override is loud: in the channel too', () => {
     const overridden = { by: cho, reason: 'outage', at: now }
-    const entry = only(thread({ deploy: { phase: 'running', startedAt: now, overridden } }), 'override')
+    const entry = only(
+      thread({ deploy: { phase: 'running', startedAt: now, overridden } }),
+      `override-${now}`,
+    )
     expect(entry.broadcast).toBe(true)
     expect(entry.message.text).toBe('OVERRIDDEN by cho: web 1.4.2 → production: outage')
+  })
+
+  it('an override that became void is told where nothing asks for approval, and the next one is loud again', () => {
+    const there = { ...planned, voided: ['cho'], since: ['replicas 2 → 3'] }
+    const waits = { phase: 'ready' as const, readyAt: now, approval: null }
+    const entry = only(thread({ deploy: waits, planned: there }), `voided-${now}`)
+    expect(wordsOf(entry.message)).toBe(
+      '<@U0ANA>: what would run changed, so what cho decided is void. What held it holds it again.\n• replicas 2 → 3',
+    )
+    const again = { by: cho, reason: 'still an outage', at: now + 60_000 }
+    expect(keys(thread({ deploy: { ...waits, overridden: again }, planned: there }))).toEqual([
+      `override-${now + 60_000}`,
+    ])
   })
 
   it('tells who asked that somebody else cancelled it', () => {
@@ -357,7 +373,8 @@ it('only failures and overrides are broadcast; everything fits Slack', () => {
     for (const overridden of [null, { by: cho, reason: 'outage', at: now }])
       for (const entry of thread({ deploy: { phase, ...ran, overridden, rollback }, diagnosis, planned })) {
         expect(problemsOf('message', entry.message)).toEqual([])
-        const isLoud = entry.key === 'override' || (entry.key === 'ended' && /failed|roll/.test(phase))
+        const isLoud =
+          entry.key.startsWith('override-') || (entry.key === 'ended' && /failed|roll/.test(phase))
         expect(entry.broadcast).toBe(isLoud)
       }
 })
