@@ -263,6 +263,8 @@ export function createSealer(deps: SealerDeps): Sealer {
     })
     if (!result.committed) {
       await findHead(environment, place)
+      if ((place.head?.value.n ?? 0) < (head?.value.n ?? 0))
+        deps.log('the last seal of the audit is gone: somebody removed it', { key: head?.key })
       return false
     }
     place.head = { key, value: seal, createRevision: result.revision, modRevision: result.revision }

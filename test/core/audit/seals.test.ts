@@ -328,6 +328,24 @@ it('an entry that no seal holds is found where a later one is sealed', async () 
   expect((await world.verify()).breaks).toMatchObject([{ what: 'added', key: all[4]?.key }])
 })
 
+it('the last seal is gone: what it held is found once a later one is made, and the sealer says so at once', async () => {
+  const world = await auditWorld()
+  await world.sealer()
+  await world.write(5)
+  await world.sealed()
+  const last = (await sealsOf(world)).at(-1)
+  const head = (await world.verify()).head?.hash
+  await world.drop(seal(last?.n ?? 0, world))
+  await world.write(1)
+  const report = await world.sealed()
+  expect(report.breaks.map(({ key, what }) => [what, key])).toEqual(
+    last?.entries?.map(([id]) => ['added', world.keys.audit(production, id)]),
+  )
+  expect(world.log).toEqual([expect.stringMatching(/the last seal .*is gone/)])
+  // Also where nobody is left who knew it.
+  expect((await world.verify(head)).breaks.at(-1)).toMatchObject({ what: 'forged' })
+})
+
 it('what is changed before its seal is made is found, too: the sealer has seen it as it was written', async () => {
   const world = await auditWorld()
   let hold = true
