@@ -120,6 +120,7 @@ it('another one goes on where a sealer died between two seals', async () => {
     },
   })
   await world.sealer({ through: dying, dies: true })
+  await expect.poll(() => left, { interval: 10, timeout: 10_000 }).toBeLessThan(0)
   const next = await world.sealer()
   // The lease of the first is kept alive by its process; the process is gone, as far as etcd knows.
   await world.drop(world.keys.leader('sealer'))
