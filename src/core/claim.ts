@@ -85,6 +85,7 @@ export function whatHolds(
 ):
   | { readonly kind: 'lock'; readonly lock: Lock }
   | { readonly kind: 'freeze'; readonly freeze: Freeze }
+  | { readonly kind: 'unreadable'; readonly key: string }
   | { readonly kind: 'active'; readonly deploy: string }
   | { readonly kind: 'slots' }
   | null {
@@ -94,10 +95,23 @@ export function whatHolds(
   if (lock) return { kind: 'lock', lock }
   const freeze = frozenNow(deps, deploy, environment)
   if (freeze) return { kind: 'freeze', freeze }
+  const key = unreadableOf(deps, deploy)
+  if (key) return { kind: 'unreadable', key }
   const running = live.active.get(deps.keys.active(deploy.environment, deploy.app))?.value.deploy
   if (running) return { kind: 'active', deploy: running }
   const full = freeSlot(takenSlots(deps.view, deps.keys, deploy.environment), environment.parallel) === null
   return full ? { kind: 'slots' } : null
+}
+
+/** What the claim compares and this version cannot read: a newer replica knows what it means. */
+export function unreadableOf(
+  { keys, view }: Pick<ClaimDeps, 'keys' | 'view'>,
+  deploy: Pick<Deploy, 'app' | 'environment' | 'kind' | 'overridden'>,
+): string | null {
+  const { app, environment: env } = deploy
+  const compared = [keys.lockAll, keys.lockEnv(env), keys.lockApp(env, app), keys.active(env, app)]
+  if (frozenBy(deploy)) compared.push(keys.freeze(env))
+  return compared.find(key => view.live.unreadable.has(key)) ?? null
 }
 
 /** The freeze that holds this deploy now, by a person or recurring, as far as this replica's view and clock go. */

@@ -27,6 +27,8 @@ type Live = {
   readonly intents: Map<string, Stored<Intent>>
   readonly locks: Map<string, Stored<Lock>>
   readonly freezes: Map<string, Stored<Freeze>>
+  /** Keys of these that this version cannot read: what they hold is left to a newer one. */
+  readonly unreadable: Set<string>
 }
 
 /** Called after each change, with its revision; with the root after everything was read again, as of that revision or later. */
@@ -63,6 +65,7 @@ export function createView(deps: {
     intents: new Map(),
     locks: new Map(),
     freezes: new Map(),
+    unreadable: new Set(),
   }
   const seen = new Map<string, string>()
   let unsubscribe = () => {}
@@ -94,9 +97,9 @@ export function createView(deps: {
     else if (key.startsWith(keys.slotsAll)) live.slots.add(key)
     else if (key.startsWith(keys.actives)) set(live.active, key, () => decode(activeSchema, entry))
     else if (key.startsWith(keys.owners))
-      set(live.owners, rest(key, keys.owners), () => decode(ownerSchema, entry))
+      set(live.owners, rest(key, keys.owners), () => decode(ownerSchema, entry), key)
     else if (key.startsWith(keys.intents))
-      set(live.intents, rest(key, keys.intents), () => decode(intentSchema, entry))
+      set(live.intents, rest(key, keys.intents), () => decode(intentSchema, entry), key)
     else if (key.startsWith(keys.locks)) set(live.locks, key, () => decode(lockSchema, entry))
     else if (key.startsWith(keys.freezes)) set(live.freezes, key, () => decode(freezeSchema, entry))
     else seen.delete(key)
@@ -112,14 +115,17 @@ export function createView(deps: {
     } else live.deploys.set(stored.value.id, stored)
   }
 
-  function set<T>(map: Map<string, Stored<T>>, name: string, work: () => Stored<T>): void {
+  function set<T>(map: Map<string, Stored<T>>, name: string, work: () => Stored<T>, key = name): void {
     const stored = parse(work)
     if (stored) map.set(name, stored)
     else map.delete(name)
+    if (stored) live.unreadable.delete(key)
+    else live.unreadable.add(key)
   }
 
   function drop(key: string): void {
     seen.delete(key)
+    live.unreadable.delete(key)
     if (key.startsWith(keys.deploys)) live.deploys.delete(rest(key, keys.deploys))
     else if (key.startsWith(keys.queues)) live.queue.delete(key.slice(key.lastIndexOf('/') + 1))
     else if (key.startsWith(keys.slotsAll)) live.slots.delete(key)

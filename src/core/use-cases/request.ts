@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { UserError } from '../../errors.ts'
 import { auditPut } from '../audit.ts'
 import type { BuildName } from '../builds/build-key.ts'
+import { unreadableOf } from '../claim.ts'
 import type { Caller, RequestInput } from '../core.ts'
 import { type AdoptParams, type Deploy, deploySchema, type Kind } from '../deploy.ts'
 import { withinSize } from '../deploy-size.ts'
@@ -22,6 +23,7 @@ import { namedBuild, onlyEnvironment, revisionOf } from './left-out.ts'
 import { lockWords } from './locks.ts'
 import { messageWrites, type Origin } from './request-messages.ts'
 import { standing } from './standing.ts'
+import { unreadableWords } from './waiting-words.ts'
 
 const seenSchema = z.object({ schema: z.literal(1), deploy: z.string() })
 
@@ -210,6 +212,9 @@ function refuseIfHeld(deps: Deps, input: Asked, environment: Environment, app: s
     throw new UserError('held', freezeWords(freeze, { environment, people: deps.people, now }), {
       details: { freeze },
     })
+  const place = { app, environment: environment.name, kind: input.kind, overridden: null }
+  const unreadable = unreadableOf(deps, place)
+  if (unreadable) throw new UserError('held', unreadableWords(deps, unreadable, place))
   const exempt = input.kind === 'rollback' && !environment.approvals.rollback
   if (environment.approvals.required > 0 && !exempt) {
     throw new UserError(

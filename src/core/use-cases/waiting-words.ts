@@ -27,12 +27,22 @@ export function waitingWords(deps: Given, deploy: Deploy): string | null {
       return lockWords(held.lock)
     case 'freeze':
       return freezeWords(held.freeze, { environment, people: deps.people, now: deps.clock.now() })
+    case 'unreadable':
+      return unreadableWords(deps, held.key, deploy)
     case 'slots':
       return `waiting: ${deploy.environment} runs as many deploys at once as it may`
     default:
       return lineWords(ahead(deps, deploy)) ?? (held ? 'waiting behind another deploy' : null)
   }
 }
+
+/** Not what it says, but who can do something about it. */
+export const unreadableWords = (
+  { keys }: Pick<Deps, 'keys'>,
+  key: string,
+  { app, environment }: Pick<Deploy, 'app' | 'environment'>,
+): string =>
+  `waiting: this version of gkube cannot read ${key.slice(keys.root.length)}. A newer replica goes on with it, or an operator frees it: gkube release ${app} --environment ${environment} --force --reason …`
 
 const ordinals = ['first', 'second', 'third'] as const
 

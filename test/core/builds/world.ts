@@ -95,6 +95,7 @@ function coreFor(kv: Kv, keys: Keys, environments: Map<string, Environment>) {
     freezes: new Map(),
     active: new Map(),
     slots: new Set(),
+    unreadable: new Set(),
   }
   // Only what asking for a deploy needs of them.
   const deps = { kv, keys, clock, environments, people: [], view: { live, learn: () => undefined } }

@@ -188,6 +188,13 @@ describe('a lock or a freeze of more than an app that cannot be read', () => {
     })
     const { deploy } = await replica.core.request(admin, ask({ app: tenant.name, revision: '1' }))
     await phaseOf(tenant, deploy.id, one => one.phase === 'ready')
+    const name = key.slice(tenant.keys.root.length)
+    expect((await replica.core.showDeploy(admin, deploy.id)).waiting).toMatch(
+      new RegExp(`cannot read ${name}.*newer.*gkube release ${tenant.name}`),
+    )
+    await expect(
+      replica.core.request(admin, ask({ app: tenant.name, revision: '1', wait: false })),
+    ).rejects.toMatchObject({ kind: 'held', message: expect.stringContaining(`cannot read ${name}`) })
     const at = { app: tenant.name, environment: place, reason: 'a newer gkube was tried' }
     const ofApp = {
       ...callerWith('eve', 'operator'),

@@ -50,6 +50,7 @@ function words({ deploys = [], lock, freeze, parallel = 20 }: World, mine: Deplo
     active: new Map([[keys.active('staging', runs?.app ?? 'web'), stored(active, 1)]]),
     slots: new Set(runs ? [keys.slot('staging', 0)] : []),
     locks: new Map(lock ? [['x', stored(lock, 1)]] : []),
+    unreadable: new Set(),
     freezes: new Map(freeze ? [[keys.freeze('staging'), stored(freeze, 1)]] : []),
   }
   const environment = { ...environmentSchema.parse({ breakGlass: ['dan'], parallel }), name: 'staging' }
