@@ -236,4 +236,42 @@ describe('history beyond its limit', () => {
     expect((await onCluster(tenant)).length).toBeGreaterThan(0)
     await replica.stop()
   })
+
+  it('goes in transactions that etcd takes, however much it is', async () => {
+    const tenant = world.tenant({ history: 5 })
+    const commits: number[] = []
+    const counting = (kv: Kv): Kv => ({
+      ...kv,
+      commit: async commit => {
+        const deletes = commit.writes.filter(write => write.kind === 'delete').length
+        if (deletes > 50) commits.push(commit.writes.length + commit.compares.length)
+        return kv.commit(commit)
+      },
+    })
+    const replica = await tenant.replica({ kv: counting })
+    await replica.core.applyApp(admin, tenant.app({ files: [], ports: [] }), { dryRun: false })
+    const last = await ship(replica, tenant, '1')
+    const history = tenant.keys.history(place, tenant.name)
+    // As after a `history` that was lowered.
+    for (let n = 0; n < 60; n++) {
+      const old = { ...last, id: `${last.id.slice(0, -2)}${n}`, revision: `0.${n}` }
+      const keys = [tenant.keys.historyEntry(place, tenant.name, old.id), tenant.keys.progress(old.id)]
+      await tenant.kv.commit({
+        compares: [],
+        writes: [put(tenant.keys.deploy(old.id), old), ...keys.map(key => put(key, { schema: 1 }))],
+        repeatable: true,
+      })
+    }
+    const newest = await ship(replica, tenant, '2')
+    await replica.sweeper.prune(newest)
+    const { entries } = await tenant.kv.list(history, { keysOnly: true })
+    expect(entries).toHaveLength(5)
+    expect(entries.map(({ key }) => key.slice(history.length))).toContain(newest.id)
+    expect((await tenant.kv.list(tenant.keys.deploys, { keysOnly: true })).entries).toHaveLength(
+      entries.length,
+    )
+    expect(commits.length).toBeGreaterThan(4)
+    expect(Math.max(...commits)).toBeLessThanOrEqual(128)
+    await replica.stop()
+  })
 })
