@@ -244,6 +244,8 @@ export const deploySchema = z.object({
         revision: z.string(),
         spec: z.string().nullable(),
         overrides: overridesSchema.nullable(),
+        /** The revision that worked last, where what runs is not that; null: none ever did. */
+        good: z.string().nullable().optional(),
       }),
       /** What a person set by hand (scale, restart), as this deploy renders it. */
       overrides: overridesSchema,
@@ -287,6 +289,13 @@ export const deploySchema = z.object({
   supersededBy: z.string().nullable(),
 })
 export type Deploy = z.output<typeof deploySchema>
+
+/** The revision to which a rollback of it goes: what ran before, or what worked last where that had failed; null: none. */
+export function wayBack({ prepared }: Pick<Deploy, 'prepared'>): string | null {
+  const base = prepared?.base
+  if (!base?.spec || !base.revision) return null
+  return base.good === undefined ? base.revision : base.good
+}
 
 /** Pods ready and wanted while a rollout runs: written at most every 2 s, never part of the state machine. */
 export const progressSchema = z.object({

@@ -334,6 +334,9 @@ function settle(
         revision: current,
         spec: base ? (workload?.value.spec ?? null) : null,
         overrides: workload?.value.overrides ?? null,
+        ...(workload && workload.value.good?.spec !== workload.value.spec
+          ? { good: workload.value.good?.revision ?? null }
+          : {}),
       },
       overrides,
       basis: { app: worked.appRevision, workload: workload?.modRevision ?? '0' },

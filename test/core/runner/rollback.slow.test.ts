@@ -275,6 +275,26 @@ describe('where the environment says otherwise', () => {
     await replica.stop()
   })
 
+  it('two that fail after each other: both know what worked last, and a first one that nothing did', async () => {
+    const tenant = world.tenant({ onFailure: 'ask' })
+    const replica = await tenant.replica()
+    await replica.core.applyApp(admin, tenant.app(), { dryRun: false })
+    const goods: unknown[] = []
+    for (const revision of ['crash', 'crash-1', '1', '2', 'crash-2', 'crash-3']) {
+      const { prepared } = await ship(replica, tenant, revision)
+      goods.push([revision, prepared?.base.revision, prepared?.base.good])
+    }
+    expect(goods).toEqual([
+      ['crash', '', undefined],
+      ['crash-1', 'crash', null],
+      ['1', 'crash-1', null],
+      ['2', '1', undefined],
+      ['crash-2', '2', undefined],
+      ['crash-3', 'crash-2', '2'],
+    ])
+    await replica.stop()
+  })
+
   it('a first deploy has nothing to go back to', async () => {
     const tenant = world.tenant()
     const replica = await tenant.replica()

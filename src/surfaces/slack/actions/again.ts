@@ -1,7 +1,7 @@
 // Clicks that ask for another deploy: retry, roll back, restart. Each is a request like any other, with a key that
 // makes a double click one of them (click.ts) and, where it matters, refused once something newer shipped.
 import { type RequestInput, requestInput } from '../../../core/core.ts'
-import { type Deploy, isTerminal } from '../../../core/deploy.ts'
+import { type Deploy, isTerminal, wayBack } from '../../../core/deploy.ts'
 import { UserError } from '../../../errors.ts'
 import { acceptedAnswer } from '../answers/accepted.ts'
 import type { SlackCaller } from '../deps.ts'
@@ -41,10 +41,10 @@ export async function retry(at: Clicked): Promise<void> {
   })
 }
 
-/** Back to what ran before this deploy, as its button says; refused where a later one changed it. */
+/** Back to what worked before this deploy, as its button says; refused where a later one changed it. */
 export async function rollback(at: Clicked): Promise<void> {
   const deploy = await deployOf(at)
-  const before = deploy.prepared?.base.revision
+  const before = wayBack(deploy)
   if (before === deploy.revision && deploy.phase === 'succeeded')
     throw new UserError(
       'conflict',

@@ -1,7 +1,7 @@
 // The buttons that fit a deploy's state. A value is an id and nothing else; who clicks is judged by the core again.
 // Red is for what hits production, goes back, deletes or overrides: in the dialog that asks once more.
 import type { Button, ConfirmationDialog } from '@slack/types'
-import { type Deploy, isTerminal } from '../../../core/deploy.ts'
+import { type Deploy, isTerminal, wayBack } from '../../../core/deploy.ts'
 import type { Environment } from '../../../core/environment.ts'
 import type { MessageFacts } from '../../../core/messages.ts'
 import { titleOf } from '../../../core/words.ts'
@@ -155,24 +155,24 @@ function retry(facts: Facts, text = 'Retry…'): Button {
   })
 }
 
-/** Where the last one changed what runs, and something ran before. */
+/** Where the last one changed what runs, and something worked before. */
 function rollbacks(facts: Facts): Button[] {
   const { deploy } = facts
-  const before = deploy.prepared?.base
+  const before = wayBack(deploy)
   const shipped = ['deploy', 'redeploy', 'rollback'].includes(deploy.kind)
-  if (!shipped || !before?.revision || !before.spec) return []
-  const isSame = before.revision === deploy.revision
+  if (!shipped || before === null) return []
+  const isSame = before === deploy.revision
   // The same revision with other settings, and it worked: that revision now means these settings.
   if (isSame && deploy.phase === 'succeeded') return []
   const from = isSame ? '' : ` from ${short(deploy.revision)}`
   return [
     button({
-      text: `Roll back to ${short(before.revision)}…`,
+      text: `Roll back to ${short(before)}…`,
       action: actionIds.rollback,
       value: deploy.id,
       confirm: asks(facts, {
         title: `Roll back ${deploy.app}?`,
-        text: `Roll back ${deploy.app} in ${placeOf(deploy)}${from} to ${short(before.revision)}? Migrations are not undone.`,
+        text: `Roll back ${deploy.app} in ${placeOf(deploy)}${from} to ${short(before)}? Migrations are not undone.`,
         yes: 'Roll back',
         danger: true,
       }),

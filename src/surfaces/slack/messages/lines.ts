@@ -1,5 +1,5 @@
 // The lines below the first one: who asked, where it came from, exactly what would run, its steps, why it failed. Pure.
-import type { Deploy, Progress, Step } from '../../../core/deploy.ts'
+import { type Deploy, type Progress, type Step, wayBack } from '../../../core/deploy.ts'
 import type { MessageFacts, Planned } from '../../../core/messages.ts'
 import { artifactName, isCounted, progressOf, stepMark, stepTitle, took } from '../../../core/words.ts'
 import { code, joined, link, type Mrkdwn, md, nothing, prose } from '../blocks/mrkdwn.ts'
@@ -188,9 +188,10 @@ export function failureLines(facts: MessageFacts, command: string): Mrkdwn {
 }
 
 /** Where policy leaves a failed one for people to look at, or asks them. */
-function leftAsItIs({ phase, prepared, steps }: Deploy): Mrkdwn {
+function leftAsItIs(deploy: Deploy): Mrkdwn {
+  const { phase, prepared, steps } = deploy
   const wrote = steps.some(({ name, state }) => name === 'apply' && state !== 'pending')
-  if (phase !== 'failed' || !wrote || !prepared?.base.spec) return nothing
+  if (phase !== 'failed' || !wrote || !prepared || wayBack(deploy) === null) return nothing
   if (prepared.onFailure === 'hold') return md`It is left as it is, to be looked at.`
   return prepared.onFailure === 'ask' ? md`It is left as it is: roll it back, or mend it?` : nothing
 }

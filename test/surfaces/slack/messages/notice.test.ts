@@ -123,4 +123,19 @@ describe('a deploy that failed', () => {
     expect(shown.words).toContain(words)
     expect(shown.buttons.join()).toContain('Roll back to 1.4.1…')
   })
+
+  it.each([
+    [
+      '1.4.0',
+      'Retry… 01k,Roll back to 1.4.0… 01k,Logs 01k',
+      'It is left as it is: roll it back, or mend it?',
+    ],
+    [null, 'Retry… 01k,Logs 01k', ''],
+  ])('and the one before failed, too: the way back is to what worked last (%s)', (good, buttons, words) => {
+    const before = { ...prepared, onFailure: 'ask' as const, base: { ...prepared.base, good } }
+    const shown = read(mainMessage(facts({ phase: 'failed', prepared: before }), options))
+    expect(shown.buttons.join()).toBe(buttons)
+    expect(shown.words).toContain(words)
+    if (good === null) expect(shown.words).not.toContain('roll it back')
+  })
 })
