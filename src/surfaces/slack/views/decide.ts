@@ -1,7 +1,7 @@
 // The dialogs of people who decide: approve with a comment, deny, override, cancel. Each says what it is about in the
 // words of the message; what comes back is judged by the core (actions/decide.ts). Pure.
 import type { ModalView } from '@slack/types'
-import type { Deploy } from '../../../core/deploy.ts'
+import { type Deploy, wayBack } from '../../../core/deploy.ts'
 import { artifactText, titleOf } from '../../../core/words.ts'
 import { viewIds } from '../action-ids.ts'
 import { type Block, context, section } from '../blocks/elements.ts'
@@ -114,9 +114,11 @@ export const cancelDialog = (deploy: Deploy): ModalView =>
   })
 
 /** What becomes of what runs: as the environment says, unless the person chooses otherwise. */
-function effect({ kind, prepared }: Deploy): Block[] {
+function effect(deploy: Deploy): Block[] {
+  const { kind, prepared } = deploy
   const stays = 'things stay as they are then: some pods may be new, some old'
-  if (!prepared?.base.spec || kind === 'delete') return [section(md`It is running. Once it stops, ${stays}.`)]
+  if (!prepared || wayBack(deploy) === null || kind === 'delete')
+    return [section(md`It is running. Once it stops, ${stays}.`)]
   return [
     section(md`It is running. Migrations are not undone.`),
     choiceField({

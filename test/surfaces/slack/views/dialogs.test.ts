@@ -196,3 +196,12 @@ describe('what is chosen', () => {
     expect(blockOf(view, 'gkube:revision')).toBe('revision:api')
   })
 })
+
+it('a cancel offers to go back only where something ever worked', () => {
+  const running = deploy({ phase: 'running' })
+  const { prepared } = running
+  if (!prepared) throw new Error('it is prepared')
+  const never = { ...running, prepared: { ...prepared, base: { ...prepared.base, good: null } } }
+  expect(JSON.stringify(cancelDialog(running))).toContain('Go back to what worked last')
+  expect(JSON.stringify(cancelDialog(never))).not.toContain('Go back to what worked last')
+})
